@@ -1,0 +1,40 @@
+package netconf
+
+import "net/netip"
+
+// Family is an address family. Code that handles addresses loops over
+// families instead of having a v4 and a v6 twin.
+type Family uint8
+
+// The two address families.
+const (
+	V4 Family = 4
+	V6 Family = 6
+)
+
+// Families lists both, in the order in which they stand in keys and files.
+var Families = []Family{V4, V6}
+
+// FamilyOf returns the family of a. A v4-mapped v6 address counts as v4.
+func FamilyOf(a netip.Addr) Family {
+	if a.Unmap().Is4() {
+		return V4
+	}
+	return V6
+}
+
+// Bits is the length of an address in bits: 32 or 128.
+func (f Family) Bits() int {
+	if f == V4 {
+		return 32
+	}
+	return 128
+}
+
+// String returns "ipv4" or "ipv6".
+func (f Family) String() string {
+	if f == V4 {
+		return "ipv4"
+	}
+	return "ipv6"
+}

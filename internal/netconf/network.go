@@ -1,0 +1,57 @@
+package netconf
+
+import "net/netip"
+
+// Network is a parsed and valid network config document.
+type Network struct {
+	Ranges   []Range // one or two families, v4 first
+	NFTables bool    // flannel's EnableNFTables; kept, weft always uses nftables where it can
+	Backend  Backend
+	Unknown  []string // keys weft does not know, as written, e.g. "Backend.Colour"; sorted
+}
+
+// Range is one family of the network: the overlay CIDR and how it is cut up
+// into subnets.
+type Range struct {
+	Network   netip.Prefix // masked
+	SubnetLen int          // prefix length of one host's subnet, in bits
+	Min, Max  netip.Addr   // first address of the first and last subnet given out
+}
+
+// Backend is the Backend object of the document, defaults applied.
+type Backend struct {
+	Type  string // lower case; "vxlan" or "host-gw"
+	VXLAN VXLAN  // meaningful for Type "vxlan" only; the zero value else
+}
+
+// VXLAN holds the keys of a vxlan backend.
+type VXLAN struct {
+	VNI           uint32 // 1..16777215
+	Port          uint16 // UDP, host order; default 8472
+	MTU           int    // bytes of the underlay, 0: that of the uplink
+	GBP           bool
+	Learning      bool
+	DirectRouting bool
+}
+
+// Range returns the range of family f, if the network has it.
+func (n Network) Range(f Family) (Range, bool) {
+	for _, r := range n.Ranges {
+		if r.Family() == f {
+			return r, true
+		}
+	}
+	return Range{}, false
+}
+
+// Prefixes returns the overlay CIDRs, v4 first.
+func (n Network) Prefixes() []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(n.Ranges))
+	for _, r := range n.Ranges {
+		out = append(out, r.Network)
+	}
+	return out
+}
+
+// Family is the address family of r.
+func (r Range) Family() Family { return FamilyOf(r.Network.Addr()) }

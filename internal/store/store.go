@@ -1,0 +1,107 @@
+// Package store says what weft keeps outside the host: the network config
+// document and everybody's leases. Implementations live in subpackages and
+// all pass storetest. A store hands out whole snapshots; nothing above it
+// knows about keys, watches or compaction.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+// Snapshot is the store's content at one revision.
+type Snapshot struct {
+	Revision       int64         // of the whole snapshot
+	ConfigRevision int64         // of the last change of the config; 0 if there is none
+	Config         []byte        // the config document as stored; nil if there is none
+	Leases         []lease.Lease // sorted by subnet
+	Bad            []Entry       // what stands among the leases and is none
+}
+
+// Entry is a stored key that could not be read.
+type Entry struct {
+	Key string
+	Err error
+}
+
+// Update is what Follow hands on: a new snapshot, or the news that the store
+// is out of reach (Err set, Snapshot nil). The next snapshot ends the outage.
+type Update struct {
+	Snapshot *Snapshot
+	Err      error
+}
+
+// Store is one network's config and leases. All methods are safe for
+// concurrent use, give up with a clear error when the store does not answer
+// in time, and return early when ctx ends.
+type Store interface {
+	// Snapshot reads everything, in a constant number of round trips.
+	Snapshot(ctx context.Context) (Snapshot, error)
+
+	// Follow calls fn with the present snapshot and then after every change;
+	// changes that pile up while fn runs arrive as one snapshot. It reconnects
+	// by itself and returns only when ctx ends, with ctx's error.
+	Follow(ctx context.Context, fn func(Update)) error
+
+	// Acquire gets claim's owner a lease on net: its own again if it still
+	// fits, else the preferred subnet, else a free one (lease.Choose). It
+	// retries lost races until ctx ends. Errors: ErrExhausted,
+	// *AddressTakenError.
+	Acquire(ctx context.Context, net netconf.Network, claim lease.Claim) (lease.Lease, error)
+
+	// Hold keeps l for its owner: renews it margin before it ends, and
+	// returns ErrLost as soon as the lease is gone or is somebody else's.
+	// Store outages do not end it. When ctx ends the lease stays.
+	Hold(ctx context.Context, l lease.Lease, owner lease.Owner, margin time.Duration) error
+
+	// SetConfig stores doc if the config is still at revision rev as read
+	// from a snapshot (0: there is none yet; AnyRevision: whatever is there).
+	// A lost race is ErrConflict.
+	SetConfig(ctx context.Context, doc []byte, rev int64) error
+
+	// Reserve stores l without a time to live. A lease of the same subnet
+	// becomes the reservation; another owner's attributes stay as they are
+	// when l announces nothing.
+	Reserve(ctx context.Context, l lease.Lease) error
+
+	// Release deletes the lease or reservation of exactly these subnets and
+	// the owner's record beside it. ErrNotFound if there is none.
+	Release(ctx context.Context, subnets []netip.Prefix) error
+
+	Close() error
+}
+
+// AnyRevision makes SetConfig overwrite whatever is stored.
+const AnyRevision int64 = -1
+
+// Errors that callers tell apart.
+var (
+	ErrExhausted = errors.New("no free subnet is left in the network")
+	ErrLost      = errors.New("the lease is no longer this host's")
+	ErrConflict  = errors.New("the config was changed by somebody else meanwhile")
+	ErrNotFound  = errors.New("no such lease")
+)
+
+// AddressTakenError refuses a claim because another host already announces
+// its public address.
+type AddressTakenError struct {
+	Addr   netip.Addr
+	Holder lease.Owner    // zero if unknown
+	Held   []netip.Prefix // the holder's subnets
+}
+
+// Error names the address, the holder and the way out.
+func (e *AddressTakenError) Error() string {
+	who := e.Holder.Hostname
+	if who == "" {
+		who = "another host"
+	}
+	return fmt.Sprintf("public address %s is already announced by %s for subnet %s; give this host another one with --public-ip, or free it with 'weft lease release %s'",
+		e.Addr, who, lease.FormatSubnets(e.Held), lease.Key(e.Held))
+}
