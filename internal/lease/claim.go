@@ -5,9 +5,9 @@ import "net/netip"
 // Claim says who asks for a lease and what it would like.
 type Claim struct {
 	Owner
-	Attrs                     // what the lease will announce
-	Preferred  []netip.Prefix // from an old subnet.env or a copy of the last lease; taken when free and fitting
-	Avoid      []netip.Prefix // prefixes of the uplink: a subnet that overlaps one is never chosen
+	Attrs                    // what the lease will announce
+	Preferred []netip.Prefix // from an old subnet.env or a copy of the last lease; taken when free and fitting
+	Avoid     []netip.Prefix // prefixes of the uplink: a subnet that overlaps one is never chosen
 }
 
 // Owner identifies a host across changes of its addresses. It is stored in a

@@ -1,0 +1,24 @@
+package netstate
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+)
+
+// Addr is an address on one of our devices, identified by device and prefix.
+type Addr struct {
+	Prefix netip.Prefix // not masked
+	Dev    string
+}
+
+func (a Addr) compare(o Addr) int {
+	return cmp.Or(cmp.Compare(a.Dev, o.Dev), comparePrefix(a.Prefix, o.Prefix))
+}
+
+// String renders e.g. "addr 172.7.21.0/32 dev flannel.1".
+func (a Addr) String() string { return fmt.Sprintf("addr %s dev %s", a.Prefix, a.Dev) }
+
+func comparePrefix(a, b netip.Prefix) int {
+	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+}

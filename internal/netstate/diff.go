@@ -1,0 +1,115 @@
+package netstate
+
+import "slices"
+
+// Verb is what an Op does.
+type Verb uint8
+
+// The verbs.
+const (
+	Add     Verb = iota // the object is not there
+	Replace             // the object is there with other attributes
+	Remove              // the object is there and not wanted
+)
+
+// String returns "+", "~" or "-".
+func (v Verb) String() string { return [...]string{"+", "~", "-"}[v] }
+
+// Op is one change to the host.
+type Op struct {
+	Verb Verb
+	Row  Row // the wanted row; for Remove the row to remove
+	Have Row // what stands there now; nil for Add
+}
+
+// String renders e.g. "+ route 172.7.22.0/24 via 10.4.7.22 dev eth0".
+func (o Op) String() string { return o.Verb.String() + " " + o.Row.String() }
+
+// Apply records on s that o was carried out.
+func (s *State) Apply(o Op) {
+	if o.Verb == Remove {
+		s.Drop(o.Row)
+		return
+	}
+	s.Put(o.Row)
+}
+
+// Diff returns the changes that lead from have to want, in the order in which
+// they must be made: what others stand on comes first, removal is the
+// reverse, and nothing is removed before its successor stands, but for
+// devices that have to be made anew. Rows of have that somebody else owns are
+// replaced when they stand where a wanted row belongs and never removed.
+// Both states must be normalized; neither is changed.
+func Diff(have, want *State) []Op {
+	var d differ
+	have = d.remakeLinks(have, want)
+	diff(&d, have.Sysctls, want.Sysctls, func(Sysctl) bool { return true })
+	diff(&d, have.Links, want.Links, Link.Foreign)
+	diff(&d, have.Addrs, want.Addrs, never[Addr])
+	diff(&d, have.Neighs, want.Neighs, never[Neigh])
+	diff(&d, have.FDB, want.FDB, never[FDB])
+	diff(&d, have.Routes, want.Routes, Route.Foreign)
+	return d.ops()
+}
+
+func never[R any](R) bool { return false }
+
+// differ gathers the changes: devices to take down first, then what is put,
+// then what goes.
+type differ struct {
+	remake, put, remove []Op
+}
+
+func (d *differ) ops() []Op {
+	slices.Reverse(d.remove)
+	return slices.Concat(d.remake, d.put, d.remove)
+}
+
+// remakeLinks plans the removal of those devices of have that cannot be
+// changed in place, and returns have as it will be without them.
+func (d *differ) remakeLinks(have, want *State) *State {
+	rest := have
+	for _, w := range want.Links {
+		h, ok := have.Links.Find(w)
+		if !ok || h.Foreign() || h.mendable(w) {
+			continue
+		}
+		if rest == have {
+			rest = have.Clone()
+		}
+		rest.Drop(h)
+		d.remake = append(d.remake, Op{Verb: Remove, Row: h, Have: h})
+	}
+	return rest
+}
+
+// diff walks both sorted tables side by side. keep tells which rows of have
+// stay although nobody wants them.
+func diff[R row[R]](d *differ, have, want Table[R], keep func(R) bool) {
+	i, j := 0, 0
+	for i < len(have) || j < len(want) {
+		c := 0
+		switch {
+		case i == len(have):
+			c = 1
+		case j == len(want):
+			c = -1
+		default:
+			c = have[i].compare(want[j])
+		}
+		switch {
+		case c > 0:
+			d.put = append(d.put, Op{Verb: Add, Row: want[j]})
+		case c < 0 && !keep(have[i]):
+			d.remove = append(d.remove, Op{Verb: Remove, Row: have[i], Have: have[i]})
+		case c == 0 && have[i] != want[j]:
+			d.put = append(d.put, Op{Verb: Replace, Row: want[j], Have: have[i]})
+		}
+		if c <= 0 {
+			i++
+		}
+		if c >= 0 {
+			j++
+		}
+	}
+}

@@ -1,0 +1,23 @@
+package netstate
+
+// Event is the news that something on the host changed. It is a doorbell:
+// its row serves only to see that nothing is new, never as the truth.
+type Event struct {
+	Row   Row    // what was added, changed or removed; nil: look at everything again
+	Gone  bool   // Row was removed
+	Facts bool   // addresses, links or default routes changed: the host's facts may be others now
+	PID   uint32 // netlink port id of who did it, mostly its process id; 0: the kernel, or unknown
+}
+
+// News reports whether e differs from what have says already. An echo of
+// weft's own change is no news.
+func (s *State) News(e Event) bool {
+	if e.Row == nil {
+		return true
+	}
+	known := s.Find(e.Row)
+	if e.Gone {
+		return known != nil
+	}
+	return known != e.Row
+}

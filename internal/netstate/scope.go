@@ -1,0 +1,37 @@
+package netstate
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// Scope says which rows of a host an agent answers for, so that two agents
+// for two networks leave each other's alone. It needs no memory of single
+// rows: a route or nexthop is ours if it carries RouteProtocol and leads into
+// one of Networks; a vxlan device with one of flannel's names is ours if it is
+// listed or has an address in one of Networks; neighbours, FDB entries and
+// global addresses are ours if they stand on such a device.
+type Scope struct {
+	Networks []netip.Prefix // overlay CIDRs served now or before
+	Links    []string       // names of devices wanted now or before
+	Sysctls  []string       // names of the parameters to read
+}
+
+// Holds reports whether p lies within one of the scope's networks.
+func (s Scope) Holds(p netip.Prefix) bool {
+	return slices.ContainsFunc(s.Networks, func(n netip.Prefix) bool {
+		return n.Bits() <= p.Bits() && n.Contains(p.Addr())
+	})
+}
+
+// ScopeOf returns the scope of the rows of want, which serve networks.
+func ScopeOf(networks []netip.Prefix, want *State) Scope {
+	s := Scope{Networks: networks}
+	for _, l := range want.Links {
+		s.Links = append(s.Links, l.Name)
+	}
+	for _, c := range want.Sysctls {
+		s.Sysctls = append(s.Sysctls, c.Name)
+	}
+	return s
+}

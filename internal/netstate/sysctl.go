@@ -1,0 +1,16 @@
+package netstate
+
+import "strings"
+
+// Sysctl is a kernel parameter, identified by its name below /proc/sys. weft
+// sets the ones it needs and never puts an old value back: it cannot know who
+// else relies on the new one.
+type Sysctl struct {
+	Name  string // with slashes, since device names may hold dots: "net/ipv4/ip_forward"
+	Value string
+}
+
+func (s Sysctl) compare(o Sysctl) int { return strings.Compare(s.Name, o.Name) }
+
+// String renders e.g. "sysctl net/ipv4/ip_forward 1".
+func (s Sysctl) String() string { return "sysctl " + s.Name + " " + s.Value }

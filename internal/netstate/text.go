@@ -1,0 +1,176 @@
+package netstate
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Format writes s as text, one line a row: goldens, `weft plan`, logs and bug
+// reports all show this form.
+func Format(w io.Writer, s *State) error {
+	b := bufio.NewWriter(w)
+	for _, r := range s.Rows() {
+		kind, rest, _ := strings.Cut(r.String(), " ")
+		fmt.Fprintf(b, "%-7s %s\n", kind, rest)
+	}
+	return b.Flush()
+}
+
+// String returns the text that Format writes.
+func (s *State) String() string {
+	var b strings.Builder
+	_ = Format(&b, s) // a strings.Builder takes everything
+	return b.String()
+}
+
+// Parse reads what Format wrote. Empty lines and lines that begin with # are
+// passed over; the error names the line.
+func Parse(r io.Reader) (*State, error) {
+	s := &State{}
+	scan := bufio.NewScanner(r)
+	for n := 1; scan.Scan(); n++ {
+		line := strings.TrimSpace(scan.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := parseRow(s, strings.Fields(line)); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	if err := scan.Err(); err != nil {
+		return nil, err
+	}
+	return s, s.Normalize()
+}
+
+func parseRow(s *State, fields []string) error {
+	w := &words{left: fields[1:]}
+	switch fields[0] {
+	case "sysctl":
+		s.Sysctls = append(s.Sysctls, Sysctl{Name: w.next(), Value: strings.Join(w.rest(), " ")})
+	case "link":
+		s.Links = append(s.Links, parseLink(w))
+	case "addr":
+		s.Addrs = append(s.Addrs, Addr{Prefix: take(w, netip.ParsePrefix), Dev: w.after("dev")})
+	case "neigh":
+		s.Neighs = append(s.Neighs, Neigh{Addr: take(w, netip.ParseAddr), MAC: takeAfter(w, "mac", ParseMAC), Dev: w.after("dev")})
+	case "fdb":
+		s.FDB = append(s.FDB, FDB{MAC: take(w, ParseMAC), Dst: takeAfter(w, "dst", netip.ParseAddr), Dev: w.after("dev")})
+	case "route":
+		s.Routes = append(s.Routes, parseRoute(w))
+	default:
+		return fmt.Errorf("%q is not a kind of row", fields[0])
+	}
+	if w.err == nil && len(w.left) > 0 {
+		w.err = fmt.Errorf("unexpected %q", w.left[0])
+	}
+	return w.err
+}
+
+func parseLink(w *words) Link {
+	l := Link{Name: w.next(), Kind: w.next()}
+	if !l.Foreign() {
+		l.VNI = uint32(takeAfter(w, "vni", parseUint(24)))
+		if w.has("local") {
+			l.Local = take(w, netip.ParseAddr)
+		}
+		if w.has("dev") {
+			l.Dev = w.next()
+		}
+		l.Port = uint16(takeAfter(w, "port", parseUint(16)))
+		l.Learning = !w.has("nolearning") && w.has("learning")
+		l.GBP = w.has("gbp")
+	}
+	l.MTU = int(takeAfter(w, "mtu", parseUint(31)))
+	l.MAC = takeAfter(w, "mac", ParseMAC)
+	l.Up = !w.has("down") && w.has("up")
+	return l
+}
+
+func parseRoute(w *words) Route {
+	r := Route{Dst: take(w, parseMasked)}
+	if w.has("via") {
+		r.Via = take(w, netip.ParseAddr)
+	}
+	if w.has("dev") {
+		r.Dev = w.next()
+	}
+	r.OnLink = w.has("onlink")
+	if w.has("proto") {
+		r.Proto = uint8(take(w, parseUint(8)))
+	}
+	return r
+}
+
+func parseMasked(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	if err == nil && p != p.Masked() {
+		err = fmt.Errorf("%s has bits set behind its length", s)
+	}
+	return p, err
+}
+
+func parseUint(bits int) func(string) (uint64, error) {
+	return func(s string) (uint64, error) { return strconv.ParseUint(s, 10, bits) }
+}
+
+// words reads a line from left to right and remembers the first error.
+type words struct {
+	left []string
+	err  error
+}
+
+func (w *words) next() string {
+	if len(w.left) == 0 {
+		if w.err == nil {
+			w.err = io.ErrUnexpectedEOF
+		}
+		return ""
+	}
+	s := w.left[0]
+	w.left = w.left[1:]
+	return s
+}
+
+func (w *words) rest() []string {
+	all := w.left
+	w.left = nil
+	return all
+}
+
+// has consumes word if it is next.
+func (w *words) has(word string) bool {
+	if len(w.left) == 0 || w.left[0] != word {
+		return false
+	}
+	w.left = w.left[1:]
+	return true
+}
+
+// after returns the word behind the keyword.
+func (w *words) after(keyword string) string {
+	if got := w.next(); got != keyword && w.err == nil {
+		w.err = fmt.Errorf("expected %q, not %q", keyword, got)
+	}
+	return w.next()
+}
+
+func take[T any](w *words, parse func(string) (T, error)) T {
+	s := w.next()
+	v, err := parse(s)
+	if err != nil && w.err == nil {
+		w.err = fmt.Errorf("%q: %w", s, err)
+	}
+	return v
+}
+
+func takeAfter[T any](w *words, keyword string, parse func(string) (T, error)) T {
+	if got := w.next(); got != keyword && w.err == nil {
+		w.err = fmt.Errorf("expected %q, not %q", keyword, got)
+	}
+	return take(w, parse)
+}

@@ -1,0 +1,30 @@
+// Package reconcile makes the kernel equal to a wanted state and keeps it so.
+// It knows neither leases nor backends: states come in, changes go out
+// through the Kernel interface.
+package reconcile
+
+import (
+	"context"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// Kernel is the one edge to the system's network.
+type Kernel interface {
+	// Observe returns the rows that lie in scope: ours, and foreign ones that
+	// stand in the place of ours (a device with one of scope's names but
+	// another kind; a route of another protocol into scope's networks). The
+	// state is normalized. A dump that the kernel interrupted is repeated.
+	Observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error)
+
+	// Apply carries out ops in their order, goes on after a failure, and
+	// returns one error for each op, nil where it succeeded. Adding what is
+	// there and removing what is gone succeed.
+	Apply(ctx context.Context, ops []netstate.Op) []error
+
+	// Watch calls fn for every change the kernel reports until ctx ends, and
+	// with Event{} when reports were lost. It calls fn(Event{}) once when it
+	// has begun to listen, so that nothing between an Observe and the start
+	// of Watch is missed.
+	Watch(ctx context.Context, fn func(netstate.Event)) error
+}
