@@ -63,3 +63,12 @@ type Uplink struct {
 	OnLink []netip.Prefix // all prefixes connected to the uplink, masked, sorted
 	Reason string         // how it was chosen, for status: "default route", "--iface eth1"
 }
+
+// Options is what an operator said about the uplink; the zero value means
+// the interface of the default route.
+type Options struct {
+	Iface      []string     // names or addresses, in order of preference
+	IfaceRegex []string     // matched against names and addresses, after Iface
+	CanReach   netip.Addr   // the interface that reaches this address, after IfaceRegex
+	Public     []netip.Addr // announced addresses, one a family at most
+}

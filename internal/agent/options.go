@@ -1,0 +1,35 @@
+package agent
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/reconcile"
+	"github.com/weft-net/weft/internal/store"
+)
+
+// Options is everything an agent is told from outside.
+type Options struct {
+	Store     store.Store
+	StoreKind string // for status: "etcd", "embedded"
+	Kernel    reconcile.Kernel
+	Source    host.Source
+
+	Uplink      host.Options
+	SubnetFile  string         // path of subnet.env
+	StateDir    string         // identity, copy of the last snapshot; kept over reboots
+	RunDir      string         // API socket
+	RenewMargin time.Duration  // the lease is renewed this long before it ends
+	IPMasq      bool           // written to subnet.env
+	Resync      time.Duration  // slow full look at the kernel; 0: DefaultResync
+	HealthAddr  netip.AddrPort // /healthz, /readyz and /metrics; port 0: off
+	Hostname    string         // name in messages to other operators; "": the system's
+	Version     string
+	Log         *slog.Logger
+}
+
+// DefaultResync is the period of the slow full resync. Events tell of nearly
+// everything sooner.
+const DefaultResync = 2 * time.Minute

@@ -1,0 +1,15 @@
+package api
+
+import "github.com/weft-net/weft/internal/netstate"
+
+// Agent is what the interface needs of a running agent. All methods are safe
+// for concurrent use and return at once.
+type Agent interface {
+	Status() Status
+	// Plan returns the state that the agent holds the kernel to; nil before
+	// the first plan. It must not be changed.
+	Plan() *netstate.State
+	// Ready returns nil while the lease is held and the last pass left no row
+	// of ours in error, else the reason.
+	Ready() error
+}

@@ -1,0 +1,83 @@
+package api
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Status is what an agent says of itself: the body of GET /v1/status and of
+// `weft status -o json`. Fields are only ever added.
+type Status struct {
+	Version  string         `json:"version"`
+	Started  time.Time      `json:"started"`
+	Hostname string         `json:"hostname"`
+	Network  []netip.Prefix `json:"network"`
+	Backend  string         `json:"backend"`       // "vxlan", "host-gw"
+	Direct   bool           `json:"directRouting"` // vxlan with DirectRouting
+	Revision int64          `json:"revision"`      // store revision that the plan stands on
+	Uplink   Uplink         `json:"uplink"`
+	Lease    Lease          `json:"lease"`
+	Peers    []Peer         `json:"peers"` // sorted by subnet
+	Problems []Problem      `json:"problems"`
+	Store    StoreState     `json:"store"`
+	Pass     Pass           `json:"pass"`
+	Ready    bool           `json:"ready"`
+	NotReady string         `json:"notReady,omitempty"` // why, when not
+}
+
+// Uplink is the interface through which peers are reached.
+type Uplink struct {
+	Name   string       `json:"name"`
+	MTU    int          `json:"mtu"` // bytes
+	Addrs  []netip.Addr `json:"addrs"`
+	Reason string       `json:"reason"`
+}
+
+// Lease is this host's own lease.
+type Lease struct {
+	Subnets  []netip.Prefix `json:"subnets"`
+	Public   []netip.Addr   `json:"public"`
+	MTU      int            `json:"mtu"` // bytes, as in subnet.env
+	Reserved bool           `json:"reserved,omitempty"`
+	Held     bool           `json:"held"`
+}
+
+// Peer is another host's lease, and how packets to it travel now.
+type Peer struct {
+	Subnets []netip.Prefix `json:"subnets"`
+	Public  []netip.Addr   `json:"public"`
+	Backend string         `json:"backend"` // as the peer announces it
+	Paths   []Path         `json:"paths"`
+	Problem string         `json:"problem,omitempty"`
+}
+
+// Path is how packets to one subnet of a peer travel.
+type Path struct {
+	Subnet netip.Prefix `json:"subnet"`
+	Kind   string       `json:"kind"` // "direct", "vxlan", "none"
+	Via    netip.Addr   `json:"via"`
+	Dev    string       `json:"dev"`
+}
+
+// Problem is a fault that weft works around and an operator should mend.
+type Problem struct {
+	Subject string `json:"subject"` // the peer's subnet, a row, a store key
+	Message string `json:"message"`
+}
+
+// StoreState is how the agent gets on with its store.
+type StoreState struct {
+	Kind  string    `json:"kind"` // "etcd", "embedded"
+	Up    bool      `json:"up"`
+	Since time.Time `json:"since"`
+	Error string    `json:"error,omitempty"`
+}
+
+// Pass is the last reconcile pass.
+type Pass struct {
+	At      time.Time     `json:"at"`
+	Took    time.Duration `json:"tookNanoseconds"`
+	Rows    int           `json:"rows"`    // wanted
+	Changed int           `json:"changed"` // operations carried out
+	Failed  int           `json:"failed"`
+}
