@@ -38,3 +38,8 @@ func (f Family) String() string {
 	}
 	return "ipv6"
 }
+
+// Of returns whether an address is of family f, for the slices package.
+func Of(f Family) func(netip.Addr) bool {
+	return func(a netip.Addr) bool { return FamilyOf(a) == f }
+}

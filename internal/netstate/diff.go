@@ -43,8 +43,8 @@ func (s *State) Apply(o Op) {
 func Diff(have, want *State) []Op {
 	var d differ
 	have = d.remakeLinks(have, want)
-	diff(&d, have.Sysctls, want.Sysctls, func(Sysctl) bool { return true })
 	diff(&d, have.Links, want.Links, Link.Foreign)
+	diff(&d, have.Sysctls, want.Sysctls, always)
 	diff(&d, have.Addrs, want.Addrs, never[Addr])
 	diff(&d, have.Neighs, want.Neighs, never[Neigh])
 	diff(&d, have.FDB, want.FDB, never[FDB])
@@ -53,6 +53,35 @@ func Diff(have, want *State) []Op {
 }
 
 func never[R any](R) bool { return false }
+
+func always(Sysctl) bool { return true }
+
+// Settle returns the state that stands once every change of Diff(have, want)
+// is made: want, and the rows of have that stay although nobody wants them.
+// The result may share its tables with want.
+func Settle(have, want *State) *State {
+	after := *want
+	after.Links = settle(have.Links, want.Links, Link.Foreign)
+	after.Sysctls = settle(have.Sysctls, want.Sysctls, always)
+	after.Routes = settle(have.Routes, want.Routes, Route.Foreign)
+	return &after
+}
+
+func settle[R row[R]](have, want Table[R], keep func(R) bool) Table[R] {
+	after := want
+	for _, r := range have {
+		if !keep(r) {
+			continue
+		}
+		if _, wanted := want.Find(r); !wanted {
+			after = append(after[:len(after):len(after)], r)
+		}
+	}
+	if len(after) > len(want) {
+		after, _ = after.normalize() // cannot contradict: no two rows are the same object
+	}
+	return after
+}
 
 // differ gathers the changes: devices to take down first, then what is put,
 // then what goes.

@@ -35,3 +35,9 @@ func ScopeOf(networks []netip.Prefix, want *State) Scope {
 	}
 	return s
 }
+
+// Equal reports whether both scopes ask for the same rows, written in the
+// same order.
+func (s Scope) Equal(o Scope) bool {
+	return slices.Equal(s.Networks, o.Networks) && slices.Equal(s.Links, o.Links) && slices.Equal(s.Sysctls, o.Sysctls)
+}

@@ -8,8 +8,8 @@ import (
 // State is a set of network objects: what a host should have, or what was
 // found on it.
 type State struct {
-	Sysctls Table[Sysctl]
 	Links   Table[Link]
+	Sysctls Table[Sysctl] // behind the links, since some belong to one
 	Addrs   Table[Addr]
 	Neighs  Table[Neigh]
 	FDB     Table[FDB]
@@ -71,8 +71,8 @@ func (s *State) Clone() *State {
 // Rows returns every row, table by table, each in its order.
 func (s *State) Rows() []Row {
 	out := make([]Row, 0, s.Len())
-	out = appendRows(out, s.Sysctls)
 	out = appendRows(out, s.Links)
+	out = appendRows(out, s.Sysctls)
 	out = appendRows(out, s.Addrs)
 	out = appendRows(out, s.Neighs)
 	out = appendRows(out, s.FDB)
@@ -156,6 +156,7 @@ func (s *State) Drop(r Row) {
 }
 
 func (s *State) dropDependents(dev string) {
+	s.Sysctls = slices.DeleteFunc(s.Sysctls, func(c Sysctl) bool { return c.dev() == dev })
 	s.Addrs = slices.DeleteFunc(s.Addrs, func(a Addr) bool { return a.Dev == dev })
 	s.Neighs = slices.DeleteFunc(s.Neighs, func(n Neigh) bool { return n.Dev == dev })
 	s.FDB = slices.DeleteFunc(s.FDB, func(f FDB) bool { return f.Dev == dev })

@@ -14,3 +14,12 @@ func (s Sysctl) compare(o Sysctl) int { return strings.Compare(s.Name, o.Name) }
 
 // String renders e.g. "sysctl net/ipv4/ip_forward 1".
 func (s Sysctl) String() string { return "sysctl " + s.Name + " " + s.Value }
+
+// dev returns the device that the parameter belongs to, "" for a general one.
+func (s Sysctl) dev() string {
+	parts := strings.Split(s.Name, "/")
+	if len(parts) < 5 || parts[0] != "net" || parts[2] != "conf" {
+		return ""
+	}
+	return parts[3]
+}

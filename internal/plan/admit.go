@@ -1,0 +1,118 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+// peer is a lease with the one subnet of it that is being planned.
+type peer struct {
+	lease.Lease
+	subnet netip.Prefix
+}
+
+func (p peer) problem(err error) Problem {
+	return Problem{Subject: lease.FormatSubnets(p.Subnets), Err: err}
+}
+
+// admit returns the peers whose subnet of family f may be routed, sorted by
+// subnet: within the network, and overlapping neither each other nor this
+// host's subnet nor the uplink's own prefixes. Of two that overlap the one
+// that has the network's subnet length wins, so that a stray lease cannot
+// take packets from a regular one.
+func admit(in Input, f netconf.Family) ([]peer, []Problem) {
+	r, ok := in.Net.Range(f)
+	if !ok {
+		return nil, nil
+	}
+	regular, odd := candidates(in.Peers, r)
+	own, _ := in.Self.Subnet(f)
+	var admitted []peer
+	var problems []Problem
+	for _, group := range [][]peer{regular, odd} {
+		ranked := admitted
+		for _, p := range group {
+			err := fits(p.subnet, r, own, in.Host.Uplink.OnLink)
+			if err == nil {
+				err = clash(p, ranked, admitted[len(ranked):])
+			}
+			if err != nil {
+				problems = append(problems, p.problem(err))
+				continue
+			}
+			admitted = append(admitted, p)
+		}
+	}
+	slices.SortFunc(admitted, bySubnet)
+	return admitted, problems
+}
+
+// candidates returns the peers that have a subnet in r's family, those of the
+// network's subnet length apart from the rest, each sorted.
+func candidates(leases []lease.Lease, r netconf.Range) (regular, odd []peer) {
+	regular = make([]peer, 0, len(leases))
+	for _, l := range leases {
+		subnet, ok := l.Subnet(r.Family())
+		switch {
+		case !ok:
+		case subnet.Bits() == r.SubnetLen:
+			regular = append(regular, peer{l, subnet})
+		default:
+			odd = append(odd, peer{l, subnet})
+		}
+	}
+	for _, group := range [][]peer{regular, odd} {
+		if !slices.IsSortedFunc(group, bySubnet) {
+			slices.SortFunc(group, bySubnet)
+		}
+	}
+	return regular, odd
+}
+
+// bySubnet orders by address, then the wider first, then by what else tells
+// two leases apart, so that shuffled input gives the same plan.
+func bySubnet(a, b peer) int {
+	return cmp.Or(
+		a.subnet.Addr().Compare(b.subnet.Addr()),
+		cmp.Compare(a.subnet.Bits(), b.subnet.Bits()),
+		cmp.Compare(len(a.Subnets), len(b.Subnets)),
+		slices.CompareFunc(a.Subnets, b.Subnets, func(p, q netip.Prefix) int {
+			return cmp.Or(p.Addr().Compare(q.Addr()), cmp.Compare(p.Bits(), q.Bits()))
+		}),
+	)
+}
+
+func fits(subnet netip.Prefix, r netconf.Range, own netip.Prefix, uplink []netip.Prefix) error {
+	switch {
+	case subnet.Bits() < r.Network.Bits() || !r.Network.Contains(subnet.Addr()):
+		return fmt.Errorf("lies outside the network %s", r.Network)
+	case own.IsValid() && own.Overlaps(subnet):
+		return fmt.Errorf("overlaps this host's subnet %s", own)
+	}
+	for _, p := range uplink {
+		if p.Overlaps(subnet) {
+			return fmt.Errorf("overlaps %s, which is connected to this host's uplink", p)
+		}
+	}
+	return nil
+}
+
+// clash reports an overlap of p with a peer of an earlier group (sorted, none
+// overlapping another) or with the one admitted last in its own sorted group.
+func clash(p peer, earlier, group []peer) error {
+	i, _ := slices.BinarySearchFunc(earlier, p, bySubnet)
+	near := [...][]peer{earlier[max(0, i-1):min(len(earlier), i+1)], group[max(0, len(group)-1):]}
+	for _, some := range near {
+		for _, o := range some {
+			if o.subnet.Overlaps(p.subnet) {
+				return fmt.Errorf("overlaps %s of %s", o.subnet, lease.FormatSubnets(o.Subnets))
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/vxlan"
+)
+
+// Kind is how packets to a peer travel.
+type Kind string
+
+// The kinds of path.
+const (
+	Direct    Kind = "direct" // through the peer's address on a connected prefix
+	Tunnelled Kind = "vxlan"
+)
+
+// Path is how packets to one subnet of a peer travel.
+type Path struct {
+	Kind   Kind
+	Via    netip.Addr   // the route's gateway
+	Dev    string       // the device packets leave by
+	Remote netip.Addr   // the peer's public address
+	MAC    netstate.MAC // the peer's tunnel device; Tunnelled only
+}
+
+// PathTo returns how packets to p's subnet of family f travel, or why they
+// cannot. It looks at p alone; conflicts between peers are Build's affair.
+func PathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
+	return pathTo(in, p, f)
+}
+
+// pathTo is the one place where a path is chosen, from the config, the host's
+// facts and the peer's lease.
+func pathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
+	remote, ok := p.PublicAddr(f)
+	if !ok {
+		return Path{}, fmt.Errorf("announces no public %s address", f)
+	}
+	if slices.Contains(in.Self.Public, remote) || slices.Contains(in.Host.Uplink.Addrs, remote) {
+		return Path{}, fmt.Errorf("announces this host's own address %s", remote)
+	}
+	near := onLink(in.Host.Uplink.OnLink, remote)
+	direct := Path{Kind: Direct, Via: remote, Dev: in.Host.Uplink.Name, Remote: remote}
+	switch {
+	case p.Backend == HostGW && near:
+		return direct, nil
+	case p.Backend == HostGW:
+		return Path{}, fmt.Errorf("its address %s is on no prefix connected to %s, and it announces host-gw, which cannot cross a router; use vxlan with DirectRouting", remote, in.Host.Uplink.Name)
+	case p.Backend != VXLAN:
+		return Path{}, fmt.Errorf("announces backend %q, which weft does not speak; it speaks vxlan and host-gw", p.Backend)
+	case in.Net.Backend.Type != VXLAN:
+		return Path{}, fmt.Errorf("announces vxlan, but the network's backend is %s", in.Net.Backend.Type)
+	case in.Net.Backend.VXLAN.DirectRouting && near:
+		return direct, nil
+	}
+	return tunnelTo(in, p, f, remote)
+}
+
+func tunnelTo(in Input, p lease.Lease, f netconf.Family, remote netip.Addr) (Path, error) {
+	data, err := vxlan.ParseData(p.Data[f])
+	if err != nil {
+		return Path{}, err
+	}
+	vni := in.Net.Backend.VXLAN.VNI
+	if data.VNI != vni {
+		return Path{}, fmt.Errorf("announces VNI %d, the network's is %d", data.VNI, vni)
+	}
+	subnet, _ := p.Subnet(f)
+	return Path{Kind: Tunnelled, Via: subnet.Addr(), Dev: vxlan.Name(f, vni), Remote: remote, MAC: data.MAC}, nil
+}
+
+func onLink(prefixes []netip.Prefix, a netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+}

@@ -1,0 +1,133 @@
+// Package plan computes the network state a host should have from the network
+// config, the host's facts, its own lease and its peers' leases. It is pure
+// and has no memory: the same input gives the same state, and everything is
+// computed anew each time. It must not look at the system, a store or a clock.
+package plan
+
+import (
+	"fmt"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/hostgw"
+	"github.com/weft-net/weft/internal/plan/vxlan"
+)
+
+// Names of the backends, as they stand in configs and leases.
+const (
+	VXLAN  = "vxlan"
+	HostGW = "host-gw"
+)
+
+// Input is all that a plan depends on.
+type Input struct {
+	Net   netconf.Network
+	Host  host.Facts
+	Self  lease.Lease   // as announced
+	Peers []lease.Lease // everybody else, in any order
+}
+
+// Problem is a fault of one peer, or of the host itself, that the plan works
+// around. One bad peer never stands in the way of the rest.
+type Problem struct {
+	Subject string // the peer's subnets, as people read them
+	Err     error
+}
+
+// Error names the subject.
+func (p Problem) Error() string { return fmt.Sprintf("%s: %v", p.Subject, p.Err) }
+
+// Unwrap returns Err.
+func (p Problem) Unwrap() error { return p.Err }
+
+// Build returns the state that in calls for, normalized, and what had to be
+// left out of it.
+func Build(in Input) (*netstate.State, []Problem) {
+	s := &netstate.State{}
+	forward(s, in.Net)
+	tunnels, problems := receive(s, in)
+	for _, f := range netconf.Families {
+		peers, bad := admit(in, f)
+		problems = append(problems, bad...)
+		problems = append(problems, send(s, in, f, tunnels[f], peers)...)
+	}
+	if err := s.Normalize(); err != nil {
+		// Peers were checked against each other, so this is a fault of the
+		// planner itself; writing nothing is the safe answer.
+		return &netstate.State{}, append(problems, Problem{Subject: "plan", Err: err})
+	}
+	return s, problems
+}
+
+// forward wants the kernel to forward packets at all.
+func forward(s *netstate.State, net netconf.Network) {
+	names := map[netconf.Family]string{
+		netconf.V4: "net/ipv4/ip_forward",
+		netconf.V6: "net/ipv6/conf/all/forwarding",
+	}
+	for _, r := range net.Ranges {
+		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: names[r.Family()], Value: "1"})
+	}
+}
+
+// receive adds what the host needs to be reached as it announces, and returns
+// its tunnels.
+func receive(s *netstate.State, in Input) (map[netconf.Family]*vxlan.Tunnel, []Problem) {
+	tunnels := map[netconf.Family]*vxlan.Tunnel{}
+	var problems []Problem
+	if in.Net.Backend.Type != VXLAN {
+		return tunnels, nil
+	}
+	for _, r := range in.Net.Ranges {
+		t, err := tunnel(in, r.Family())
+		if err != nil {
+			problems = append(problems, Problem{Subject: "this host", Err: err})
+			continue
+		}
+		t.Receive(s)
+		tunnels[r.Family()] = &t
+	}
+	return tunnels, problems
+}
+
+// send adds what the host needs to reach peers, all of family f.
+func send(s *netstate.State, in Input, f netconf.Family, t *vxlan.Tunnel, peers []peer) []Problem {
+	var problems []Problem
+	macs := make(map[netstate.MAC]int, len(peers))
+	if t != nil {
+		macs[t.MAC] = -1
+	}
+	for i, p := range peers {
+		path, err := pathTo(in, p.Lease, f)
+		if err == nil && path.Kind == Tunnelled {
+			err = claimMAC(macs, peers, i, path.MAC)
+		}
+		switch {
+		case err != nil:
+			problems = append(problems, p.problem(err))
+		case path.Kind == Tunnelled && t == nil:
+			// receive said already why this host has no tunnel.
+		case path.Kind == Tunnelled:
+			t.Send(s, p.subnet, path.MAC, path.Remote)
+		default:
+			hostgw.Send(s, p.subnet, path.Via, path.Dev)
+		}
+	}
+	return problems
+}
+
+// claimMAC refuses a tunnel MAC that another peer, or this host, has already:
+// one of the two would get the other's packets.
+func claimMAC(macs map[netstate.MAC]int, peers []peer, i int, mac netstate.MAC) error {
+	holder, taken := macs[mac]
+	if !taken {
+		macs[mac] = i
+		return nil
+	}
+	if holder < 0 {
+		return fmt.Errorf("announces this host's own VtepMAC %s", mac)
+	}
+	return fmt.Errorf("announces VtepMAC %s, which %s has already", mac, lease.FormatSubnets(peers[holder].Subnets))
+}

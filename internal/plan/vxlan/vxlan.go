@@ -1,0 +1,86 @@
+// Package vxlan says which network objects a VXLAN tunnel consists of, wire
+// and name compatible with flannel: one device a family, whose address is the
+// subnet's network address, and for each peer a route, a neighbour and an FDB
+// entry. It is pure and knows nothing of leases or stores.
+package vxlan
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/netip"
+
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// Tunnel is this host's end of the VXLAN network in one family.
+type Tunnel struct {
+	Conf   netconf.VXLAN
+	Family netconf.Family // of the overlay and the underlay alike
+	Subnet netip.Prefix   // this host's
+	MAC    netstate.MAC
+	Local  netip.Addr // the uplink's address
+	Dev    string     // the uplink
+	MTU    int        // of the device, bytes
+}
+
+// Name returns the device's name: "flannel.1" or "flannel-v6.1" for VNI 1.
+func Name(f netconf.Family, vni uint32) string {
+	if f == netconf.V6 {
+		return fmt.Sprintf("flannel-v6.%d", vni)
+	}
+	return fmt.Sprintf("flannel.%d", vni)
+}
+
+// Overhead is what the encapsulation adds to a packet, in bytes: outer IP
+// header, UDP (8), VXLAN (8) and inner Ethernet (14); RFC 7348, section 5.
+func Overhead(f netconf.Family) int {
+	if f == netconf.V6 {
+		return 40 + 8 + 8 + 14
+	}
+	return 20 + 8 + 8 + 14
+}
+
+// DeriveMAC returns the address of the tunnel device for a host known by
+// seed: the same at every start, unicast and locally administered.
+func DeriveMAC(seed string, f netconf.Family, vni uint32) netstate.MAC {
+	sum := sha256.Sum256(fmt.Appendf(nil, "weft vtep %s %s %d", seed, f, vni))
+	mac := netstate.MAC(sum[:6])
+	mac[0] = mac[0]&^1 | 2
+	return mac
+}
+
+// Name is the name of the tunnel's device.
+func (t Tunnel) Name() string { return Name(t.Family, t.Conf.VNI) }
+
+// Receive adds to s what the host needs to be reached through the tunnel.
+func (t Tunnel) Receive(s *netstate.State) {
+	s.Links = append(s.Links, netstate.Link{
+		Name:     t.Name(),
+		Kind:     netstate.KindVXLAN,
+		VNI:      t.Conf.VNI,
+		Local:    t.Local,
+		Dev:      t.Dev,
+		Port:     t.Conf.Port,
+		Learning: t.Conf.Learning,
+		GBP:      t.Conf.GBP,
+		MTU:      t.MTU,
+		MAC:      t.MAC,
+		Up:       true,
+	})
+	addr := t.Subnet.Masked().Addr()
+	s.Addrs = append(s.Addrs, netstate.Addr{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Dev: t.Name()})
+	if t.Family == netconf.V6 {
+		// Peers are known from their leases; nobody on the tunnel is a router to believe.
+		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: "net/ipv6/conf/" + t.Name() + "/accept_ra", Value: "0"})
+	}
+}
+
+// Send adds to s what the host needs to reach subnet, whose host has the
+// tunnel device address mac and is reached at remote.
+func (t Tunnel) Send(s *netstate.State, subnet netip.Prefix, mac netstate.MAC, remote netip.Addr) {
+	gateway := subnet.Masked().Addr()
+	s.Neighs = append(s.Neighs, netstate.Neigh{Addr: gateway, MAC: mac, Dev: t.Name()})
+	s.FDB = append(s.FDB, netstate.FDB{MAC: mac, Dst: remote, Dev: t.Name()})
+	s.Routes = append(s.Routes, netstate.Route{Dst: subnet, Via: gateway, Dev: t.Name(), OnLink: true})
+}

@@ -1,0 +1,160 @@
+package reconcile
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// Loop keeps the kernel equal to the latest Want. It writes nothing before
+// the first one.
+type Loop struct {
+	Kernel Kernel
+	Log    *slog.Logger
+	Resync time.Duration        // a full look at the kernel at least this often
+	Report func(Pass)           // called after every pass; must return soon
+	Facts  func()               // called when facts of the host may have changed; must return soon
+	Drift  func(netstate.Event) // called when somebody changed what is ours; may be nil
+}
+
+// Bounds of the loop's own timing.
+const (
+	minLook    = 100 * time.Millisecond // between two full looks that events ask for
+	firstRetry = 200 * time.Millisecond
+	maxRetry   = 30 * time.Second
+)
+
+// Run makes the kernel equal to what arrives on wants until ctx ends; it then
+// leaves everything as it is and returns ctx's error.
+func (l *Loop) Run(ctx context.Context, wants <-chan Want) error {
+	box := newInbox()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return l.watch(ctx, box) })
+	group.Go(func() error { return l.reconcile(ctx, wants, box) })
+	return group.Wait()
+}
+
+// watch feeds box, and begins again when the kernel's reports break off.
+func (l *Loop) watch(ctx context.Context, box *inbox) error {
+	for wait := firstRetry; ; wait = min(2*wait, maxRetry) {
+		err := l.Kernel.Watch(ctx, box.put)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		l.Log.Warn("watching the kernel broke off; trying again", "error", err, "wait", wait)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// turn is the loop's state between two passes.
+type turn struct {
+	want   Want
+	have   *netstate.State // nil: must be looked at
+	looked time.Time
+	retry  time.Duration // 0: the last pass worked
+}
+
+func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) error {
+	resync := time.NewTicker(l.Resync)
+	defer resync.Stop()
+	again := time.NewTimer(time.Hour)
+	again.Stop()
+	var t turn
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case w := <-wants:
+			t.take(w)
+		case <-box.ready:
+			if !l.news(&t, box.take()) {
+				continue
+			}
+			if wait := minLook - time.Since(t.looked); wait > 0 {
+				again.Reset(wait)
+				continue
+			}
+		case <-resync.C:
+			t.have = nil
+		case <-again.C:
+		}
+		if t.want.State == nil {
+			continue
+		}
+		if wait := l.pass(ctx, &t); wait > 0 {
+			again.Reset(wait)
+		}
+	}
+}
+
+// take makes w the goal. What is known of the kernel holds on as long as the
+// same rows are asked about.
+func (t *turn) take(w Want) {
+	if !t.want.Scope.Equal(w.Scope) {
+		t.have = nil
+	}
+	t.want = w
+	t.retry = 0
+}
+
+// news reports whether events tell of something that the loop does not know,
+// and forgets what it knows if so.
+func (l *Loop) news(t *turn, events []netstate.Event) bool {
+	fresh := false
+	for _, e := range events {
+		if e.Facts {
+			l.Facts()
+		}
+		if t.have == nil || !t.have.News(e) {
+			continue
+		}
+		fresh = true
+		if l.Drift != nil && e.Row != nil {
+			l.Drift(e)
+		}
+	}
+	if fresh {
+		t.have = nil
+	}
+	return fresh
+}
+
+// pass makes the kernel equal to the goal, reports, and returns after what
+// time to try again; 0 if it worked.
+func (l *Loop) pass(ctx context.Context, t *turn) time.Duration {
+	p := l.attempt(ctx, t)
+	if ctx.Err() != nil {
+		return 0
+	}
+	if p.OK() {
+		t.have = netstate.Settle(t.have, t.want.State)
+		t.retry = 0
+	} else {
+		t.have = nil
+		t.retry = min(max(2*t.retry, firstRetry), maxRetry)
+	}
+	l.Report(p)
+	return t.retry
+}
+
+func (l *Loop) attempt(ctx context.Context, t *turn) Pass {
+	start := time.Now()
+	if t.have == nil {
+		have, err := l.Kernel.Observe(ctx, t.want.Scope)
+		if err != nil {
+			return Pass{Start: start, Took: time.Since(start), Err: err}
+		}
+		t.have, t.looked = have, start
+	}
+	p := change(ctx, l.Kernel, t.have, t.want.State)
+	p.Start, p.Took = start, time.Since(start)
+	return p
+}
