@@ -52,6 +52,3 @@ func (n Network) Prefixes() []netip.Prefix {
 	}
 	return out
 }
-
-// Family is the address family of r.
-func (r Range) Family() Family { return FamilyOf(r.Network.Addr()) }

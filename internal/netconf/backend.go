@@ -1,0 +1,73 @@
+package netconf
+
+import (
+	"slices"
+	"strings"
+)
+
+const (
+	// DefaultPort is the UDP port of a vxlan backend that names none: the
+	// Linux kernel's, which is older than the assigned 4789.
+	DefaultPort = 8472
+
+	defaultVNI = 1
+	maxVNI     = 1<<24 - 1 // 24 bits, RFC 7348
+
+	minMTU   = 576  // what every IPv4 host takes, RFC 791
+	minMTUv6 = 1350 // 1280, the least of an IPv6 link (RFC 8200), in VXLAN over IPv6
+	maxMTU   = 65535
+)
+
+// foreign are the backends that flannel has and weft has not.
+var foreign = []string{"alloc", "extension", "ipip", "ipsec", "tencent-vpc", "udp", "wireguard"}
+
+// parseBackend reads the Backend object. It also returns the keys in it that
+// are unknown to a backend of that type. An absent Backend is vxlan.
+func parseBackend(o *object, ipv6 bool) (Backend, []string) {
+	raw := o.take("Backend")
+	if raw == nil {
+		raw = []byte(`{"Type": "vxlan"}`)
+	}
+	if raw[0] != '{' {
+		o.refuse("Backend", raw, `must be an object, such as {"Type": "vxlan"}`)
+		return Backend{}, nil
+	}
+	in := newObject("Backend.", raw)
+	b := Backend{Type: backendType(in)}
+	if b.Type == "vxlan" {
+		b.VXLAN = parseVXLAN(in, ipv6)
+	}
+	o.errs = append(o.errs, in.errs...)
+	return b, in.rest()
+}
+
+func backendType(o *object) string {
+	good := len(o.errs)
+	written := o.string("Type", `must be "vxlan" or "host-gw"`)
+	name := strings.ToLower(written)
+	switch {
+	case len(o.errs) > good || name == "vxlan" || name == "host-gw":
+	case name == "":
+		o.refuse("Type", "is missing", `must be "vxlan" or "host-gw"`)
+	case slices.Contains(foreign, name):
+		o.refuse("Type", name, `is a backend of flannel that weft does not have; use "vxlan", or "host-gw" where all hosts share one segment`)
+	default:
+		o.refuse("Type", shorten([]byte(strings.ToValidUTF8(written, "?"))), `is no backend; must be "vxlan" or "host-gw"`)
+	}
+	return name
+}
+
+func parseVXLAN(o *object, ipv6 bool) VXLAN {
+	leastMTU := uint64(minMTU)
+	if ipv6 {
+		leastMTU = minMTUv6
+	}
+	return VXLAN{
+		VNI:           uint32(o.uint("VNI", defaultVNI, 1, maxVNI, false)),
+		Port:          uint16(o.uint("Port", DefaultPort, 1, 65535, true)),
+		MTU:           int(o.uint("MTU", 0, leastMTU, maxMTU, true)),
+		GBP:           o.bool("GBP", false),
+		Learning:      o.bool("Learning", false),
+		DirectRouting: o.bool("DirectRouting", false),
+	}
+}
