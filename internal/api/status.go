@@ -21,6 +21,7 @@ type Status struct {
 	Problems []Problem      `json:"problems"`
 	Store    StoreState     `json:"store"`
 	Pass     Pass           `json:"pass"`
+	Totals   Totals         `json:"totals"`
 	Ready    bool           `json:"ready"`
 	NotReady string         `json:"notReady,omitempty"` // why, when not
 }
@@ -40,6 +41,7 @@ type Lease struct {
 	MTU      int            `json:"mtu"` // bytes, as in subnet.env
 	Reserved bool           `json:"reserved,omitempty"`
 	Held     bool           `json:"held"`
+	Expires  time.Time      `json:"expires,omitzero"` // when it ends unless renewed; zero if unknown or Reserved
 }
 
 // Peer is another host's lease, and how packets to it travel now.
@@ -80,4 +82,18 @@ type Pass struct {
 	Rows    int           `json:"rows"`    // wanted
 	Changed int           `json:"changed"` // operations carried out
 	Failed  int           `json:"failed"`
+}
+
+// Totals counts what the agent did since it started.
+type Totals struct {
+	Passes uint64  `json:"passes"`
+	Ops    []OpSum `json:"ops,omitempty"` // sorted by kind and verb
+}
+
+// OpSum counts the operations of one verb on one kind of row.
+type OpSum struct {
+	Kind   string `json:"kind"`   // "link", "addr", "neigh", "fdb", "route", "sysctl"
+	Verb   string `json:"verb"`   // "add", "replace", "remove"
+	Done   uint64 `json:"done"`   // succeeded
+	Failed uint64 `json:"failed"` // refused by the kernel
 }

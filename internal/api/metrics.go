@@ -1,0 +1,94 @@
+package api
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics reads its numbers from the agent's status whenever it is asked, so
+// that there is one truth and nothing to keep up to date.
+type metrics struct{ agent Agent }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("weft_"+name, help, labels, nil)
+}
+
+var (
+	descInfo      = desc("agent_info", "Always 1; labels say which agent this is.", "version", "backend", "store")
+	descReady     = desc("ready", "1 while the lease is held and the last pass left no row in error.")
+	descPasses    = desc("passes_total", "Reconcile passes since the agent started.")
+	descOps       = desc("ops_total", "Operations that the kernel carried out.", "kind", "verb")
+	descFailures  = desc("op_failures_total", "Operations that the kernel refused.", "kind", "verb")
+	descRows      = desc("rows", "Rows of the wanted state.")
+	descFailed    = desc("rows_failed", "Rows that the last pass left in error.")
+	descPass      = desc("last_pass_timestamp_seconds", "Unix time of the last pass.")
+	descPassTook  = desc("last_pass_duration_seconds", "How long the last pass took.")
+	descPeers     = desc("peers", "Subnets of peers by the path on which packets to them travel.", "path")
+	descProblems  = desc("problems", "Faults that weft works around and an operator should mend.")
+	descStoreUp   = desc("store_up", "1 while the store answers.")
+	descRevision  = desc("store_revision", "Store revision on which the plan stands.")
+	descLeaseHeld = desc("lease_held", "1 while this host holds its lease.")
+	descLeaseEnds = desc("lease_expiry_timestamp_seconds", "Unix time at which the lease ends unless it is renewed.")
+)
+
+// Describe lists all that Collect may send.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descInfo, descReady, descPasses, descOps, descFailures, descRows, descFailed, descPass, descPassTook,
+		descPeers, descProblems, descStoreUp, descRevision, descLeaseHeld, descLeaseEnds,
+	} {
+		ch <- d
+	}
+}
+
+// Collect sends the present numbers.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	s := m.agent.Status()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	count := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge(descInfo, 1, s.Version, s.Backend, s.Store.Kind)
+	gauge(descReady, truth(m.agent.Ready() == nil))
+	count(descPasses, s.Totals.Passes)
+	for _, o := range s.Totals.Ops {
+		count(descOps, o.Done, o.Kind, o.Verb)
+		count(descFailures, o.Failed, o.Kind, o.Verb)
+	}
+	gauge(descRows, float64(s.Pass.Rows))
+	gauge(descFailed, float64(s.Pass.Failed))
+	if !s.Pass.At.IsZero() {
+		gauge(descPass, float64(s.Pass.At.UnixNano())/1e9)
+		gauge(descPassTook, s.Pass.Took.Seconds())
+	}
+	for path, n := range countPaths(s.Peers) {
+		gauge(descPeers, float64(n), path)
+	}
+	gauge(descProblems, float64(len(s.Problems)))
+	gauge(descStoreUp, truth(s.Store.Up))
+	gauge(descRevision, float64(s.Revision))
+	gauge(descLeaseHeld, truth(s.Lease.Held))
+	if !s.Lease.Expires.IsZero() {
+		gauge(descLeaseEnds, float64(s.Lease.Expires.Unix()))
+	}
+}
+
+// countPaths counts the subnets of peers by path. The usual kinds are always
+// there, so that a graph shows zero and not a hole.
+func countPaths(peers []Peer) map[string]int {
+	n := map[string]int{"direct": 0, "vxlan": 0, "none": 0}
+	for _, p := range peers {
+		for _, path := range p.Paths {
+			n[path.Kind]++
+		}
+	}
+	return n
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
