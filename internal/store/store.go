@@ -7,7 +7,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -82,26 +81,11 @@ const AnyRevision int64 = -1
 
 // Errors that callers tell apart.
 var (
-	ErrExhausted = errors.New("no free subnet is left in the network")
+	ErrExhausted = lease.ErrExhausted
 	ErrLost      = errors.New("the lease is no longer this host's")
 	ErrConflict  = errors.New("the config was changed by somebody else meanwhile")
 	ErrNotFound  = errors.New("no such lease")
 )
 
-// AddressTakenError refuses a claim because another host already announces
-// its public address.
-type AddressTakenError struct {
-	Addr   netip.Addr
-	Holder lease.Owner    // zero if unknown
-	Held   []netip.Prefix // the holder's subnets
-}
-
-// Error names the address, the holder and the way out.
-func (e *AddressTakenError) Error() string {
-	who := e.Holder.Hostname
-	if who == "" {
-		who = "another host"
-	}
-	return fmt.Sprintf("public address %s is already announced by %s for subnet %s; give this host another one with --public-ip, or free it with 'weft lease release %s'",
-		e.Addr, who, lease.FormatSubnets(e.Held), lease.Key(e.Held))
-}
+// AddressTakenError is lease's, for callers that only know the store.
+type AddressTakenError = lease.AddressTakenError

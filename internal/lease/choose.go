@@ -1,0 +1,98 @@
+package lease
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+// Choice is what a claimant is to do in the store. Lease, Drop and the owner's
+// record belong into one transaction, which must fail if a lease that
+// overlaps Lease came into being since the leases were read: the key alone
+// does not tell, as leases of different keys may share a subnet of one family.
+type Choice struct {
+	Lease Lease   // what to store: the subnets, the claim's attributes, Reserved
+	Had   bool    // a lease of exactly these subnets was there and becomes Lease; else the key must not exist
+	Drop  []Lease // the claimant's former leases, to be deleted
+	Why   Reason  // for logs; of several families' the first in Reason's order
+}
+
+// Choose decides which subnets a claimant gets in net, one of every family,
+// given all leases and the owners recorded beside them by lease Key.
+//
+// First comes the claimant's own lease: the one recorded under its ID; or one
+// that announces its public address, if nobody is recorded (flanneld's) or a
+// host of the same name and machine is (its state directory was lost). What
+// of it still fits net is kept, whatever address it announced. Next come the
+// preferred subnets, also out of a reservation without owner and address, and
+// at last the free subnet that pick selects, a random number, so that hosts
+// starting at once spread out. A subnet that overlaps another's lease or a
+// prefix to avoid is never chosen. A reservation stays one.
+//
+// Errors: *AddressTakenError, ErrExhausted.
+func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, pick uint64) (Choice, error) {
+	s, err := classify(net, all, owners, c)
+	if err != nil {
+		return Choice{}, err
+	}
+	base, why := s.base(net, c)
+	taken := s.taken(base, c.Avoid)
+	choice := Choice{Lease: Lease{Attrs: c.Attrs}, Drop: s.drop(base), Why: ReasonFree}
+	for _, r := range net.Ranges {
+		from := candidates(r, base, why, c.Preferred)
+		p, reason, err := subnet(r, from, taken, pick)
+		if err != nil {
+			return Choice{}, err
+		}
+		choice.Lease.Subnets = append(choice.Lease.Subnets, p)
+		choice.Why = min(choice.Why, reason)
+	}
+	if base != nil {
+		choice.Lease.Reserved = base.Reserved
+		choice.Had = same(*base, choice.Lease)
+		if !choice.Had {
+			choice.Drop = append(choice.Drop, *base)
+		}
+	}
+	return choice, nil
+}
+
+// candidate is a subnet to try before a free one is picked.
+type candidate struct {
+	subnet netip.Prefix
+	why    Reason
+}
+
+func candidates(r netconf.Range, base *Lease, why Reason, preferred []netip.Prefix) []candidate {
+	var out []candidate
+	if base != nil {
+		if p, ok := base.Subnet(r.Family()); ok {
+			out = append(out, candidate{p, why})
+		}
+	}
+	for _, p := range preferred {
+		out = append(out, candidate{p.Masked(), ReasonPreferred})
+	}
+	return out
+}
+
+// subnet chooses the subnet of one range.
+func subnet(r netconf.Range, from []candidate, taken []netip.Prefix, pick uint64) (netip.Prefix, Reason, error) {
+	for _, c := range from {
+		if usable(r, c.subnet, taken) {
+			return c.subnet, c.why, nil
+		}
+	}
+	p, ok := pickFree(r, taken, pick)
+	if !ok {
+		return p, ReasonFree, fmt.Errorf("%s of %s: all %d subnets of length %d are taken: %w", r.Family(), r.Network, r.Count(), r.SubnetLen, ErrExhausted)
+	}
+	return p, ReasonFree, nil
+}
+
+// usable tells whether r gives out p and nothing stands in its way.
+func usable(r netconf.Range, p netip.Prefix, taken []netip.Prefix) bool {
+	return r.Fits(p) == nil && !slices.ContainsFunc(taken, p.Overlaps)
+}

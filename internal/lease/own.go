@@ -1,0 +1,131 @@
+package lease
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+// sides is all leases as one claimant sees them.
+type sides struct {
+	old     []Lease        // the claimant's by record, without reservations: one is kept at most
+	unfit   []Lease        // nobody's by record, announce the claimant's address, fit no longer
+	pinned  []Lease        // reservations that are the claimant's by record
+	unowned []Lease        // nobody's by record, announce the claimant's address
+	open    []Lease        // reservations for whoever prefers their subnet
+	foreign []netip.Prefix // the subnets of everybody else
+}
+
+// classify tells whose the leases are. It refuses the claim if a public
+// address of the claimant's belongs to another.
+func classify(net netconf.Network, all []Lease, owners map[string]Owner, c Claim) (sides, error) {
+	var s sides
+	for _, l := range all {
+		owner, owned := owners[Key(l.Subnets)]
+		addr, shared := sharedAddr(l.Public, c.Public)
+		mine := owned && (c.ID != "" && owner.ID == c.ID || shared && sameHost(owner, c.Owner))
+		switch {
+		case mine && l.Reserved:
+			s.pinned = append(s.pinned, l)
+		case mine:
+			s.old = append(s.old, l)
+		case owned && shared:
+			return sides{}, &AddressTakenError{Addr: addr, Holder: owner, Held: l.Subnets}
+		case shared && !l.Reserved && fitting(net, l, nil) == 0:
+			s.unfit = append(s.unfit, l)
+		case shared:
+			s.unowned = append(s.unowned, l)
+		case !owned && l.Reserved && len(l.Public) == 0:
+			s.open = append(s.open, l)
+		default:
+			s.foreign = append(s.foreign, l.Subnets...)
+		}
+	}
+	return s, nil
+}
+
+// base returns the lease to build on, nil if there is none: of the claimant's
+// the one that fits with the most families, else such a reservation that
+// holds a preferred subnet.
+func (s sides) base(net netconf.Network, c Claim) (*Lease, Reason) {
+	wanted := slices.DeleteFunc(slices.Clone(s.open), func(l Lease) bool { return !prefers(c, l) })
+	for _, from := range []struct {
+		leases []Lease
+		why    Reason
+	}{
+		{slices.Concat(s.old, s.pinned), ReasonOwn},
+		{s.unowned, ReasonAdopted},
+		{wanted, ReasonReserved},
+	} {
+		best, most := -1, 0
+		for i, l := range from.leases {
+			if n := fitting(net, l, s.taken(&l, c.Avoid)); n > most {
+				best, most = i, n
+			}
+		}
+		if best >= 0 {
+			return &from.leases[best], from.why
+		}
+	}
+	return nil, ReasonFree
+}
+
+// taken returns what no subnet may overlap once the claimant holds base:
+// avoid and all leases but base and those that drop returns.
+func (s sides) taken(base *Lease, avoid []netip.Prefix) []netip.Prefix {
+	out := slices.Concat(avoid, s.foreign)
+	for _, l := range slices.Concat(s.pinned, s.unowned, s.open) {
+		if base == nil || !same(l, *base) {
+			out = append(out, l.Subnets...)
+		}
+	}
+	return out
+}
+
+// drop returns the claimant's leases that are of no more use once it holds
+// base: those recorded as its own, and those that nobody is recorded for and that
+// fit no longer (flannel deletes them, too). A reservation stays, somebody
+// made it on purpose and the network may change back; so does a fitting
+// lease that merely announces the claimant's address: it may be another's.
+func (s sides) drop(base *Lease) []Lease {
+	return slices.DeleteFunc(slices.Concat(s.old, s.unfit), func(l Lease) bool {
+		return base != nil && same(l, *base)
+	})
+}
+
+// fitting counts the families in which l can be kept.
+func fitting(net netconf.Network, l Lease, taken []netip.Prefix) int {
+	n := 0
+	for _, r := range net.Ranges {
+		if p, ok := l.Subnet(r.Family()); ok && usable(r, p, taken) {
+			n++
+		}
+	}
+	return n
+}
+
+// prefers tells whether a subnet of l is one of those that c would like.
+func prefers(c Claim, l Lease) bool {
+	return slices.ContainsFunc(c.Preferred, func(p netip.Prefix) bool {
+		return slices.Contains(l.Subnets, p.Masked())
+	})
+}
+
+// same tells whether two leases have one key.
+func same(a, b Lease) bool { return slices.Equal(a.Subnets, b.Subnets) }
+
+func sharedAddr(a, b []netip.Addr) (netip.Addr, bool) {
+	for _, x := range a {
+		if slices.Contains(b, x) {
+			return x, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// sameHost tells whether two records are of one host, although their IDs may
+// differ because its state directory was lost.
+func sameHost(a, b Owner) bool {
+	return a.Hostname != "" && a.Hostname == b.Hostname && a.Machine == b.Machine
+}

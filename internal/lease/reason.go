@@ -1,0 +1,28 @@
+package lease
+
+// Reason says where a choice's subnets come from.
+type Reason uint8
+
+// The reasons, in the order in which they are tried.
+const (
+	ReasonOwn       Reason = iota // a lease recorded as the claimant's
+	ReasonAdopted                 // a lease of nobody in the record that announces the claimant's address
+	ReasonReserved                // a reservation for nobody in particular, of a preferred subnet
+	ReasonPreferred               // Claim.Preferred
+	ReasonFree                    // picked out of the free ones
+)
+
+// String returns words for a log line: "own lease".
+func (r Reason) String() string {
+	switch r {
+	case ReasonOwn:
+		return "own lease"
+	case ReasonAdopted:
+		return "adopted lease"
+	case ReasonReserved:
+		return "reserved subnet"
+	case ReasonPreferred:
+		return "preferred subnet"
+	}
+	return "free subnet"
+}
