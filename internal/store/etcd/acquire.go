@@ -1,0 +1,117 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+// Acquire gets claim's owner a lease on net.
+func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Claim) (lease.Lease, error) {
+	a := &acquisition{Store: s, net: net, claim: claim}
+	if err := a.encode(); err != nil {
+		return lease.Lease{}, fmt.Errorf("acquiring a lease: %w", err)
+	}
+	defer a.tidy(ctx)
+	for pause := untilWon(); ; {
+		l, ok, err := a.try(ctx)
+		if ok || err != nil {
+			return l, err
+		}
+		if err := pause.wait(ctx); err != nil {
+			return lease.Lease{}, fmt.Errorf("acquiring a lease against other hosts that start: %w", err)
+		}
+	}
+}
+
+// acquisition is one call of Acquire.
+type acquisition struct {
+	*Store
+	net     netconf.Network
+	claim   lease.Claim
+	value   string  // what the lease's key will hold
+	owner   string  // what the owner's record will hold
+	granted ttlID   // made for this call; 0 if none was needed so far
+	unused  []ttlID // what may be left without a key
+}
+
+// try reads, chooses and writes once; ok is false if somebody else was faster.
+func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err error) {
+	have, err := a.contents(ctx)
+	if err != nil {
+		return l, false, err
+	}
+	choice, err := lease.Choose(a.net, have.leases, have.owners, a.claim, rand.Uint64())
+	if err != nil {
+		return l, false, fmt.Errorf("acquiring a lease: %w", err)
+	}
+	l = choice.Lease
+	var id ttlID
+	if !l.Reserved {
+		id, l.TTL, err = a.ttl(ctx, have, choice)
+		if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+			return l, false, nil // it ran out just now
+		}
+		if err != nil {
+			return l, false, err
+		}
+	}
+	t := a.writes(have, choice, id)
+	if len(t.then) > 0 {
+		if ok, err = a.commit(ctx, "storing lease "+lease.Key(l.Subnets), t); !ok || err != nil {
+			return l, false, err
+		}
+	}
+	a.obsolete(have, choice, id)
+	a.log.Info("lease acquired", "subnets", lease.FormatSubnets(l.Subnets), "how", choice.Why, "reserved", l.Reserved)
+	return l, true, nil
+}
+
+// ttl returns what the chosen lease is to hang on, renewed, and how long it
+// lasts: what it hangs on already, whoever made that, or a new one.
+func (a *acquisition) ttl(ctx context.Context, have contents, c lease.Choice) (ttlID, time.Duration, error) {
+	if id := ttlOf(have.keys[a.keys.lease(lease.Key(c.Lease.Subnets))]); c.Had && id != 0 {
+		left, err := a.renew(ctx, id)
+		if err != nil || left > leaseTTL/2 {
+			return id, left, err
+		}
+	}
+	if a.granted != 0 {
+		return a.granted, leaseTTL, nil
+	}
+	id, err := a.grant(ctx)
+	if err == nil {
+		a.granted = id
+	}
+	return id, leaseTTL, err
+}
+
+// obsolete notes what hung under leases that are gone or moved.
+func (a *acquisition) obsolete(have contents, c lease.Choice, id ttlID) {
+	for _, l := range append(c.Drop, c.Lease) {
+		old := ttlOf(have.keys[a.keys.lease(lease.Key(l.Subnets))])
+		if old != id {
+			a.unused = append(a.unused, old)
+		}
+	}
+	if a.granted == id {
+		a.granted = 0
+	}
+}
+
+// tidy leaves no etcd lease behind that nothing hangs on, also when ctx is
+// over.
+func (a *acquisition) tidy(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	for _, id := range append(a.unused, a.granted) {
+		a.dropIfEmpty(ctx, id)
+	}
+}

@@ -1,0 +1,93 @@
+package etcd
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"github.com/weft-net/weft/internal/lease"
+)
+
+// encode sets what will be stored.
+func (a *acquisition) encode() error {
+	value, err := lease.MarshalAttrs(a.claim.Attrs)
+	if err != nil {
+		return err
+	}
+	owner, err := json.Marshal(a.claim.Owner)
+	a.value, a.owner = string(value), string(owner)
+	return err
+}
+
+// writes is what has to change so that c holds: nothing if it does already.
+func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
+	name := lease.Key(c.Lease.Subnets)
+	e := &edit{have: have.keys}
+	e.put(a.keys.lease(name), a.value, id)
+	e.put(a.keys.owner(name), a.owner, id)
+	var mine []string
+	for _, addr := range c.Lease.Public {
+		mine = append(mine, a.keys.addr(addr))
+		e.put(a.keys.addr(addr), name, id)
+	}
+	for _, l := range c.Drop {
+		old := lease.Key(l.Subnets)
+		e.del(a.keys.lease(old))
+		e.del(a.keys.owner(old))
+		a.forget(e, old, mine)
+	}
+	a.forget(e, name, mine)
+	if len(e.then) == 0 {
+		return txn{}
+	}
+	if !c.Had {
+		a.alone(&e.txn, c.Lease, have.revision)
+	}
+	return e.txn
+}
+
+// forget deletes the keys of addresses that lease name announced and that are
+// not kept.
+func (a *acquisition) forget(e *edit, name string, keep []string) {
+	for _, key := range a.addrKeys(e.have[a.keys.lease(name)]) {
+		if kv := e.have[key]; kv != nil && string(kv.Value) == name && !slices.Contains(keep, key) {
+			e.del(key)
+		}
+	}
+}
+
+// alone asks that no lease came into being since revision rev that shares a
+// subnet with l. The first subnet leads the key, so others of it stand side
+// by side; the second one can stand anywhere.
+func (a *acquisition) alone(t *txn, l lease.Lease, rev int64) {
+	if len(l.Subnets) > 1 {
+		t.noneSince(a.keys.leases(), rev)
+		return
+	}
+	name := lease.Key(l.Subnets)
+	t.noneSince(a.keys.leasesOf(name[:strings.LastIndex(name, "-")+1]), rev)
+}
+
+// edit is a txn that leaves out what is there already.
+type edit struct {
+	txn
+	have map[string]*mvccpb.KeyValue
+}
+
+func (e *edit) put(key, value string, id ttlID) {
+	kv := e.have[key]
+	e.unchanged(key, kv)
+	if kv == nil || string(kv.Value) != value || ttlOf(kv) != id {
+		e.txn.put(key, value, id)
+	}
+}
+
+func (e *edit) del(key string) {
+	kv := e.have[key]
+	e.unchanged(key, kv)
+	if kv != nil {
+		e.txn.del(key)
+	}
+}

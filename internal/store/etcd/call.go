@@ -1,0 +1,122 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// call runs fn until it succeeds, fails for good, or the time for one
+// request is over. fn must be safe to run again after it failed: it reads, or
+// it writes by compare-and-swap and can tell its own success.
+func (c *client) call(ctx context.Context, what string, fn func(context.Context, *clientv3.Client) error) error {
+	within, cancel := context.WithTimeout(ctx, c.o.RequestTimeout)
+	defer cancel()
+	pause := untilBack()
+	for {
+		etcd, err := c.get(within)
+		if err == nil {
+			err = fn(within, etcd)
+		}
+		if err == nil || !passing(err) || pause.wait(within) != nil {
+			return c.explain(ctx, what, err)
+		}
+	}
+}
+
+// passing tells whether trying again can help.
+func passing(err error) bool {
+	switch code(err) {
+	case codes.Unavailable, codes.ResourceExhausted:
+		return !errors.Is(err, rpctypes.ErrNoSpace)
+	case codes.Unauthenticated: // a token that ran out; the library gets a new one for the next call
+		return true
+	}
+	return false
+}
+
+func code(err error) codes.Code {
+	if known, ok := errors.AsType[rpctypes.EtcdError](err); ok {
+		return known.Code()
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return codes.DeadlineExceeded
+	case errors.Is(err, context.Canceled):
+		return codes.Canceled
+	}
+	return status.Code(err)
+}
+
+// outageError says why a call on etcd failed. It hides the deadline of one
+// request, which is not the caller's, and keeps every other cause.
+type outageError struct {
+	urls  []string
+	what  string
+	words string
+	cause error // nil if it was only our own deadline
+}
+
+func (e *outageError) Error() string {
+	return fmt.Sprintf("etcd at %s: %s: %s", strings.Join(e.urls, ", "), e.what, e.words)
+}
+
+func (e *outageError) Unwrap() error { return e.cause }
+
+// explain puts err into words for people. ctx is the caller's.
+func (c *client) explain(ctx context.Context, what string, err error) error {
+	if _, said := errors.AsType[*outageError](err); err == nil || said {
+		return err
+	}
+	out := &outageError{urls: c.urls, what: what, words: c.words(err)}
+	switch code(err) {
+	case codes.DeadlineExceeded, codes.Canceled, codes.Unavailable:
+		out.cause = ctx.Err()
+	default:
+		out.cause = err
+	}
+	return out
+}
+
+func (c *client) words(err error) string {
+	if c.life.Err() != nil {
+		return errClosed.Error()
+	}
+	switch {
+	case errors.Is(err, rpctypes.ErrAuthFailed):
+		return fmt.Sprintf("the password of user %q is wrong, or there is no such user", c.o.Username)
+	case errors.Is(err, rpctypes.ErrUserEmpty):
+		return "it wants a user name and password; set --etcd-username and --etcd-password"
+	case errors.Is(err, rpctypes.ErrPermissionDenied):
+		return fmt.Sprintf("user %q has no right to it; weft needs to read and write everything under %s/", c.o.Username, c.o.Prefix)
+	}
+	switch code(err) {
+	case codes.DeadlineExceeded, codes.Canceled, codes.Unavailable:
+		return c.unreachable(err)
+	}
+	return err.Error()
+}
+
+// unreachable prefers the reason of the last failed connection over what grpc
+// makes of it.
+func (c *client) unreachable(err error) string {
+	if known, ok := errors.AsType[rpctypes.EtcdError](err); ok {
+		return known.Error()
+	}
+	if why := c.trail.cause(); why != "" {
+		return "not reached: " + why
+	}
+	switch code(err) {
+	case codes.Canceled:
+		return "given up"
+	case codes.DeadlineExceeded:
+		return "connected, but no answer within " + c.o.RequestTimeout.String()
+	}
+	return "the connection was lost"
+}

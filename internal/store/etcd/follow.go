@@ -1,0 +1,98 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+
+	"github.com/weft-net/weft/internal/store"
+)
+
+// errRewound means that etcd is not the one, or not as far, as it was.
+var errRewound = errors.New("etcd is at an older revision than before, or is another cluster")
+
+// Follow calls fn with the present snapshot and after every change. One
+// goroutine takes in events while fn runs in the caller's.
+func (s *Store) Follow(ctx context.Context, fn func(store.Update)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	f := &follower{Store: s, feed: newFeed()}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.run(ctx)
+	}()
+	defer func() { cancel(); <-done }()
+	for {
+		u, err := f.feed.next(ctx)
+		if err != nil {
+			return err
+		}
+		fn(u)
+	}
+}
+
+// follower keeps a feed equal to etcd, through outages.
+type follower struct {
+	*Store
+	feed    *feed
+	from    int64  // the next revision to hear of; 0: list first
+	cluster uint64 // that the listing came from
+	fresh   bool   // listed just now, so etcd's word on its revision stands
+	live    bool   // the present watch has been ready
+}
+
+func (f *follower) run(ctx context.Context) {
+	pause := untilBack()
+	for ctx.Err() == nil {
+		f.live = false
+		err := f.session(ctx)
+		switch {
+		case f.life.Err() != nil:
+			f.feed.down(f.explain(ctx, "following", errClosed))
+			<-ctx.Done()
+			return
+		case errors.Is(err, errCompacted), errors.Is(err, errRewound):
+			f.log.Info("reading all leases again", "reason", err)
+			f.from = 0
+		case ctx.Err() == nil && !f.live:
+			f.feed.down(f.explain(ctx, "following config and leases", err))
+		}
+		if f.live {
+			pause.reset()
+		}
+		_ = pause.wait(ctx)
+	}
+}
+
+// session lists if need be and watches until something breaks.
+func (f *follower) session(ctx context.Context) error {
+	if f.from == 0 {
+		l, err := f.list(ctx)
+		if err != nil {
+			return err
+		}
+		f.from, f.cluster, f.fresh = l.revision+1, l.cluster, true
+		f.feed.replace(l.view)
+	}
+	return f.watch(ctx, f.from, f, f.keys.flannels())
+}
+
+func (f *follower) ready(h *pb.ResponseHeader) error {
+	if h.ClusterId != f.cluster || !f.fresh && h.Revision < f.from-1 {
+		return errRewound
+	}
+	f.fresh, f.live = false, true
+	f.feed.up()
+	return nil
+}
+
+func (f *follower) batch(resp *pb.WatchResponse) error {
+	f.feed.apply(f.Store, resp.Events)
+	if n := len(resp.Events); n > 0 {
+		f.from = resp.Events[n-1].Kv.ModRevision + 1
+	} else {
+		f.from = max(f.from, resp.Header.Revision+1)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package etcd
+
+import (
+	"net/netip"
+	"path"
+
+	"github.com/weft-net/weft/internal/store/view"
+)
+
+// layout names the keys of one network. Flannel's are config and subnets/;
+// weft's own stay outside what flanneld reads and watches.
+type layout struct{ prefix string }
+
+// span is a range of keys: from first, up to and without end.
+type span struct{ first, end string }
+
+func (k layout) config() string           { return path.Join(k.prefix, view.ConfigKey) }
+func (k layout) lease(name string) string { return path.Join(k.prefix, view.Subnets) + "/" + name }
+func (k layout) owner(name string) string { return path.Join(k.prefix, "weft/owners") + "/" + name }
+func (k layout) addr(a netip.Addr) string {
+	return path.Join(k.prefix, "weft/addrs") + "/" + a.String()
+}
+func (k layout) only(key string) span       { return span{key, ""} }
+func (k layout) wefts() span                { return under(path.Join(k.prefix, "weft") + "/") }
+func (k layout) leases() span               { return under(k.lease("")) }
+func (k layout) leasesOf(start string) span { return under(k.lease(start)) }
+
+// flannels spans config and all leases in one range, so that one request or
+// one watch has both in one order. Between them may stand keys of others;
+// weft's own sort behind.
+func (k layout) flannels() span { return span{k.config(), k.leases().end} }
+
+// below returns key without the network's prefix.
+func (k layout) below(key []byte) string {
+	if len(key) <= len(k.prefix) {
+		return ""
+	}
+	rest := string(key[len(k.prefix):])
+	if rest[0] == '/' {
+		rest = rest[1:]
+	}
+	return rest
+}
+
+// under spans all keys that begin with start, which is not empty and does not
+// end in 0xff.
+func under(start string) span {
+	end := []byte(start)
+	end[len(end)-1]++
+	return span{start, string(end)}
+}

@@ -1,0 +1,90 @@
+package etcd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"github.com/weft-net/weft/internal/lease"
+)
+
+// record is all that is stored about one lease; a nil key is not there.
+type record struct {
+	name  string
+	lease *mvccpb.KeyValue
+	owner *mvccpb.KeyValue
+	addrs map[string]*mvccpb.KeyValue // by key: the announced addresses, and who has them
+}
+
+// record reads what is stored for the lease with this name.
+func (s *Store) record(ctx context.Context, name string) (record, error) {
+	what := "reading lease " + name
+	got, err := s.fetch(ctx, what, s.keys.lease(name), s.keys.owner(name))
+	if err != nil {
+		return record{}, err
+	}
+	r := record{name: name, lease: got[0], owner: got[1], addrs: map[string]*mvccpb.KeyValue{}}
+	keys := s.addrKeys(r.lease)
+	held, err := s.fetch(ctx, what, keys...)
+	for i, k := range keys {
+		r.addrs[k] = held[i]
+	}
+	return r, err
+}
+
+// addrKeys are the keys of the addresses that a stored lease announces; none
+// if its value cannot be read.
+func (s *Store) addrKeys(kv *mvccpb.KeyValue) []string {
+	if kv == nil {
+		return nil
+	}
+	attrs, err := lease.ParseAttrs(kv.Value)
+	if err != nil {
+		return nil
+	}
+	keys := make([]string, 0, len(attrs.Public))
+	for _, a := range attrs.Public {
+		keys = append(keys, s.keys.addr(a))
+	}
+	return keys
+}
+
+// unchanged asks that all of r is as it was read.
+func (s *Store) unchanged(t *txn, r record) {
+	t.unchanged(s.keys.lease(r.name), r.lease)
+	t.unchanged(s.keys.owner(r.name), r.owner)
+	for key, kv := range r.addrs {
+		t.unchanged(key, kv)
+	}
+}
+
+// holds tells whether kv, an address's key, points to this lease.
+func (r record) holds(kv *mvccpb.KeyValue) bool {
+	return kv != nil && string(kv.Value) == r.name
+}
+
+// owned returns who has the lease; the zero Owner if that is not recorded.
+func (r record) owned() (lease.Owner, error) {
+	if r.owner == nil {
+		return lease.Owner{}, nil
+	}
+	return parseOwner(r.owner)
+}
+
+func parseOwner(kv *mvccpb.KeyValue) (lease.Owner, error) {
+	var o lease.Owner
+	if err := json.Unmarshal(kv.Value, &o); err != nil {
+		return o, fmt.Errorf("%s is no owner's record: %w; delete it with etcdctl", kv.Key, err)
+	}
+	return o, nil
+}
+
+// ttlOf returns what kv hangs on.
+func ttlOf(kv *mvccpb.KeyValue) ttlID {
+	if kv == nil {
+		return 0
+	}
+	return ttlID(kv.Lease)
+}

@@ -1,0 +1,31 @@
+package etcd
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/weft-net/weft/internal/store"
+)
+
+// Store is one network's config and leases in etcd.
+type Store struct {
+	*client
+	keys layout
+	log  *slog.Logger
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open checks o, with the files it names, and returns the store. etcd need
+// not be reachable yet: every call tries, and says so when it is not.
+func Open(_ context.Context, o Options) (store.Store, error) {
+	o = o.withDefaults()
+	c, err := newClient(o)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{client: c, keys: layout{prefix: o.Prefix}, log: o.Log}, nil
+}
+
+// Close ends all calls and the connection.
+func (s *Store) Close() error { return s.close() }

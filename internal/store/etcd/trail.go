@@ -1,0 +1,119 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// trail remembers per address why the last attempt to connect failed. grpc
+// itself tells the caller only that time ran out.
+type trail struct {
+	mu   sync.Mutex
+	last map[string]error
+}
+
+func newTrail() *trail { return &trail{last: map[string]error{}} }
+
+func (t *trail) failed(addr string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last[addr] = err
+}
+
+func (t *trail) connected(addr string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.last, addr)
+}
+
+// cause joins the failures, in a stable order and in stable words, so that
+// the same trouble always reads the same; "" if there are none.
+func (t *trail) cause() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var parts []string
+	for _, addr := range slices.Sorted(maps.Keys(t.last)) {
+		parts = append(parts, fmt.Sprintf("%s: %s", addr, plain(t.last[addr])))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// plain drops what changes from one attempt to the next (ephemeral ports) and
+// what the address before it already says.
+func plain(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	case errors.Is(err, io.EOF):
+		return "the server closed the connection at once (does it speak TLS, and this host not, or the other way round?)"
+	}
+	return strings.TrimPrefix(err.Error(), "connect: ")
+}
+
+// dialer connects for grpc and notes failures.
+func (t *trail) dialer(timeout time.Duration) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, addr string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		network, where := "tcp", addr
+		if rest, ok := strings.CutPrefix(addr, "unix:"); ok {
+			network, where = "unix", strings.TrimPrefix(rest, "//")
+		}
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, where)
+		if err != nil {
+			t.failed(addr, err)
+			return nil, err
+		}
+		return named{Conn: conn, addr: remote(addr)}, nil
+	}
+}
+
+// named is a connection whose remote address reads as it was asked for, so
+// that a failed dial and a failed handshake have one entry.
+type named struct {
+	net.Conn
+	addr remote
+}
+
+func (n named) RemoteAddr() net.Addr { return n.addr }
+
+type remote string
+
+func (r remote) Network() string { return "tcp" }
+func (r remote) String() string  { return string(r) }
+
+// greeted is a connection that has not worked before the server said
+// something: a TLS server refuses a client's certificate only after the
+// client's side of the handshake is over.
+type greeted struct {
+	net.Conn
+	trail *trail
+	addr  string
+	heard atomic.Bool
+}
+
+func (g *greeted) Read(b []byte) (int, error) {
+	n, err := g.Conn.Read(b)
+	if g.heard.Load() {
+		return n, err
+	}
+	if n > 0 {
+		g.heard.Store(true)
+		g.trail.connected(g.addr)
+	} else if err != nil && !errors.Is(err, net.ErrClosed) {
+		g.trail.failed(g.addr, err)
+	}
+	return n, err
+}

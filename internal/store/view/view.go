@@ -1,0 +1,197 @@
+// Package view turns the keys and values of a store into snapshots, one
+// change at a time: only what changed is decoded, and snapshots share what
+// did not. It is pure and serves every store that keeps flannel's format; it
+// knows nothing of how the keys got here.
+package view
+
+import (
+	"bytes"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/store"
+)
+
+// The keys of flannel, below the network's prefix.
+const (
+	ConfigKey = "config"
+	Subnets   = "subnets/" // followed by lease.Key
+)
+
+// Item is one stored key.
+type Item struct {
+	Key      string // below the network's prefix
+	Value    []byte // not changed afterwards
+	Revision int64  // of its last change
+	Reserved bool   // it has no time to live
+}
+
+// View is the content of a store at its newest change. Not safe for
+// concurrent use.
+type View struct {
+	revision  int64
+	config    []byte
+	configRev int64
+	leases    []lease.Lease // sorted; handed out, so replaced and never changed once shared is set
+	shared    bool
+	values    map[string]raw   // what the leases were decoded from
+	bad       map[string]error // by key
+}
+
+type raw struct {
+	value    []byte
+	reserved bool
+}
+
+// New is a store at revision rev that holds items, each key once.
+func New(rev int64, items []Item) *View {
+	v := &View{values: make(map[string]raw, len(items)), bad: map[string]error{}}
+	for _, it := range items {
+		name, ok := strings.CutPrefix(it.Key, Subnets)
+		if !ok {
+			v.Put(it)
+			continue
+		}
+		v.values[name] = raw{it.Value, it.Reserved}
+		if l, err := decode(name, it); err != nil {
+			v.bad[name] = err
+		} else {
+			v.leases = append(v.leases, l) // sorted once, below: inserting each would take long for many
+		}
+	}
+	slices.SortFunc(v.leases, func(a, b lease.Lease) int { return Compare(a.Subnets, b.Subnets) })
+	v.revision = rev
+	return v
+}
+
+// Put takes in a key that was written, and tells whether that changed
+// anything a snapshot shows.
+func (v *View) Put(it Item) bool {
+	v.revision = max(v.revision, it.Revision)
+	if it.Key == ConfigKey {
+		v.config, v.configRev = bytes.Clone(it.Value), it.Revision
+		return true
+	}
+	name, ok := strings.CutPrefix(it.Key, Subnets)
+	if !ok {
+		return false
+	}
+	if old, ok := v.values[name]; ok && old.reserved == it.Reserved && bytes.Equal(old.value, it.Value) {
+		return false
+	}
+	v.values[name] = raw{it.Value, it.Reserved}
+	l, err := decode(name, it)
+	if err != nil {
+		v.remove(name)
+		v.bad[name] = err
+		return true
+	}
+	delete(v.bad, name)
+	v.insert(l)
+	return true
+}
+
+// Delete takes in a key that was deleted at revision rev, and tells whether
+// that changed anything a snapshot shows.
+func (v *View) Delete(key string, rev int64) bool {
+	v.revision = max(v.revision, rev)
+	if key == ConfigKey {
+		had := v.configRev != 0
+		v.config, v.configRev = nil, 0
+		return had
+	}
+	name, ok := strings.CutPrefix(key, Subnets)
+	if _, known := v.values[name]; !ok || !known {
+		return false
+	}
+	delete(v.values, name)
+	delete(v.bad, name)
+	v.remove(name)
+	return true
+}
+
+// Revision is that of the newest change.
+func (v *View) Revision() int64 { return v.revision }
+
+// Snapshot returns the present content. Snapshots share their leases, which
+// nobody changes.
+func (v *View) Snapshot() store.Snapshot {
+	v.shared = true
+	s := store.Snapshot{
+		Revision:       v.revision,
+		ConfigRevision: v.configRev,
+		Config:         v.config,
+		Leases:         v.leases[:len(v.leases):len(v.leases)],
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.bad)) {
+		s.Bad = append(s.Bad, store.Entry{Key: Subnets + name, Err: v.bad[name]})
+	}
+	return s
+}
+
+func decode(name string, it Item) (lease.Lease, error) {
+	subnets, err := lease.ParseKey(name)
+	if err != nil {
+		return lease.Lease{}, err
+	}
+	attrs, err := lease.ParseAttrs(it.Value)
+	if err != nil {
+		return lease.Lease{}, err
+	}
+	return lease.Lease{Subnets: subnets, Attrs: attrs, Reserved: it.Reserved}, nil
+}
+
+func (v *View) insert(l lease.Lease) {
+	v.unshare()
+	i, found := v.find(l.Subnets)
+	if found {
+		v.leases[i] = l
+		return
+	}
+	v.leases = slices.Insert(v.leases, i, l)
+}
+
+func (v *View) remove(name string) {
+	subnets, err := lease.ParseKey(name)
+	if err != nil {
+		return // never was a lease
+	}
+	if i, found := v.find(subnets); found {
+		v.unshare()
+		v.leases = slices.Delete(v.leases, i, i+1)
+	}
+}
+
+func (v *View) find(subnets []netip.Prefix) (int, bool) {
+	return slices.BinarySearchFunc(v.leases, subnets, func(l lease.Lease, s []netip.Prefix) int {
+		return Compare(l.Subnets, s)
+	})
+}
+
+// unshare makes v.leases v's alone again.
+func (v *View) unshare() {
+	if v.shared {
+		v.leases, v.shared = slices.Clone(v.leases), false
+	}
+}
+
+// Compare orders the subnets of leases: by the first family's prefix, then by
+// the second's.
+func Compare(a, b []netip.Prefix) int {
+	return slices.CompareFunc(a, b, netip.Prefix.Compare)
+}
+
+// Occupied returns the leases among items, as lease.Choose wants them: a
+// lease whose value cannot be read still takes up its subnets.
+func Occupied(items []Item) []lease.Lease {
+	s := New(0, items).Snapshot()
+	for _, b := range s.Bad {
+		if subnets, err := lease.ParseKey(strings.TrimPrefix(b.Key, Subnets)); err == nil {
+			s.Leases = append(s.Leases, lease.Lease{Subnets: subnets})
+		}
+	}
+	return s.Leases
+}
