@@ -1,0 +1,96 @@
+package lab
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// Numbers of the protocols that ParseFrame reads (IEEE 802, IANA).
+const (
+	etherIPv4   = 0x0800
+	etherIPv6   = 0x86dd
+	protoICMP   = 1
+	protoUDP    = 17
+	protoICMPv6 = 58
+
+	ethernetSize = 14
+	udpSize      = 8
+	vxlanSize    = 8 // RFC 7348 section 5
+	vxlanHasVNI  = 0x08
+)
+
+// Frame is what the lab wants to know of an Ethernet frame: for a frame inside VXLAN, what is said
+// of the frame that the containers see.
+type Frame struct {
+	VXLAN    bool // it travelled in VXLAN
+	Src, Dst netip.Addr
+	Protocol uint8  // of the IP header
+	Request  bool   // an ICMP or ICMPv6 echo request
+	EchoID   uint16 // if Request
+}
+
+// ParseFrame reads an Ethernet frame, one level into VXLAN when it is UDP to vxlanPort. Frames that
+// are cut short, and all that is not IP, are not ok. IPv6 extension headers are not followed.
+func ParseFrame(b []byte, vxlanPort uint16) (f Frame, ok bool) {
+	f, payload, ok := parseIP(b)
+	if !ok {
+		return Frame{}, false
+	}
+	if f.Protocol == protoUDP {
+		if inner, ok := vxlanInner(payload, vxlanPort); ok {
+			f, payload, ok = parseIP(inner)
+			if !ok {
+				return Frame{}, false
+			}
+			f.VXLAN = true
+		}
+	}
+	f.Request, f.EchoID = parseEcho(f.Protocol, payload)
+	return f, true
+}
+
+// parseIP reads the Ethernet and IP headers and returns what follows them.
+func parseIP(b []byte) (f Frame, payload []byte, ok bool) {
+	if len(b) < ethernetSize {
+		return Frame{}, nil, false
+	}
+	kind, b := binary.BigEndian.Uint16(b[12:]), b[ethernetSize:]
+	switch {
+	case kind == etherIPv4 && len(b) >= 20:
+		size := int(b[0]&0x0f) * 4
+		if size < 20 || size > len(b) {
+			return Frame{}, nil, false
+		}
+		return Frame{Src: addrOf(b[12:16]), Dst: addrOf(b[16:20]), Protocol: b[9]}, b[size:], true
+	case kind == etherIPv6 && len(b) >= 40:
+		return Frame{Src: addrOf(b[8:24]), Dst: addrOf(b[24:40]), Protocol: b[6]}, b[40:], true
+	}
+	return Frame{}, nil, false
+}
+
+func addrOf(b []byte) netip.Addr {
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}
+
+// vxlanInner returns the frame inside a UDP datagram to port.
+func vxlanInner(udp []byte, port uint16) ([]byte, bool) {
+	if len(udp) < udpSize+vxlanSize || binary.BigEndian.Uint16(udp[2:]) != port {
+		return nil, false
+	}
+	if udp[udpSize]&vxlanHasVNI == 0 {
+		return nil, false
+	}
+	return udp[udpSize+vxlanSize:], true
+}
+
+func parseEcho(protocol uint8, b []byte) (request bool, id uint16) {
+	const echoRequest, echoRequestV6 = 8, 128
+	if len(b) < 8 {
+		return false, 0
+	}
+	if (protocol == protoICMP && b[0] == echoRequest) || (protocol == protoICMPv6 && b[0] == echoRequestV6) {
+		return true, binary.BigEndian.Uint16(b[4:])
+	}
+	return false, 0
+}

@@ -1,0 +1,128 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Host is a machine of the lab.
+type Host struct {
+	*Node
+	Addrs []netip.Prefix // of eth0
+
+	lab      *Lab
+	segment  Segment
+	dir      string
+	mu       sync.Mutex
+	pods     []*Pod
+	notifies int // how many readiness sockets were made, for their names
+}
+
+func (l *Lab) addHost(spec HostSpec) error {
+	i := slices.IndexFunc(l.Topology.Segments, func(s Segment) bool { return s.Name == spec.Segment })
+	segment := l.Topology.Segments[i]
+	addrs, err := segment.on(spec.Addrs)
+	if err != nil {
+		return err
+	}
+	node, err := newNode(spec.Name)
+	if err != nil {
+		return err
+	}
+	h := &Host{Node: node, Addrs: addrs, lab: l, segment: segment}
+	l.hosts[spec.Name] = h // from here on Close gives the namespace up
+	if h.dir, err = l.hostDir(spec.Name); err != nil {
+		return err
+	}
+	if err := l.plugIn(node, Uplink, spec.Segment, spec.Name); err != nil {
+		return err
+	}
+	if err := node.addAddrs(Uplink, addrs); err != nil {
+		return err
+	}
+	return h.addGateways()
+}
+
+func (h *Host) addGateways() error {
+	if h.lab.router == nil {
+		return nil
+	}
+	return h.addDefaultRoutes(Uplink, h.segment.gateways())
+}
+
+// Dir is the host's own directory, in place of /var/lib, /run and /var/log.
+func (h *Host) Dir() string { return h.dir }
+
+// SubnetFile is where the host's agent writes subnet.env.
+func (h *Host) SubnetFile() string { return filepath.Join(h.dir, "subnet.env") }
+
+// StateDir is what --state-dir is set to on the host.
+func (h *Host) StateDir() string { return filepath.Join(h.dir, "state") }
+
+// RunDir is what --run-dir is set to on the host.
+func (h *Host) RunDir() string { return filepath.Join(h.dir, "run") }
+
+// Env is the environment of the host's processes: this process's own, free of weft's variables,
+// and the settings that make `weft` find the host's agent and the lab's store without flags.
+func (h *Host) Env() []string {
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		return strings.HasPrefix(kv, "WEFT_") || strings.HasPrefix(kv, "FLANNELD_") || strings.HasPrefix(kv, "NOTIFY_SOCKET=")
+	})
+	env = append(env,
+		"WEFT_STATE_DIR="+h.StateDir(),
+		"WEFT_RUN_DIR="+h.RunDir(),
+		"WEFT_SUBNET_FILE="+h.SubnetFile())
+	if endpoints := h.lab.Endpoints(); endpoints != "" {
+		env = append(env, "WEFT_ETCD_ENDPOINTS="+endpoints)
+	}
+	return env
+}
+
+// Command prepares a program to run on the host with its environment; "weft" is the lab's own
+// binary. Start it with Node.StartCommand.
+func (h *Host) Command(ctx context.Context, args ...string) *exec.Cmd {
+	name := args[0]
+	if name == "weft" {
+		name = h.lab.binary
+	}
+	cmd := exec.CommandContext(ctx, name, args[1:]...)
+	cmd.Args[0] = args[0]
+	cmd.Env = h.Env()
+	cmd.WaitDelay = time.Second // a child left in the background must not hold the pipes for ever
+	return cmd
+}
+
+// StartCommand starts cmd in the node. It dies with the lab; the caller waits for it.
+func (n *Node) StartCommand(cmd *exec.Cmd) error { return n.ns.Start(cmd) }
+
+// Run runs a program on the host to its end and returns what it printed, both streams together. A
+// program that fails is an error that holds its output.
+func (h *Host) Run(ctx context.Context, args ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := h.Command(ctx, args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := h.StartCommand(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		return out.String(), fmt.Errorf("%s: %s: %w\n%s", h.Name, strings.Join(args, " "), err, out.String())
+	}
+	return out.String(), nil
+}
+
+// Pods lists the host's pods, oldest first.
+func (h *Host) Pods() []*Pod {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.pods)
+}

@@ -1,0 +1,87 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// snapLength is enough of a frame for ParseFrame with VXLAN over IPv6.
+	snapLength = 256
+	tapBuffer  = 8 << 20 // bytes
+)
+
+// Tap listens to all frames that pass a node's device, in both directions. Frames wait in the
+// kernel until they are read: what was sent before a call of Frames is in its result.
+type Tap struct {
+	fd int
+}
+
+// Tap starts listening on dev. The caller must Close it.
+func (n *Node) Tap(dev string) (*Tap, error) {
+	t := &Tap{fd: -1}
+	err := n.link("listen on", dev, func(link netlink.Link) error {
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("open a packet socket: %w", err)
+		}
+		t.fd = fd
+		// Without the privilege in the first namespace, the usual size has to do.
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, tapBuffer)
+		everything := bits.ReverseBytes16(unix.ETH_P_ALL)
+		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: everything, Ifindex: link.Attrs().Index})
+	})
+	if err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return t, nil
+}
+
+// Frames returns the IP frames that passed since the last call. It is an error if the kernel had
+// to drop some, since a count of the rest would prove nothing.
+func (t *Tap) Frames(vxlanPort uint16) ([]Frame, error) {
+	var out []Frame
+	buffer := make([]byte, snapLength)
+	for {
+		n, _, err := unix.Recvfrom(t.fd, buffer, 0)
+		switch {
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ENETDOWN): // the latter once, when the device went down
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return out, t.checkDrops()
+		case err != nil:
+			return nil, fmt.Errorf("read captured frames: %w", err)
+		}
+		if f, ok := ParseFrame(buffer[:n], vxlanPort); ok {
+			out = append(out, f)
+		}
+	}
+}
+
+func (t *Tap) checkDrops() error {
+	stats, err := unix.GetsockoptTpacketStats(t.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	if err != nil {
+		return fmt.Errorf("ask whether captured frames were dropped: %w", err)
+	}
+	if stats.Drops > 0 {
+		return fmt.Errorf("the kernel dropped %d captured frames: call Frames more often", stats.Drops)
+	}
+	return nil
+}
+
+// Close stops listening.
+func (t *Tap) Close() error {
+	if t.fd < 0 {
+		return nil
+	}
+	err := unix.Close(t.fd)
+	t.fd = -1
+	if err != nil {
+		return fmt.Errorf("close the packet socket: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+)
+
+// VXLANPort is the UDP port that the lab's networks use, the kernel's own default.
+const VXLANPort = 8472
+
+// The ways in which pings between two pods were seen to travel.
+const (
+	PathLocal  = "local"  // both pods are on one host
+	PathDirect = "direct" // unwrapped on the wire
+	PathVXLAN  = "vxlan"
+	PathNone   = "none" // never seen on the wire
+	PathMixed  = "mixed"
+)
+
+// Trip is how a row of pings from one pod to another went, as counted on the sender's uplink.
+type Trip struct {
+	Tally
+	Direct int // requests seen on the wire as they are
+	VXLAN  int // requests seen on the wire inside VXLAN
+	local  bool
+}
+
+// Path names the way that the pings took.
+func (t Trip) Path() string {
+	switch {
+	case t.Direct > 0 && t.VXLAN > 0:
+		return PathMixed
+	case t.Direct > 0:
+		return PathDirect
+	case t.VXLAN > 0:
+		return PathVXLAN
+	case t.local:
+		return PathLocal
+	default:
+		return PathNone
+	}
+}
+
+// Travel sends count pings from pod to pod while it listens on the uplink of the sender's host. is6
+// chooses the family; both pods must have an address of it.
+func Travel(ctx context.Context, from, to *Pod, is6 bool, count int) (trip Trip, err error) {
+	src, srcOK := from.Addr(is6)
+	dst, dstOK := to.Addr(is6)
+	if !srcOK || !dstOK {
+		return Trip{}, fmt.Errorf("ping from %s to %s: both need an address of the family (IPv6: %t)", from, to, is6)
+	}
+	tap, err := from.Host.Tap(Uplink)
+	if err != nil {
+		return Trip{}, err
+	}
+	defer func() {
+		if closeErr := tap.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	trip.local = from.Host == to.Host
+	if trip.Tally, err = from.Ping(ctx, dst, count); err != nil {
+		return trip, err
+	}
+	frames, err := tap.Frames(VXLANPort)
+	if err != nil {
+		return trip, err
+	}
+	trip.Direct, trip.VXLAN = countRequests(frames, src, dst)
+	return trip, nil
+}
+
+// countRequests counts the echo requests from src to dst, unwrapped and in VXLAN.
+func countRequests(frames []Frame, src, dst netip.Addr) (direct, vxlan int) {
+	for _, f := range frames {
+		switch {
+		case !f.Request || f.Src != src || f.Dst != dst:
+		case f.VXLAN:
+			vxlan++
+		default:
+			direct++
+		}
+	}
+	return direct, vxlan
+}
