@@ -108,6 +108,14 @@ func TestChoose(t *testing.T) {
 			want: "10.5.8.0-24", why: ReasonFree},
 		{name: "own reservation out of network", net: four, stored: []entry{{key: "10.6.3.0-24", public: "10.0.0.1", owner: me, reserved: true}},
 			want: "10.5.8.0-24", why: ReasonFree},
+		{name: "own reservation of another length stays and is gone round", net: four, stored: []entry{{key: "10.5.8.0-25", public: "10.0.0.1", owner: me, reserved: true}},
+			want: "10.5.9.0-24", why: ReasonFree},
+		{name: "reservation for my address out of network stays", net: four, stored: []entry{{key: "10.6.3.0-24", public: "10.0.0.1", reserved: true}},
+			want: "10.5.8.0-24", why: ReasonFree},
+		{name: "of two own the one that nobody overlaps", net: four, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}, {key: "10.5.3.128-25", public: "10.0.0.2"}, {key: "10.5.4.0-24", public: "10.0.0.1", owner: me}},
+			want: "10.5.4.0-24", why: ReasonOwn, had: true, drop: "10.5.3.0-24"},
+		{name: "IPv6 joins, round a lease that is mine by address only", net: dual, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}, {key: "10.5.200.0-24&fc00:5:0:8::-64", public: "10.0.0.1"}},
+			want: "10.5.3.0-24&fc00:5:0:9::-64", why: ReasonOwn, drop: "10.5.3.0-24"},
 		{name: "of two own the fitting one", net: four, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}, {key: "10.6.3.0-24", public: "10.0.0.1", owner: me}},
 			want: "10.5.3.0-24", why: ReasonOwn, had: true, drop: "10.6.3.0-24"},
 		{name: "own on the uplink's prefix", net: four, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}}, avoid: []string{"10.5.2.0/23"},
@@ -214,5 +222,13 @@ func TestChooseRefusesATakenAddress(t *testing.T) {
 				t.Errorf("%s: %q does not name %q", c.name, err, word)
 			}
 		}
+	}
+}
+
+func TestChooseWithoutID(t *testing.T) {
+	all, owners := stored(t, []entry{{key: "10.5.3.0-24", public: "10.0.0.2", owner: Owner{Hostname: "beta"}}})
+	got, err := Choose(network(t, four), all, owners, Claim{Attrs: Attrs{Public: addrs("10.0.0.1")}}, 2)
+	if err != nil || Key(got.Lease.Subnets) != "10.5.4.0-24" || got.Had {
+		t.Errorf("an empty ID in claim and record made them one host: %+v, %v", got, err)
 	}
 }
