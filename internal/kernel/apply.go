@@ -1,0 +1,122 @@
+package kernel
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// Apply implements reconcile.Kernel. Consecutive ops on rows of one kind go to
+// the kernel together. It ends by deleting nexthop objects of ours that no
+// route needs, also those that a predecessor left behind.
+func (k *Kernel) Apply(ctx context.Context, ops []netstate.Op) []error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	errs := make([]error, len(ops))
+	a := applier{Kernel: k, devs: newDevices(k.conn), view: k.view.Load()}
+	for lo := 0; lo < len(ops); {
+		hi := sameKind(ops, lo)
+		if err := ctx.Err(); err != nil {
+			for i := lo; i < len(ops); i++ {
+				errs[i] = fmt.Errorf("%s: %w", attempt(ops[i]), err)
+			}
+			break
+		}
+		a.run(ops[lo:hi], errs[lo:hi])
+		lo = hi
+	}
+	if err := k.hops.sweep(k.conn); err != nil {
+		k.log.Warn("a nexthop object without routes stays", "error", err)
+	}
+	return errs
+}
+
+// sameKind returns the end of the run of ops of one kind that begins at lo.
+func sameKind(ops []netstate.Op, lo int) int {
+	kind := reflect.TypeOf(ops[lo].Row)
+	hi := lo + 1
+	for hi < len(ops) && reflect.TypeOf(ops[hi].Row) == kind {
+		hi++
+	}
+	return hi
+}
+
+// applier is one call of Apply.
+type applier struct {
+	*Kernel
+	devs  *devices
+	view  *view
+	batch rtnl.Batch
+}
+
+// run carries out ops, all of one kind, and puts their errors into errs.
+func (a *applier) run(ops []netstate.Op, errs []error) {
+	switch ops[0].Row.(type) {
+	case netstate.Sysctl:
+		for i, op := range ops {
+			errs[i] = refused(op, a.sysctl(op))
+		}
+	case netstate.Link:
+		for i, op := range ops {
+			errs[i] = refused(op, a.link(op))
+		}
+	case netstate.Route:
+		a.routes(ops, errs)
+	default:
+		a.simple(ops, errs)
+	}
+}
+
+func (a *applier) sysctl(op netstate.Op) error {
+	if op.Verb == netstate.Remove {
+		return nil // nobody knows which value was there before
+	}
+	return a.ns.do(func() error { return setSysctl(op.Row.(netstate.Sysctl)) })
+}
+
+// simple carries out ops whose rows are one message each.
+func (a *applier) simple(ops []netstate.Op, errs []error) {
+	a.batch.Reset()
+	sent := make([]int, 0, len(ops)) // the op of each message
+	for i, op := range ops {
+		err := a.encode(op)
+		if err != nil {
+			errs[i] = refused(op, err)
+			continue
+		}
+		sent = append(sent, i)
+	}
+	for _, f := range a.conn.Exec(&a.batch) {
+		i := sent[f.Message]
+		errs[i] = refused(ops[i], f.Err)
+	}
+}
+
+// encode puts op's message.
+func (a *applier) encode(op netstate.Op) error {
+	remove := op.Verb == netstate.Remove
+	switch r := op.Row.(type) {
+	case netstate.Addr:
+		index, err := a.devs.index(r.Dev)
+		if err == nil {
+			encodeAddr(&a.batch, r, index, remove)
+		}
+		return err
+	case netstate.Neigh:
+		index, err := a.devs.index(r.Dev)
+		if err == nil {
+			encodeNeigh(&a.batch, r, index, remove)
+		}
+		return err
+	case netstate.FDB:
+		index, err := a.devs.index(r.Dev)
+		if err == nil {
+			encodeFDB(&a.batch, r, index, remove)
+		}
+		return err
+	}
+	return fmt.Errorf("rows of type %T cannot be written to the kernel", op.Row)
+}

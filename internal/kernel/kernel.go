@@ -1,0 +1,65 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// Kernel is the network of one network namespace: that of the thread that
+// called New. Its methods may be called from any goroutine.
+type Kernel struct {
+	log *slog.Logger
+	ns  namespace
+
+	mu   sync.Mutex // guards what follows: one request at a time
+	conn *rtnl.Conn
+	hops nexthops
+	last sizes
+
+	view atomic.Pointer[view] // what Watch reports
+}
+
+// sizes are the numbers of rows that the last Observe found, as a hint for
+// the next.
+type sizes struct{ routes, neighs, fdb int }
+
+// view is what Apply and Watch know of the scope that was last observed. It is
+// replaced, never changed.
+type view struct {
+	scope netstate.Scope
+	own   map[int32]string // our devices by index
+}
+
+// owns reports whether name is that of one of our devices, there or not.
+func (v *view) owns(name string) bool {
+	return slices.Contains(v.scope.Links, name)
+}
+
+// New opens the kernel's network as the calling thread sees it. Reading works
+// without privileges; writing needs CAP_NET_ADMIN in that network namespace.
+func New(log *slog.Logger) (*Kernel, error) {
+	ns, err := openNamespace()
+	if err != nil {
+		return nil, err
+	}
+	k := &Kernel{log: log, ns: ns}
+	err = ns.do(func() error {
+		k.conn, err = rtnl.Open()
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reach the kernel's network: %w", err), ns.close())
+	}
+	k.view.Store(&view{})
+	return k, nil
+}
+
+// Close releases the sockets. It must not be called while another method runs.
+func (k *Kernel) Close() error { return errors.Join(k.conn.Close(), k.ns.close()) }

@@ -1,0 +1,300 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// Nexthop objects make it cheap to put in many routes (a gateway given with
+// each route is compared with all others of its device). They are an affair
+// of this package alone. Their ids tell whose they are without any memory:
+//
+//	bit 30     set: weft's range, away from the low ids that routing daemons use
+//	bits 18-29 tag of the network that the routes lead into
+//	bits 0-17  a number
+//
+// So two agents for two networks do not touch each other's objects. Should
+// their tags be equal by chance, no harm is done: an object is only deleted
+// when no route refers to it.
+const (
+	hopRange   uint32 = 1 << 30
+	hopNumbers uint32 = 1 << 18
+	hopTags           = 1 << 12
+)
+
+// tag marks the nexthop ids of one network, shifted into place.
+type tag uint32
+
+func tagOf(network netip.Prefix) tag {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(network.String())) // a hash takes everything
+	return tag(hopRange | h.Sum32()%hopTags*hopNumbers)
+}
+
+// idTag returns the part of an id that is a tag, if it is in weft's range.
+func idTag(id uint32) tag { return tag(id &^ (hopNumbers - 1)) }
+
+// hop is what a nexthop object says: where packets go next.
+type hop struct {
+	tag    tag
+	via    netip.Addr
+	dev    int32
+	onlink bool
+}
+
+// object is a nexthop object of ours.
+type object struct {
+	hop
+	refs int // routes through it
+}
+
+// nexthops remembers the nexthop objects in our tags.
+type nexthops struct {
+	supported bool
+	tags      map[tag]bool
+	ids       map[hop]uint32
+	objects   map[uint32]object
+	routes    map[netip.Prefix]uint32 // object that our route goes through
+	idle      map[uint32]bool         // objects without routes
+	taken     map[uint32]bool         // ids in our tags that others use
+	free      map[tag]uint32          // number to try next
+}
+
+// reset forgets all and begins anew for the networks of scope.
+func (n *nexthops) reset(scope netstate.Scope) {
+	if n.ids == nil {
+		*n = nexthops{
+			tags: map[tag]bool{}, ids: map[hop]uint32{}, objects: map[uint32]object{},
+			routes: map[netip.Prefix]uint32{}, idle: map[uint32]bool{},
+			taken: map[uint32]bool{}, free: map[tag]uint32{},
+		}
+	}
+	clear(n.tags)
+	clear(n.ids)
+	clear(n.objects)
+	clear(n.routes)
+	clear(n.idle)
+	clear(n.taken)
+	clear(n.free)
+	for _, network := range scope.Networks {
+		n.tags[tagOf(network)] = true
+	}
+}
+
+// dump reads the kernel's nexthop objects.
+func (n *nexthops) dump(conn *rtnl.Conn, scope netstate.Scope) error {
+	n.reset(scope)
+	n.supported = true
+	var b rtnl.Batch
+	b.Message(unix.RTM_GETNEXTHOP, unix.NLM_F_DUMP, nexthopHeader(0, 0, 0)...)
+	for m, err := range conn.Dump(&b) {
+		switch {
+		case errors.Is(err, syscall.EOPNOTSUPP):
+			n.supported = false // a kernel before 5.3
+		case err != nil:
+			return fmt.Errorf("list nexthops: %w", err)
+		default:
+			n.found(m)
+		}
+	}
+	return nil
+}
+
+// found takes up an object of the kernel's list.
+func (n *nexthops) found(m rtnl.Message) {
+	id, protocol, h, ok := decodeNexthop(m)
+	switch {
+	case !ok || !n.tags[h.tag]:
+	case protocol != netstate.RouteProtocol:
+		n.taken[id] = true
+	default:
+		n.put(id, h)
+	}
+}
+
+func (n *nexthops) put(id uint32, h hop) {
+	n.objects[id] = object{hop: h}
+	n.idle[id] = true
+	if _, double := n.ids[h]; !double {
+		n.ids[h] = id
+	}
+}
+
+// drop forgets an object that is gone.
+func (n *nexthops) drop(id uint32) {
+	o, ok := n.objects[id]
+	if !ok {
+		return
+	}
+	if n.ids[o.hop] == id {
+		delete(n.ids, o.hop)
+	}
+	delete(n.objects, id)
+	delete(n.idle, id)
+}
+
+// take notes that a route goes through the object, if it is one of ours.
+func (n *nexthops) take(id uint32) bool {
+	o, ok := n.objects[id]
+	if !ok {
+		return false
+	}
+	o.refs++
+	n.objects[id] = o
+	delete(n.idle, id)
+	return true
+}
+
+// give notes that a route no longer goes through the object.
+func (n *nexthops) give(id uint32) {
+	o, ok := n.objects[id]
+	if !ok {
+		return
+	}
+	o.refs--
+	n.objects[id] = o
+	if o.refs <= 0 {
+		n.idle[id] = true
+	}
+}
+
+// unrefer forgets which routes go through which objects.
+func (n *nexthops) unrefer() {
+	clear(n.routes)
+	for id, o := range n.objects {
+		o.refs = 0
+		n.objects[id] = o
+		n.idle[id] = true
+	}
+}
+
+// resolve puts gateway and device of its object into a route that names the
+// object alone (sysctl net.ipv4.nexthop_compat_mode=0).
+func (n *nexthops) resolve(r route) route {
+	o, ok := n.objects[r.nexthop]
+	if !ok || r.via.IsValid() || r.dev != 0 {
+		return r
+	}
+	r.via, r.dev = o.via, o.dev
+	if o.onlink {
+		r.flags |= unix.RTNH_F_ONLINK
+	}
+	return r
+}
+
+// lead notes that the route to dst goes through the object id now; 0: through
+// none.
+func (n *nexthops) lead(dst netip.Prefix, id uint32) {
+	before, had := n.routes[dst]
+	switch {
+	case had && before == id:
+		return
+	case n.take(id):
+		n.routes[dst] = id
+	default:
+		delete(n.routes, dst)
+	}
+	if had {
+		n.give(before)
+	}
+}
+
+// unused returns an id with a tag that nobody has.
+func (n *nexthops) unused(t tag) (uint32, error) {
+	for range hopNumbers {
+		n.free[t] = n.free[t]%(hopNumbers-1) + 1
+		id := uint32(t) | n.free[t]
+		if _, ours := n.objects[id]; !ours && !n.taken[id] {
+			return id, nil
+		}
+	}
+	return 0, fmt.Errorf("all %d ids of nexthop objects are in use", hopNumbers-1)
+}
+
+// tagFor returns the tag for routes to dst; false if they do without objects.
+func (n *nexthops) tagFor(dst netip.Prefix, scope netstate.Scope) (tag, bool) {
+	if !n.supported {
+		return 0, false
+	}
+	for _, network := range scope.Networks {
+		if network.Bits() <= dst.Bits() && network.Contains(dst.Addr()) {
+			return tagOf(network), true
+		}
+	}
+	return 0, false
+}
+
+// nexthopHeader packs struct nhmsg of linux/nexthop.h.
+func nexthopHeader(family, protocol uint8, flags uint32) []byte {
+	h := make([]byte, unix.SizeofNhmsg)
+	h[0], h[2] = family, protocol
+	native.PutUint32(h[4:], flags)
+	return h
+}
+
+// decodeNexthop reads RTM_NEWNEXTHOP and RTM_DELNEXTHOP.
+func decodeNexthop(m rtnl.Message) (id uint32, protocol uint8, h hop, ok bool) {
+	head, attrs, ok := m.Header(unix.SizeofNhmsg)
+	if !ok {
+		return 0, 0, hop{}, false
+	}
+	h.onlink = native.Uint32(head[4:])&unix.RTNH_F_ONLINK != 0
+	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+		switch a.Type {
+		case unix.NHA_ID:
+			id = a.Uint32()
+		case unix.NHA_OIF:
+			h.dev = int32(a.Uint32())
+		case unix.NHA_GATEWAY:
+			h.via = a.Addr()
+		}
+	}
+	h.tag = idTag(id)
+	return id, head[2], h, id != 0
+}
+
+// encodeNexthop puts the request to make the object.
+func encodeNexthop(b *rtnl.Batch, id uint32, h hop) {
+	var flags uint32
+	if h.onlink {
+		flags = unix.RTNH_F_ONLINK
+	}
+	b.Message(unix.RTM_NEWNEXTHOP, unix.NLM_F_CREATE|unix.NLM_F_REPLACE,
+		nexthopHeader(afOf(netconf.FamilyOf(h.via)), netstate.RouteProtocol, flags)...)
+	b.Uint32(unix.NHA_ID, id)
+	b.Uint32(unix.NHA_OIF, uint32(h.dev))
+	b.Addr(unix.NHA_GATEWAY, h.via)
+}
+
+// sweep deletes the objects that no route refers to.
+func (n *nexthops) sweep(conn *rtnl.Conn) error {
+	if len(n.idle) == 0 {
+		return nil
+	}
+	var b rtnl.Batch
+	ids := make([]uint32, 0, len(n.idle))
+	for id := range n.idle {
+		b.Message(unix.RTM_DELNEXTHOP, 0, nexthopHeader(0, 0, 0)...)
+		b.Uint32(unix.NHA_ID, id)
+		ids = append(ids, id)
+	}
+	faults := conn.Exec(&b)
+	for _, id := range ids {
+		n.drop(id)
+	}
+	for _, f := range faults {
+		if !errors.Is(f.Err, syscall.ENOENT) {
+			return fmt.Errorf("remove nexthop object %d: %w", ids[f.Message], f.Err)
+		}
+	}
+	return nil
+}

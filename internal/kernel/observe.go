@@ -1,0 +1,213 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// patience is how often a list is read again that changed while it was read.
+const patience = 100
+
+// Observe implements reconcile.Kernel. What it finds out about scope also
+// governs Apply and Watch from then on.
+func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.view.Store(&view{scope: scope, own: k.view.Load().own})
+	o := observer{Kernel: k, scope: scope, own: map[int32]string{}}
+	for _, step := range []func() error{o.links, o.neighs, o.forwarding, o.nexthops, o.routes, o.sysctls} {
+		if err := again(ctx, step); err != nil {
+			return nil, fmt.Errorf("observe the kernel: %w", err)
+		}
+	}
+	s := &o.state
+	if err := s.Normalize(); err != nil {
+		return nil, fmt.Errorf("observe the kernel: %w", err)
+	}
+	k.last = sizes{routes: len(s.Routes), neighs: len(s.Neighs), fdb: len(s.FDB)}
+	k.view.Store(&view{scope: scope, own: o.own})
+	return s, nil
+}
+
+// again repeats a step whose list the kernel interrupted.
+func again(ctx context.Context, step func() error) error {
+	for range patience {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := step(); !errors.Is(err, rtnl.ErrInterrupted) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w, %d times over", rtnl.ErrInterrupted, patience)
+}
+
+// observer is one pass over the kernel. Each of its steps may be repeated.
+type observer struct {
+	*Kernel
+	scope netstate.Scope
+	state netstate.State
+	devs  *devices
+	own   map[int32]string
+}
+
+// links finds the devices in scope and the addresses on ours.
+func (o *observer) links() error {
+	o.devs = newDevices(o.conn)
+	clear(o.own)
+	o.state.Links, o.state.Addrs = nil, nil
+	tunnels, err := dumpLinks(o.conn, netstate.KindVXLAN)
+	if err != nil {
+		return err
+	}
+	for _, l := range tunnels {
+		o.devs.names[l.index] = l.Name
+		if err := o.tunnel(l); err != nil {
+			return err
+		}
+	}
+	for _, name := range o.scope.Links {
+		if err := o.foreign(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tunnel takes up a vxlan device if it is ours.
+func (o *observer) tunnel(l link) error {
+	listed := slices.Contains(o.scope.Links, l.Name)
+	if !listed && !hasWeftName(l.Name) {
+		return nil
+	}
+	addrs, err := dumpAddresses(o.conn, l.index)
+	if err != nil {
+		return err
+	}
+	var rows []netstate.Addr
+	for _, a := range addrs {
+		if a.isRow() {
+			rows = append(rows, netstate.Addr{Prefix: a.prefix, Dev: l.Name})
+			listed = listed || o.scope.Holds(a.prefix)
+		}
+	}
+	if !listed {
+		return nil
+	}
+	row := l.Link
+	if row.Dev, err = o.devs.name(l.lower); err != nil {
+		return err
+	}
+	o.own[l.index] = l.Name
+	o.state.Links = append(o.state.Links, row)
+	o.state.Addrs = append(o.state.Addrs, rows...)
+	return nil
+}
+
+// foreign takes up the device of another kind that has the name of ours.
+func (o *observer) foreign(name string) error {
+	l, found, err := o.devs.named(name)
+	if err != nil || !found || !l.Foreign() {
+		return err
+	}
+	o.state.Links = append(o.state.Links, l.Link)
+	return nil
+}
+
+func (o *observer) neighs() error {
+	rows := make([]netstate.Neigh, 0, o.last.neighs)
+	for index, name := range o.own {
+		for _, f := range netconf.Families {
+			err := dumpNeighbours(o.conn, afOf(f), index, func(n neighbour) { rows = append(rows, n.neigh(name)) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	o.state.Neighs = rows
+	return nil
+}
+
+func (o *observer) forwarding() error {
+	rows := make([]netstate.FDB, 0, o.last.fdb)
+	for index, name := range o.own {
+		err := dumpNeighbours(o.conn, unix.AF_BRIDGE, index, func(n neighbour) {
+			// Of several destinations of one MAC the first is used.
+			if last := len(rows) - 1; last < 0 || rows[last].MAC != n.mac || rows[last].Dev != name {
+				rows = append(rows, n.fdb(name))
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	o.state.FDB = rows
+	return nil
+}
+
+func (n neighbour) neigh(dev string) netstate.Neigh {
+	return netstate.Neigh{Addr: n.dst, MAC: n.mac, Dev: dev}
+}
+
+func (n neighbour) fdb(dev string) netstate.FDB {
+	return netstate.FDB{MAC: n.mac, Dst: n.dst, Dev: dev}
+}
+
+func (o *observer) nexthops() error { return o.hops.dump(o.conn, o.scope) }
+
+func (o *observer) routes() error {
+	o.hops.unrefer()
+	found := make([]route, 0, o.last.routes)
+	for _, f := range families(o.scope) {
+		err := dumpRoutes(o.conn, f, func(r route) {
+			if !r.isRow(o.scope) {
+				o.hops.take(r.nexthop) // maybe somebody else's, but it needs its nexthop
+				return
+			}
+			r.multipath = nil
+			found = append(found, r)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return o.rows(found)
+}
+
+// rows turns routes into rows, once their devices can be asked for by name.
+func (o *observer) rows(found []route) error {
+	rows := make([]netstate.Route, 0, len(found))
+	for _, r := range found {
+		if last := len(rows) - 1; last >= 0 && rows[last].Dst == r.dst {
+			o.hops.take(r.nexthop) // it stands behind another and is not used
+			continue
+		}
+		o.hops.lead(r.dst, r.nexthop)
+		r = o.hops.resolve(r)
+		name, err := o.devs.name(r.dev)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, r.row(name))
+	}
+	o.state.Routes = rows
+	return nil
+}
+
+// families lists the families of scope's networks.
+func families(scope netstate.Scope) []netconf.Family {
+	present := map[netconf.Family]bool{}
+	for _, n := range scope.Networks {
+		present[netconf.FamilyOf(n.Addr())] = true
+	}
+	return slices.Sorted(maps.Keys(present))
+}

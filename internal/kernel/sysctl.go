@@ -1,0 +1,79 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+const procSys = "/proc/sys"
+
+// sysctls reads the parameters in scope. One that the kernel does not have is
+// left out.
+func (o *observer) sysctls() error {
+	if len(o.scope.Sysctls) == 0 {
+		return nil
+	}
+	return o.ns.do(func() error {
+		o.state.Sysctls = nil
+		for _, name := range o.scope.Sysctls {
+			value, err := readSysctl(name)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			o.state.Sysctls = append(o.state.Sysctls, netstate.Sysctl{Name: name, Value: value})
+		}
+		return nil
+	})
+}
+
+func readSysctl(name string) (string, error) {
+	if !filepath.IsLocal(name) {
+		return "", fmt.Errorf("%q is not the name of a kernel parameter", name)
+	}
+	raw, err := os.ReadFile(filepath.Join(procSys, name))
+	if err != nil {
+		return "", fmt.Errorf("read kernel parameter %s: %w", name, err)
+	}
+	return strings.Join(strings.Fields(string(raw)), " "), nil
+}
+
+// setSysctl writes a parameter if it has another value, and makes sure that
+// the kernel took it.
+func setSysctl(want netstate.Sysctl) error {
+	have, err := readSysctl(want.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w (does the device or the kernel module exist?)", err)
+	}
+	if err != nil || have == want.Value {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(procSys, want.Name), []byte(want.Value), 0); err != nil {
+		return fmt.Errorf("%w%s", err, sysctlHint(err, want))
+	}
+	have, err = readSysctl(want.Name)
+	if err == nil && have != want.Value {
+		err = fmt.Errorf("the kernel keeps the value %q", have)
+	}
+	return err
+}
+
+func sysctlHint(err error, want netstate.Sysctl) string {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Sprintf(": %s is mounted read-only here; set %s=%s on the host, or run the container with a writable %s",
+			procSys, want.Name, want.Value, procSys)
+	case errors.Is(err, fs.ErrPermission):
+		return ": root or CAP_NET_ADMIN is needed"
+	}
+	return ""
+}
