@@ -26,3 +26,6 @@ func (r Reason) String() string {
 	}
 	return "free subnet"
 }
+
+// MarshalText makes logs in JSON carry the words, too.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
