@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/store"
+)
+
+// access is how a command that answers and ends reaches the store.
+type access struct {
+	storeSettings
+	dirSettings
+	onceSettings
+}
+
+// flags adds what chooses the store to cmd.
+func (x *access) flags(cmd *cobra.Command) {
+	fs := newFlagSet()
+	x.add(fs)
+	takeFlags(cmd, fs)
+}
+
+func (x *access) add(fs *flag.FlagSet) {
+	addStoreFlags(fs, &x.storeSettings)
+	addDirFlags(fs, &x.dirSettings)
+	addOnceFlags(fs, &x.onceSettings)
+}
+
+// with opens the store, runs work on it within the time allowed, and closes
+// it. make allows an embedded store to be made that is not there yet.
+func (x *access) with(cmd *cobra.Command, make bool, work func(context.Context, store.Store) error) error {
+	ctx, cancel := x.context(cmd)
+	defer cancel()
+	x.chosen = anyGiven(cmd.Flags(), storeFlagPrefix)
+	return waiting(cmd.ErrOrStderr(), "the store", func() error {
+		st, err := x.open(ctx, make, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		err = work(ctx, st)
+		if closing := st.Close(); err == nil && closing != nil {
+			err = fmt.Errorf("close the store: %w", closing)
+		}
+		return err
+	})
+}
+
+// snapshot reads the store once.
+func (x *access) snapshot(cmd *cobra.Command, make bool) (snap store.Snapshot, err error) {
+	err = x.with(cmd, make, func(ctx context.Context, st store.Store) error {
+		snap, err = st.Snapshot(ctx)
+		return err
+	})
+	return snap, err
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+func newConfigCommand(a *app) *cobra.Command {
+	return group(&cobra.Command{
+		Use:   "config",
+		Short: "Read and change the network config",
+		Long: `The network config is one JSON document in the store that all hosts share: the
+network's addresses, how they are cut into subnets, and the backend that carries
+packets between hosts. Running agents follow every change.`,
+		Example: `  weft config get
+  weft config set '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  weft config edit`,
+	}, newConfigGetCommand(), newConfigSetCommand(a), newConfigEditCommand(a), newConfigValidateCommand(a))
+}
+
+// maxDocument bounds a config document in bytes; etcd takes 1.5 MB.
+const maxDocument = 1 << 20
+
+// readDocument reads the config that arg names: a file, "-" for standard
+// input, or the JSON itself.
+func readDocument(arg string, stdin io.Reader) ([]byte, error) {
+	switch {
+	case strings.HasPrefix(strings.TrimSpace(arg), "{"):
+		return []byte(arg), nil
+	case arg == "-":
+		return readAll("standard input", stdin)
+	}
+	f, err := os.Open(arg)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, withHint(fmt.Errorf("read the config: there is no file %s", arg),
+			"the argument is a file, - for standard input, or JSON that begins with {")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the config: %w", err)
+	}
+	defer f.Close()
+	return readAll(arg, f)
+}
+
+func readAll(name string, r io.Reader) ([]byte, error) {
+	doc, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the config from %s: %w", name, err)
+	case len(doc) > maxDocument:
+		return nil, fmt.Errorf("read the config from %s: it has more than %d bytes", name, maxDocument)
+	case strings.TrimSpace(string(doc)) == "":
+		return nil, fmt.Errorf("read the config from %s: it is empty", name)
+	}
+	return doc, nil
+}
+
+// checkDocument refuses a broken document and warns of keys weft does not
+// know.
+func checkDocument(warn io.Writer, doc []byte) (netconf.Network, error) {
+	net, err := netconf.Parse(doc)
+	if err != nil {
+		return net, fmt.Errorf("the config is not valid: %w", err)
+	}
+	for _, key := range net.Unknown {
+		fmt.Fprintf(warn, "weft: warning: weft does not know the key %s; it is kept and has no effect\n", key)
+	}
+	return net, nil
+}
+
+// describe says in one line a family what a config means.
+func describe(net netconf.Network) []string {
+	var out []string
+	for _, r := range net.Ranges {
+		out = append(out, fmt.Sprintf("%s in subnets of /%d, from %s to %s", r.Network, r.SubnetLen, r.Min, r.Max))
+	}
+	backend := "backend " + net.Backend.Type
+	if net.Backend.Type == "vxlan" {
+		v := net.Backend.VXLAN
+		backend += fmt.Sprintf(", VNI %d, UDP port %d", v.VNI, v.Port)
+		if v.DirectRouting {
+			backend += ", direct routing where peers are on the same segment"
+		}
+	}
+	return append(out, backend)
+}

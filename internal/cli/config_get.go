@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// storedConfig is the output of config get -o json.
+type storedConfig struct {
+	Revision int64           `json:"revision"` // of the config's last change
+	Config   json.RawMessage `json:"config"`
+}
+
+func newConfigGetCommand() *cobra.Command {
+	var x access
+	var output string
+	cmd := &cobra.Command{
+		Use:   "get",
+		Short: "Print the stored network config",
+		Long: `Print the network config as it is stored. With -o json it comes wrapped, together
+with the store revision of its last change.`,
+		Example: "  weft config get\n  weft config get --etcd-endpoints=http://10.0.0.5:2379 > net.json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			snap, err := x.snapshot(cmd, false)
+			if err != nil {
+				return err
+			}
+			if snap.Config == nil {
+				return noConfig()
+			}
+			if output == outputJSON && json.Valid(snap.Config) {
+				return printJSON(cmd.OutOrStdout(), storedConfig{Revision: snap.ConfigRevision, Config: snap.Config})
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", bytes.TrimRight(snap.Config, "\n"))
+			return err
+		},
+	}
+	x.flags(cmd)
+	addOutputFlag(cmd, &output, outputText, outputJSON)
+	return cmd
+}
+
+func noConfig() error {
+	return withHint(fmt.Errorf("the store holds no network config yet"), "put one there with 'weft config set FILE'")
+}

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newConfigValidateCommand(a *app) *cobra.Command {
+	var x access
+	cmd := &cobra.Command{
+		Use:   "validate [FILE|-|JSON]",
+		Short: "Check a network config without storing it",
+		Long: `Check a network config, and say what it means. Without an argument the stored one
+is checked. The exit code is 1 when it is not valid.`,
+		Example: "  weft config validate net.json\n  weft config validate",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			doc, err := documentOrStored(a, cmd, &x, args)
+			if err != nil {
+				return err
+			}
+			net, err := checkDocument(cmd.ErrOrStderr(), doc)
+			if err != nil {
+				return err
+			}
+			for _, line := range describe(net) {
+				fmt.Fprintln(cmd.OutOrStdout(), line)
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "valid")
+			return nil
+		},
+	}
+	x.flags(cmd)
+	return cmd
+}
+
+func documentOrStored(a *app, cmd *cobra.Command, x *access, args []string) ([]byte, error) {
+	if len(args) == 1 {
+		return readDocument(args[0], a.Stdin)
+	}
+	snap, err := x.snapshot(cmd, false)
+	if err == nil && snap.Config == nil {
+		err = noConfig()
+	}
+	return snap.Config, err
+}

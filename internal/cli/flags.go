@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+)
+
+// Flags are made in flag.FlagSets: flanneld's command line is parsed by one
+// directly, cobra's commands take them over from it.
+
+func newFlagSet() *flag.FlagSet { return flag.NewFlagSet(flanneldName, flag.ContinueOnError) }
+
+func addText(fs *flag.FlagSet, to *string, name, def, kind, usage string) {
+	fs.Var(newValue(to, kind, def, parseText), name, usage)
+}
+
+func addBool(fs *flag.FlagSet, to *bool, name, def, usage string) {
+	fs.Var(newValue(to, "bool", def, parseBool), name, usage)
+}
+
+// addFlanneldFlags adds every flag that flanneld has, with its name and
+// default.
+func addFlanneldFlags(fs *flag.FlagSet, s *settings) {
+	addStoreFlags(fs, &s.storeSettings)
+	addUplinkFlags(fs, &s.uplinkSettings)
+	addTrafficFlags(fs, &s.trafficSettings)
+	addKubeFlags(fs, &s.kubeSettings)
+	addKlogFlags(fs, &s.klogSettings)
+	addText(fs, &s.subnetFile, "subnet-file", "/run/flannel/subnet.env", "file",
+		"where the environment file with this host's subnet is written")
+	fs.Var(newValue(&s.renewMargin, "minutes", "60", parseInt(1, 1439, " of minutes")), "subnet-lease-renew-margin",
+		"minutes before its end at which the lease is renewed, 1 to 1439")
+	fs.Var(newValue(&s.healthIP, "address", "0.0.0.0", parseAddr("an IP address", isAny)), "healthz-ip",
+		"address on which /healthz, /readyz and /metrics are served")
+	fs.Var(newValue(&s.healthPort, "port", "0", parseInt(0, 65535, "")), "healthz-port",
+		"port on which /healthz, /readyz and /metrics are served; 0 turns them off")
+	addBool(fs, &s.version, "version", "false", "print the version and exit")
+}
+
+// defaultEndpoints is where flanneld looks for etcd when it is not told.
+const defaultEndpoints = "http://127.0.0.1:4001,http://127.0.0.1:2379"
+
+// storeFlagPrefix begins the names of all flags that choose the store.
+const storeFlagPrefix = "etcd-"
+
+func addStoreFlags(fs *flag.FlagSet, s *storeSettings) {
+	fs.Var(newValue(&s.endpoints, "urls", defaultEndpoints, parseEndpoints), "etcd-endpoints",
+		"comma-separated addresses of the etcd servers")
+	fs.Var(newValue(&s.prefix, "path", "/coreos.com/network", parsePrefix), "etcd-prefix",
+		"path in etcd under which the network is kept")
+	addText(fs, &s.keyFile, "etcd-keyfile", "", "file", "key of this host's TLS certificate (PEM)")
+	addText(fs, &s.certFile, "etcd-certfile", "", "file", "TLS certificate that authenticates this host to etcd (PEM)")
+	addText(fs, &s.caFile, "etcd-cafile", "", "file", "certificates that may sign etcd's certificate (PEM)")
+	addText(fs, &s.username, "etcd-username", "", "name", "user name for etcd")
+	addText(fs, &s.password, "etcd-password", "", "text", "password for etcd; better given as WEFT_ETCD_PASSWORD, which other users cannot see")
+}
+
+func addUplinkFlags(fs *flag.FlagSet, u *uplinkSettings) {
+	host := parseAddr("an IP address", isHost)
+	fs.Var(&list{to: &u.iface, kind: "name|address", parse: parseNames}, "iface",
+		"interface, by name or address, through which peers are reached; may stand several times, the first that fits is taken")
+	fs.Var(&list{to: &u.ifaceRegex, kind: "regex", parse: parseRegexp}, "iface-regex",
+		"expression that the interface's name or an address of it matches; tried after --iface; may stand several times")
+	fs.Var(newValue(&u.canReach, "address", "", host), "iface-can-reach",
+		"address that is reached through the wanted interface; tried after --iface and --iface-regex")
+	fs.Var(newValue(&u.publicIP, "address", "", parseAddr("an IPv4 address", isHostV4)), "public-ip",
+		"IPv4 address announced to peers, when it is not the interface's own")
+	fs.Var(newValue(&u.publicIPv6, "address", "", parseAddr("an IPv6 address", isHostV6)), "public-ipv6",
+		"IPv6 address announced to peers, when it is not the interface's own")
+}
+
+func addTrafficFlags(fs *flag.FlagSet, t *trafficSettings) {
+	addBool(fs, &t.ipMasq, "ip-masq", "false", "tell container runtimes that weft masquerades what leaves the network (written to the subnet file; the rule itself is not made yet)")
+	addBool(fs, &t.noRandom, "ip-masq-fully-random-disable", "false", "keep source ports when masquerading (no effect yet)")
+	fs.Var(newValue(&t.iptablesResync, "seconds", "5", parseInt(1, 86400, " of seconds")), "iptables-resync",
+		"accepted for flanneld's sake; weft is told of changes and needs no period")
+	addBool(fs, &t.forwardRules, "iptables-forward-rules", "true", "accepted for flanneld's sake; no effect yet")
+	addBool(fs, &t.blackhole, "ip-blackhole-route", "false", "accepted for flanneld's sake; no effect yet")
+}
+
+func addKubeFlags(fs *flag.FlagSet, k *kubeSettings) {
+	addBool(fs, &k.subnetMgr, "kube-subnet-mgr", "false", "take subnets from Kubernetes (not possible yet)")
+	addText(fs, &k.apiURL, "kube-api-url", "", "url", "Kubernetes API server (not possible yet)")
+	fs.Var(newValue(&k.annotationPrefix, "prefix", "flannel.alpha.coreos.com", parseAnnotationPrefix), "kube-annotation-prefix",
+		"prefix of node annotations (no effect yet)")
+	addText(fs, &k.kubeconfig, "kubeconfig-file", "", "file", "kubeconfig file (not possible yet)")
+	addText(fs, &k.netConfigPath, "net-config-path", "/etc/kube-flannel/net-conf.json", "file",
+		"network config document on Kubernetes (no effect yet)")
+	addBool(fs, &k.setUnavailable, "set-node-network-unavailable", "true", "set the node's condition on Kubernetes (no effect yet)")
+}
+
+func parseAnnotationPrefix(s string) (string, error) {
+	if strings.Count(s, "/") > 1 {
+		return "", fmt.Errorf("may hold one / at most")
+	}
+	return s, nil
+}
+
+func addKlogFlags(fs *flag.FlagSet, k *klogSettings) {
+	fs.Var(newValue(&k.verbosity, "level", "0", parseInt(-1<<31, 1<<31-1, "")), "v",
+		fmt.Sprintf("verbosity; %d and above log at debug level", debugVerbosity))
+	addText(fs, &k.module, "vmodule", "", "pattern", "accepted for flanneld's sake; no effect")
+	addText(fs, &k.backtrace, "log_backtrace_at", "", "file:line", "accepted for flanneld's sake; no effect")
+}
+
+// ignoredFlags are logging flags that old flanneld command lines carry. They
+// are taken and mean nothing.
+var ignoredFlags = map[string]string{
+	"add_dir_header": "bool", "alsologtostderr": "bool", "legacy_stderr_threshold_behavior": "bool",
+	"logtostderr": "bool", "one_output": "bool", "skip_headers": "bool", "skip_log_headers": "bool",
+	"log_dir": "text", "log_file": "text", "log_file_max_size": "text", "stderrthreshold": "text",
+	"alsologtostderrthreshold": "text",
+}
+
+func addIgnoredFlags(fs *flag.FlagSet) {
+	for name, kind := range ignoredFlags {
+		fs.Var(newValue(new(string), kind, "", parseText), name, "accepted and ignored")
+	}
+}
+
+// addWeftFlags adds the flags of an agent that flanneld does not have.
+func addWeftFlags(fs *flag.FlagSet, s *settings) {
+	addDirFlags(fs, &s.dirSettings)
+	fs.Var(newValue(&s.level, "level", "", parseLevel), "log-level", "what is logged: debug, info, warn or error (default as --v says)")
+	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "how it is logged: text or json")
+}
+
+func addDirFlags(fs *flag.FlagSet, d *dirSettings) {
+	fs.Var(newValue(&d.stateDir, "directory", "/var/lib/weft", parseDir), "state-dir",
+		"what an agent keeps over reboots: its identity, a copy of the last snapshot, the embedded store")
+	addRunDirFlag(fs, d)
+}
+
+func addRunDirFlag(fs *flag.FlagSet, d *dirSettings) {
+	fs.Var(newValue(&d.runDir, "directory", "/run/weft", parseDir), "run-dir", "where a running agent has its socket")
+}
+
+func parseLevel(s string) (string, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(s)); err != nil {
+		return "", fmt.Errorf("must be debug, info, warn or error")
+	}
+	return s, nil
+}
+
+func parseFormat(s string) (string, error) {
+	if s != "text" && s != "json" {
+		return "", fmt.Errorf("must be text or json")
+	}
+	return s, nil
+}
+
+// healthAddr is where the health server listens.
+func (s *settings) healthAddr() netip.AddrPort {
+	return netip.AddrPortFrom(s.healthIP, uint16(s.healthPort))
+}
+
+// hostname is the system's name for this host, "" if it has none.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}

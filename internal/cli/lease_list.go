@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/store"
+)
+
+// listedLease is one line of lease list, and one object with -o json.
+type listedLease struct {
+	Subnets  []netip.Prefix `json:"subnets,omitempty"`
+	Key      string         `json:"key"`
+	Public   []netip.Addr   `json:"public,omitempty"`
+	Backend  string         `json:"backend,omitempty"`
+	Reserved bool           `json:"reserved,omitempty"`
+	Seconds  int64          `json:"ttlSeconds,omitempty"` // what is left; 0: unknown or without end
+	Problem  string         `json:"problem,omitempty"`
+	left     string
+}
+
+func newLeaseListCommand() *cobra.Command {
+	var x access
+	var output string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List all leases and reservations",
+		Long: `List every lease in the store: its subnet, the address its host announces, how that
+host is reached, when the lease ends, and what is wrong with it.`,
+		Example: "  weft lease list\n  weft lease list -o json --etcd-endpoints=http://10.0.0.5:2379",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			snap, err := x.snapshot(cmd, false)
+			if err != nil {
+				return err
+			}
+			list := listLeases(snap)
+			if output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), list)
+			}
+			return showLeases(cmd.OutOrStdout(), list)
+		},
+	}
+	x.flags(cmd)
+	addOutputFlag(cmd, &output, outputText, outputJSON)
+	return cmd
+}
+
+// listLeases returns the leases by subnet, then what stands among them and is
+// none.
+func listLeases(snap store.Snapshot) []listedLease {
+	net, netErr := storedNetwork(snap)
+	holders := map[netip.Addr]string{}
+	list := []listedLease{} // not nil: no leases are [] in JSON
+	for _, l := range snap.Leases {
+		entry := listedLease{
+			Subnets: l.Subnets, Key: lease.Key(l.Subnets), Public: l.Public, Backend: l.Backend,
+			Reserved: l.Reserved, Seconds: int64(l.TTL.Seconds()), left: leaseEnd(l),
+		}
+		if netErr == nil {
+			entry.Problem = misfit(net, l.Subnets)
+		}
+		for _, a := range l.Public {
+			if first, twice := holders[a]; twice && entry.Problem == "" {
+				entry.Problem = fmt.Sprintf("announces %s, as %s does", a, first)
+			}
+			holders[a] = lease.FormatSubnets(l.Subnets)
+		}
+		list = append(list, entry)
+	}
+	for _, bad := range snap.Bad {
+		list = append(list, listedLease{Key: bad.Key, Problem: bad.Err.Error()})
+	}
+	return list
+}
+
+func leaseEnd(l lease.Lease) string {
+	switch {
+	case l.Reserved:
+		return "reserved"
+	case l.TTL > 0:
+		return coarse(l.TTL)
+	}
+	return "-"
+}
+
+func showLeases(w io.Writer, list []listedLease) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "no leases")
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "SUBNET\tPUBLIC\tBACKEND\tENDS IN\tPROBLEM")
+	for _, l := range list {
+		name := lease.FormatSubnets(l.Subnets)
+		if name == "" {
+			name = l.Key
+		}
+		fmt.Fprintln(t, strings.Join([]string{name, addrs(l.Public), orNone(l.Backend), orNone(l.left), orNone(l.Problem)}, "\t"))
+	}
+	return t.Flush()
+}

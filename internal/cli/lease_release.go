@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/store"
+)
+
+func newLeaseReleaseCommand() *cobra.Command {
+	var x access
+	cmd := &cobra.Command{
+		Use:   "release SUBNET",
+		Short: "Remove a lease or a reservation",
+		Long: `Remove a lease or a reservation from the store, and say whose it was. A host that
+still lives notices and leases a subnet again.`,
+		Example: "  weft lease release 10.5.34.0/24\n  weft lease release '10.5.34.0-24&fd00:1:0:22::-64'",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			subnets, err := parseSubnets(args[0])
+			if err != nil {
+				return err
+			}
+			return x.with(cmd, false, func(ctx context.Context, st store.Store) error {
+				was, err := release(ctx, st, subnets)
+				if err != nil {
+					return fmt.Errorf("release %s: %w", lease.FormatSubnets(subnets), err)
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "released %s\n", was)
+				return err
+			})
+		},
+	}
+	x.flags(cmd)
+	return cmd
+}
+
+// release removes the lease and returns what it was, in words.
+func release(ctx context.Context, st store.Store, subnets []netip.Prefix) (string, error) {
+	snap, err := st.Snapshot(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := st.Release(ctx, subnets); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			err = withHint(err, "'weft lease list' shows all; give both subnets of a dual-stack lease")
+		}
+		return "", err
+	}
+	was := lease.FormatSubnets(subnets)
+	for _, l := range snap.Leases {
+		if lease.Key(l.Subnets) != lease.Key(subnets) {
+			continue
+		}
+		if l.Reserved {
+			was += ", a reservation"
+		}
+		if len(l.Public) > 0 {
+			was += ", of " + addrs(l.Public)
+		}
+	}
+	return was, nil
+}

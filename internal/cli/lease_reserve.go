@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/store"
+)
+
+func newLeaseReserveCommand() *cobra.Command {
+	var x access
+	var public uplinkSettings
+	cmd := &cobra.Command{
+		Use:   "reserve SUBNET",
+		Short: "Keep a subnet without end",
+		Long: `Store a lease without a time to live. With --public-ip the subnet waits for the host
+that announces that address; a host that has the subnet now keeps it for good.`,
+		Example: `  weft lease reserve 10.5.34.0/24
+  weft lease reserve 10.5.34.0/24 --public-ip 10.4.7.21
+  weft lease reserve 10.5.34.0/24,fd00:1:0:22::/64`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			subnets, err := parseSubnets(args[0])
+			if err != nil {
+				return err
+			}
+			return x.with(cmd, true, func(ctx context.Context, st store.Store) error {
+				if err := reserve(ctx, st, subnets, public.public()); err != nil {
+					return fmt.Errorf("reserve %s: %w", lease.FormatSubnets(subnets), err)
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "reserved %s\n", lease.FormatSubnets(subnets))
+				return err
+			})
+		},
+	}
+	fs := newFlagSet()
+	x.add(fs)
+	fs.Var(newValue(&public.publicIP, "address", "", parseAddr("an IPv4 address", isHostV4)), "public-ip", "IPv4 address of the host it is for")
+	fs.Var(newValue(&public.publicIPv6, "address", "", parseAddr("an IPv6 address", isHostV6)), "public-ipv6", "IPv6 address of the host it is for")
+	takeFlags(cmd, fs)
+	return cmd
+}
+
+func reserve(ctx context.Context, st store.Store, subnets []netip.Prefix, public []netip.Addr) error {
+	snap, err := st.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	net, err := storedNetwork(snap)
+	if err != nil {
+		return err
+	}
+	if why := misfit(net, subnets); why != "" {
+		return withHint(fmt.Errorf("no host could use it: %s", why), "'weft config get' shows the network")
+	}
+	return st.Reserve(ctx, lease.Lease{Subnets: subnets, Attrs: lease.Attrs{Public: public}, Reserved: true})
+}

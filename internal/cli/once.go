@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// onceSettings is for commands that answer and end.
+type onceSettings struct{ timeout time.Duration }
+
+func addOnceFlags(fs *flag.FlagSet, o *onceSettings) {
+	fs.Var(newValue(&o.timeout, "duration", "10s", parseDuration), "timeout", "give up after this time")
+}
+
+// context bounds the command.
+func (o *onceSettings) context(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(cmd.Context(), o.timeout)
+}
+
+// patience is how long a command stays silent about what it waits for.
+const patience = 2 * time.Second
+
+// waiting runs work and says on w what it waits for, once, if that takes
+// longer than patience.
+func waiting(w io.Writer, what string, work func() error) error {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-stop:
+		case <-timer.C:
+			fmt.Fprintf(w, "weft: still waiting for %s ...\n", what)
+		}
+	}()
+	err := work()
+	close(stop)
+	<-ended
+	return err
+}

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+)
+
+// recordName is the file in the run directory in which an agent says where
+// its store is. It counts only while the agent runs.
+const recordName = "store.json"
+
+// storeRecord is that file's content. It holds no password.
+type storeRecord struct {
+	Endpoints []string `json:"endpoints"`
+	Prefix    string   `json:"prefix"`
+	CAFile    string   `json:"caFile,omitempty"`
+	CertFile  string   `json:"certFile,omitempty"`
+	KeyFile   string   `json:"keyFile,omitempty"`
+	Username  string   `json:"username,omitempty"`
+}
+
+func writeRecord(runDir string, s storeSettings) error {
+	doc, err := json.MarshalIndent(storeRecord{
+		Endpoints: s.endpoints, Prefix: s.prefix,
+		CAFile: absolute(s.caFile), CertFile: absolute(s.certFile), KeyFile: absolute(s.keyFile),
+		Username: s.username,
+	}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(runDir, 0o755); err != nil {
+		return fmt.Errorf("make the run directory: %w", err)
+	}
+	if err := renameio.WriteFile(filepath.Join(runDir, recordName), append(doc, '\n'), 0o600); err != nil {
+		return fmt.Errorf("leave word where the store is: %w", err)
+	}
+	return nil
+}
+
+// absolute makes a path independent of the directory the agent runs in.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); path != "" && err == nil {
+		return abs
+	}
+	return path
+}
+
+// readRecord returns where the store of the agent of runDir is.
+func readRecord(runDir string) (storeSettings, error) {
+	file := filepath.Join(runDir, recordName)
+	doc, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return storeSettings{}, withHint(fmt.Errorf("the agent of %s does not say where its store is: there is no %s", runDir, file),
+			"name the store with --etcd-endpoints")
+	}
+	if err != nil {
+		return storeSettings{}, fmt.Errorf("read where the agent's store is: %w", err)
+	}
+	var r storeRecord
+	if err := json.Unmarshal(doc, &r); err != nil || len(r.Endpoints) == 0 {
+		return storeSettings{}, withHint(fmt.Errorf("%s does not say where the agent's store is: %v", file, err),
+			"name the store with --etcd-endpoints")
+	}
+	if r.Username != "" {
+		return storeSettings{}, withHint(fmt.Errorf("the agent's etcd wants the password of %q, which the agent keeps to itself", r.Username),
+			"give --etcd-endpoints, --etcd-username and WEFT_ETCD_PASSWORD")
+	}
+	return storeSettings{
+		endpoints: r.Endpoints, prefix: r.Prefix,
+		caFile: r.CAFile, certFile: r.CertFile, keyFile: r.KeyFile,
+	}, nil
+}

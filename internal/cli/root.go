@@ -1,0 +1,159 @@
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// app is what all commands share.
+type app struct {
+	Process
+	began bool // a command's own work began: what fails from now on is no usage error
+}
+
+// newRoot returns the whole tree of commands, and whether one has begun.
+func newRoot(p Process) (*cobra.Command, *bool) {
+	a := &app{Process: p}
+	root := &cobra.Command{
+		Use:   "weft",
+		Short: "Join the containers of many hosts into one network",
+		Long: `weft joins the containers of many hosts into one routed network. Each host
+leases a subnet from a store they share, and weft keeps the kernel's devices,
+routes and neighbours such that every container reaches every other.
+
+It takes flannel's place host by host: same store, same flags, same subnet file.`,
+		Example: `  weft up                     # run the agent of this host
+  weft status                 # what it does
+  weft plan --diff            # what the kernel lacks
+  weft lab demo               # see it work on one machine`,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		PersistentPreRunE:          a.begin,
+	}
+	root.SetIn(p.Stdin)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(newUpCommand(a), newStatusCommand(a), newConfigCommand(a), newLeaseCommand(), newVersionCommand(a))
+	return root, &a.began
+}
+
+// begin applies the environment to the flags of the command about to run.
+func (a *app) begin(cmd *cobra.Command, _ []string) error {
+	fs := cmd.Flags()
+	var names []string
+	fs.VisitAll(func(f *pflag.Flag) {
+		if len(f.Annotations[fromEnv]) > 0 {
+			names = append(names, f.Name)
+		}
+	})
+	bad := applyEnv(a.Env, names, fs.Changed, func(name, text string) error {
+		f := fs.Lookup(name)
+		if err := f.Value.Set(text); err != nil {
+			return err
+		}
+		f.Changed = true
+		return nil
+	})
+	if len(bad) > 0 {
+		return &usageError{err: errors.Join(bad...), hint: "correct or unset the variable; a flag on the command line goes before it"}
+	}
+	a.began = true
+	return nil
+}
+
+// fromEnv marks flags that can also be given by environment variables.
+const fromEnv = "weft_env"
+
+// takeFlags gives cmd the flags of fs, and lets the environment set them.
+func takeFlags(cmd *cobra.Command, fs *flag.FlagSet) {
+	fs.VisitAll(func(f *flag.Flag) {
+		pf := pflag.PFlagFromGoFlag(f)
+		pf.Annotations = map[string][]string{fromEnv: {"true"}}
+		_, ignored := ignoredFlags[f.Name]
+		pf.Hidden = ignored
+		pf.Shorthand = ""
+		cmd.Flags().AddFlag(pf)
+	})
+}
+
+// anyGiven tells whether a flag whose name begins with prefix was given.
+func anyGiven(fs *pflag.FlagSet, prefix string) bool {
+	any := false
+	fs.Visit(func(f *pflag.Flag) { any = any || strings.HasPrefix(f.Name, prefix) })
+	return any
+}
+
+// group makes cmd a mere holder of commands: alone it shows help, and a
+// subcommand that is none is an error with a suggestion.
+func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(subs...)
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return &usageError{err: err, hint: fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), near[0])}
+		}
+		return &usageError{err: err, hint: fmt.Sprintf("'%s --help' lists the commands", cmd.CommandPath())}
+	}
+	return cmd
+}
+
+// flagError puts a flag that does not exist, or does not take its value, into
+// words.
+func flagError(cmd *cobra.Command, err error) error {
+	help := fmt.Sprintf("'%s --help' lists the flags", cmd.CommandPath())
+	if none, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		if near := nearestFlag(cmd.Flags(), none.GetSpecifiedName()); near != "" {
+			help = fmt.Sprintf("did you mean --%s?", near)
+		}
+		return &usageError{err: err, hint: help}
+	}
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		f := wrong.GetFlag()
+		err = fmt.Errorf("--%s %q: %w", f.Name, secret(f.Name, wrong.GetValue()), wrong.Unwrap())
+	}
+	return &usageError{err: err, hint: help}
+}
+
+// nearestFlag is the flag whose name is closest to name, "" if none is close.
+func nearestFlag(fs *pflag.FlagSet, name string) string {
+	best, bestAt := "", len(name)/3+2
+	fs.VisitAll(func(f *pflag.Flag) {
+		if d := distance(name, f.Name); d < bestAt && !f.Hidden {
+			best, bestAt = f.Name, d
+		}
+	})
+	return best
+}
+
+// distance is how many letters must be changed, added or left out to make b
+// of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

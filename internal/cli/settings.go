@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// settings is what flags and environment say, checked one by one.
+type settings struct {
+	storeSettings
+	dirSettings
+	uplinkSettings
+	logSettings
+	klogSettings
+	kubeSettings
+	trafficSettings
+
+	subnetFile  string
+	renewMargin int // minutes
+	healthIP    netip.Addr
+	healthPort  int // 0: off
+	version     bool
+}
+
+// storeSettings says where the store is. chosen tells whether any of it was
+// given, rather than left at its default.
+type storeSettings struct {
+	endpoints                 []string
+	prefix                    string
+	keyFile, certFile, caFile string
+	username, password        string
+	chosen                    bool
+}
+
+// dirSettings says where an agent keeps its things.
+type dirSettings struct {
+	stateDir, runDir string
+}
+
+// uplinkSettings says how to find the uplink.
+type uplinkSettings struct {
+	iface, ifaceRegex    []string
+	canReach             netip.Addr
+	publicIP, publicIPv6 netip.Addr
+}
+
+// trafficSettings is about what happens to packets that leave the network.
+type trafficSettings struct {
+	ipMasq, noRandom bool
+	iptablesResync   int // seconds
+	forwardRules     bool
+	blackhole        bool
+}
+
+// kubeSettings is flanneld's way to run on Kubernetes.
+type kubeSettings struct {
+	subnetMgr        bool
+	apiURL           string
+	annotationPrefix string
+	kubeconfig       string
+	netConfigPath    string
+	setUnavailable   bool
+}
+
+// logSettings says what is logged and how.
+type logSettings struct {
+	level  string // "": as verbosity says
+	format string
+}
+
+// klogSettings is flanneld's logging; only verbosity has a meaning here.
+type klogSettings struct {
+	verbosity int
+	module    string
+	backtrace string
+}
+
+// margin is how long before its end the lease is renewed.
+func (s *settings) margin() time.Duration { return time.Duration(s.renewMargin) * time.Minute }
+
+// public returns the announced addresses that were given, v4 first.
+func (u uplinkSettings) public() []netip.Addr {
+	var out []netip.Addr
+	for _, a := range []netip.Addr{u.publicIP, u.publicIPv6} {
+		if a.IsValid() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// debugVerbosity is the klog verbosity from which on weft logs at debug level.
+const debugVerbosity = 4
+
+// slogLevel is --log-level, or what --v asks for.
+func (s *settings) slogLevel() slog.Level {
+	var l slog.Level
+	switch {
+	case s.level != "" && l.UnmarshalText([]byte(s.level)) == nil:
+		return l
+	case s.verbosity >= debugVerbosity:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// check refuses what weft cannot do yet and what does not fit together.
+func (s *settings) check() error {
+	switch {
+	case s.subnetMgr:
+		return notOnKubernetes("--kube-subnet-mgr")
+	case s.apiURL != "":
+		return notOnKubernetes("--kube-api-url")
+	case s.kubeconfig != "":
+		return notOnKubernetes("--kubeconfig-file")
+	}
+	return s.storeSettings.check()
+}
+
+func notOnKubernetes(flag string) error {
+	return &usageError{
+		err:  fmt.Errorf("%s: weft cannot take its subnets from Kubernetes yet", flag),
+		hint: "leave the flag away and name an etcd with --etcd-endpoints",
+	}
+}
+
+func (s *storeSettings) check() error {
+	switch {
+	case (s.keyFile == "") != (s.certFile == ""):
+		return usagef("--etcd-keyfile and --etcd-certfile only work together: %q and %q were given", s.keyFile, s.certFile)
+	case s.password != "" && s.username == "":
+		return usagef("--etcd-password needs an --etcd-username")
+	}
+	return nil
+}
+
+// warnings says what was asked for and will not happen.
+func (s *settings) warnings() []string {
+	var out []string
+	warn := func(asked bool, text string) {
+		if asked {
+			out = append(out, text)
+		}
+	}
+	warn(s.ipMasq, "--ip-masq is noted in the subnet file, but weft makes no masquerade rule yet: traffic that leaves the network keeps its container address")
+	warn(s.noRandom, "--ip-masq-fully-random-disable has no effect: weft makes no masquerade rule yet")
+	warn(s.blackhole, "--ip-blackhole-route has no effect yet")
+	return out
+}

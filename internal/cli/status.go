@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/lease"
+)
+
+func newStatusCommand(a *app) *cobra.Command {
+	var dirs dirSettings
+	var once onceSettings
+	var output string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what the running agent does",
+		Long: `Show the running agent of this host: its uplink and lease, the store, every peer
+with the path on which packets to it travel now, and what is wrong.
+
+The exit code is 0 when the agent is ready, and 1 when it is not or none runs.`,
+		Example: "  weft status\n  weft status -o wide\n  weft status -o json | jq .peers",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := once.context(cmd)
+			defer cancel()
+			agent, err := api.DialDir(ctx, dirs.runDir)
+			if err != nil {
+				return err
+			}
+			defer agent.Close()
+			s, err := agent.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if err := showStatus(cmd.OutOrStdout(), s, output, time.Now()); err != nil {
+				return err
+			}
+			if !s.Ready {
+				return &exitError{code: exitFailure}
+			}
+			return nil
+		},
+	}
+	fs := newFlagSet()
+	addRunDirFlag(fs, &dirs)
+	addOnceFlags(fs, &once)
+	takeFlags(cmd, fs)
+	addOutputFlag(cmd, &output, outputText, outputWide, outputJSON)
+	return cmd
+}
+
+func showStatus(w io.Writer, s api.Status, output string, now time.Time) error {
+	if output == outputJSON {
+		return printJSON(w, s)
+	}
+	wide := output == outputWide
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, line := range statusLines(s, wide, now) {
+		fmt.Fprintf(t, "%s\t%s\n", line[0], line[1])
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	showPeers(w, s.Peers, wide)
+	if len(s.Problems) > 0 {
+		fmt.Fprintf(w, "\nproblems\n")
+		for _, p := range s.Problems {
+			fmt.Fprintf(w, "  %s: %s\n", p.Subject, p.Message)
+		}
+	}
+	return nil
+}
+
+// statusLines is the upper part: what it is about, and what there is to say.
+func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
+	state := "ready"
+	if !s.Ready {
+		state = "NOT READY: " + orNone(s.NotReady)
+	}
+	out := [][2]string{
+		{"agent", fmt.Sprintf("%s on %s, up %s", s.Version, orNone(s.Hostname), since(s.Started, now))},
+		{"state", state},
+		{"network", networkLine(s)},
+		{"uplink", uplinkLine(s.Uplink)},
+		{"lease", leaseLine(s.Lease, now)},
+		{"store", storeLine(s.Store, now)},
+		{"kernel", passLine(s.Pass, now)},
+	}
+	if wide {
+		out = append(out,
+			[2]string{"revision", fmt.Sprint(s.Revision)},
+			[2]string{"totals", totalsLine(s.Totals)})
+	}
+	return out
+}
+
+func networkLine(s api.Status) string {
+	if len(s.Network) == 0 {
+		return "none yet"
+	}
+	line := lease.FormatSubnets(s.Network) + ", " + s.Backend
+	if s.Direct {
+		line += " with direct routing"
+	}
+	return line
+}
+
+func uplinkLine(u api.Uplink) string {
+	if u.Name == "" {
+		return "none yet"
+	}
+	return fmt.Sprintf("%s %s, mtu %d, by %s", u.Name, addrs(u.Addrs), u.MTU, orNone(u.Reason))
+}
+
+func leaseLine(l api.Lease, now time.Time) string {
+	if len(l.Subnets) == 0 {
+		return "none yet"
+	}
+	line := fmt.Sprintf("%s, announced at %s, mtu %d", lease.FormatSubnets(l.Subnets), addrs(l.Public), l.MTU)
+	switch {
+	case l.Reserved:
+		line += ", reserved"
+	case !l.Expires.IsZero():
+		line += ", " + until(l.Expires, now)
+	}
+	if !l.Held {
+		line += ", NOT HELD"
+	}
+	return line
+}
+
+func storeLine(s api.StoreState, now time.Time) string {
+	if s.Up {
+		return fmt.Sprintf("%s, answering for %s", s.Kind, since(s.Since, now))
+	}
+	return fmt.Sprintf("%s, OUT OF REACH for %s: %s", s.Kind, since(s.Since, now), orNone(s.Error))
+}
+
+func passLine(p api.Pass, now time.Time) string {
+	if p.At.IsZero() {
+		return "not touched yet"
+	}
+	line := fmt.Sprintf("%d rows, %d changed by the last pass %s ago in %s", p.Rows, p.Changed, since(p.At, now), p.Took.Round(time.Microsecond))
+	if p.Failed > 0 {
+		line += fmt.Sprintf(", %d FAILED", p.Failed)
+	}
+	return line
+}
+
+func totalsLine(t api.Totals) string {
+	done, failed := uint64(0), uint64(0)
+	for _, o := range t.Ops {
+		done, failed = done+o.Done, failed+o.Failed
+	}
+	return fmt.Sprintf("%d passes, %d operations, %d failed", t.Passes, done, failed)
+}
+
+func showPeers(w io.Writer, peers []api.Peer, wide bool) {
+	if len(peers) == 0 {
+		fmt.Fprintln(w, "\nno peers")
+		return
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	head := "PEER\tPUBLIC\tPATH"
+	if wide {
+		head = "PEER\tPUBLIC\tBACKEND\tPATH\tVIA\tDEVICE\tPROBLEM"
+	}
+	fmt.Fprintln(t, head)
+	for _, p := range peers {
+		for _, path := range pathsOf(p) {
+			fmt.Fprintln(t, strings.Join(peerCells(p, path, wide), "\t"))
+		}
+	}
+	_ = t.Flush() // as writing to a terminal anywhere else
+}
+
+// pathsOf is the peer's paths, one "none" for each subnet that has none.
+func pathsOf(p api.Peer) []api.Path {
+	if len(p.Paths) > 0 {
+		return p.Paths
+	}
+	var out []api.Path
+	for _, subnet := range p.Subnets {
+		out = append(out, api.Path{Subnet: subnet, Kind: "none"})
+	}
+	return out
+}
+
+func peerCells(p api.Peer, path api.Path, wide bool) []string {
+	public := publicFor(p.Public, path.Subnet)
+	if !wide {
+		kind := path.Kind
+		if p.Problem != "" {
+			kind += " (see problems)"
+		}
+		return []string{path.Subnet.String(), public, kind}
+	}
+	via := "-"
+	if path.Via.IsValid() {
+		via = path.Via.String()
+	}
+	return []string{path.Subnet.String(), public, orNone(p.Backend), path.Kind, via, orNone(path.Dev), orNone(p.Problem)}
+}
+
+// publicFor is the peer's address of the subnet's family, else all it has.
+func publicFor(public []netip.Addr, subnet netip.Prefix) string {
+	for _, a := range public {
+		if a.Is4() == subnet.Addr().Is4() {
+			return a.String()
+		}
+	}
+	return addrs(public)
+}

@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/embedded"
+	"github.com/weft-net/weft/internal/store/etcd"
+)
+
+// Kinds of store, as in api.StoreState.
+const (
+	kindEtcd     = "etcd"
+	kindEmbedded = "embedded"
+)
+
+// embeddedDir is where a state directory holds the embedded store.
+func embeddedDir(stateDir string) string { return filepath.Join(stateDir, "store") }
+
+// etcdOptions are the settings in etcd's words.
+func (s *storeSettings) etcdOptions(log *slog.Logger) etcd.Options {
+	return etcd.Options{
+		Endpoints: s.endpoints, Prefix: s.prefix,
+		CAFile: s.caFile, CertFile: s.certFile, KeyFile: s.keyFile,
+		Username: s.username, Password: s.password,
+		Log: log,
+	}
+}
+
+// openAgentStore opens the store that the agent lives on, and leaves word in
+// the run directory where it is, for the commands beside it.
+func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (store.Store, string, error) {
+	if s.chosen {
+		st, err := etcd.Open(ctx, s.etcdOptions(log))
+		if err != nil {
+			return nil, "", err
+		}
+		return withRecord(st, kindEtcd, s)
+	}
+	log.Info("no --etcd-endpoints given: the store is this host's own, and other hosts cannot join it yet",
+		"directory", embeddedDir(s.stateDir))
+	st, endpoints, err := openEmbedded(ctx, s.stateDir, s.prefix, log)
+	if err != nil {
+		return nil, "", err
+	}
+	s.endpoints = endpoints
+	return withRecord(st, kindEmbedded, s)
+}
+
+func withRecord(st store.Store, kind string, s *settings) (store.Store, string, error) {
+	if err := writeRecord(s.runDir, s.storeSettings); err != nil {
+		return nil, "", errors.Join(err, st.Close())
+	}
+	return st, kind, nil
+}
+
+// ownStore is a store together with the server under it.
+type ownStore struct {
+	store.Store
+	server *embedded.Server
+}
+
+// Close ends the connection first, so that the server need not wait for it.
+func (o *ownStore) Close() error { return errors.Join(o.Store.Close(), o.server.Close()) }
+
+func openEmbedded(ctx context.Context, stateDir, prefix string, log *slog.Logger) (store.Store, []string, error) {
+	// What etcd says at info level is for people who run etcd.
+	quiet := slog.New(minLevel{log.Handler(), slog.LevelWarn})
+	server, err := embedded.Serve(ctx, embedded.ServerOptions{Dir: embeddedDir(stateDir), Log: quiet})
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := etcd.Open(ctx, etcd.Options{Endpoints: server.Endpoints(), Prefix: prefix, Log: log})
+	if err != nil {
+		return nil, nil, errors.Join(err, server.Close())
+	}
+	return &ownStore{Store: st, server: server}, server.Endpoints(), nil
+}
+
+// minLevel passes on what is at least as important as min.
+type minLevel struct {
+	slog.Handler
+	min slog.Level
+}
+
+func (m minLevel) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= m.min && m.Handler.Enabled(ctx, l)
+}
+
+func (m minLevel) WithAttrs(a []slog.Attr) slog.Handler {
+	return minLevel{m.Handler.WithAttrs(a), m.min}
+}
+func (m minLevel) WithGroup(g string) slog.Handler { return minLevel{m.Handler.WithGroup(g), m.min} }
+
+// open opens the store for a command that answers and ends: the one that
+// flags name, else that of the agent that runs here, else the embedded one
+// under the state directory. Only make lets it create the latter.
+func (x *access) open(ctx context.Context, make bool, log *slog.Logger) (store.Store, error) {
+	if err := x.storeSettings.check(); err != nil {
+		return nil, err
+	}
+	if x.chosen {
+		return x.openEtcd(ctx, x.storeSettings, log)
+	}
+	running, err := api.DialDir(ctx, x.runDir)
+	if err == nil {
+		running.Close()
+		s, err := readRecord(x.runDir)
+		if err != nil {
+			return nil, err
+		}
+		return x.openEtcd(ctx, s, log)
+	}
+	if _, denied := errors.AsType[*api.DeniedError](err); denied {
+		return nil, err
+	}
+	dir := embeddedDir(x.stateDir)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !make {
+		return nil, withHint(fmt.Errorf("there is no store to read: no agent runs in %s, and %s does not exist", x.runDir, dir),
+			"name an etcd with --etcd-endpoints, or start the agent with 'weft up'")
+	}
+	st, _, err := openEmbedded(ctx, x.stateDir, x.prefix, log)
+	return st, err
+}
+
+func (x *access) openEtcd(ctx context.Context, s storeSettings, log *slog.Logger) (store.Store, error) {
+	o := s.etcdOptions(log)
+	o.RequestTimeout = x.timeout
+	return etcd.Open(ctx, o)
+}

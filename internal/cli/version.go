@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// build is what is known about this binary.
+type build struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Modified bool   `json:"modified,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+// readBuild completes version, which the linker may have set, with the
+// build's own record.
+func readBuild(version string) build {
+	b := build{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if ok {
+		if b.Version == "" {
+			b.Version = info.Main.Version
+		}
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				b.Revision = s.Value
+			case "vcs.modified":
+				b.Modified = s.Value == "true"
+			}
+		}
+	}
+	if b.Version == "" {
+		b.Version = "(devel)"
+	}
+	return b
+}
+
+func printVersion(w io.Writer, version string) {
+	b := readBuild(version)
+	line := "weft " + b.Version
+	if b.Revision != "" {
+		line += " " + b.Revision
+	}
+	fmt.Fprintf(w, "%s %s %s\n", line, b.Go, b.Platform)
+}
+
+func newVersionCommand(a *app) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "Print the version of this binary, the commit it was built from where known, and the compiler.",
+		Example: "  weft version\n  weft version -o json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output == outputJSON {
+				return printJSON(cmd.OutOrStdout(), readBuild(a.Version))
+			}
+			printVersion(cmd.OutOrStdout(), a.Version)
+			return nil
+		},
+	}
+	addOutputFlag(cmd, &output, outputText, outputJSON)
+	return cmd
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
