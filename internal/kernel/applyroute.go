@@ -44,7 +44,7 @@ func (a *applier) routeTask(op netstate.Op) (t routeTask, err error) {
 		}
 	}
 	tag, ok := a.hops.tagFor(r.Dst, a.view.scope)
-	if ok && r.Via.IsValid() && t.dev != 0 {
+	if ok && !r.Foreign() && r.Via.IsValid() && t.dev != 0 {
 		t.hop = hop{tag: tag, via: r.Via, dev: t.dev, onlink: r.OnLink}
 	}
 	return t, nil
@@ -89,14 +89,6 @@ func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) 
 		errs[t.op] = err
 	}
 	return stale
-}
-
-// protocolOf is the protocol that the kernel knows the route by.
-func protocolOf(r netstate.Route) uint8 {
-	if r.Foreign() {
-		return r.Proto
-	}
-	return netstate.RouteProtocol
 }
 
 // settle judges the kernel's answer. EEXIST means that our route stands

@@ -130,6 +130,14 @@ func dumpRoutes(conn *rtnl.Conn, f netconf.Family, yield func(route)) error {
 	return nil
 }
 
+// protocolOf is the protocol that the kernel knows the route by.
+func protocolOf(r netstate.Route) uint8 {
+	if r.Foreign() {
+		return r.Proto
+	}
+	return netstate.RouteProtocol
+}
+
 // encodeRoute puts the request to set r, through a nexthop object if nexthop
 // is not 0.
 func encodeRoute(b *rtnl.Batch, r netstate.Route, dev int32, nexthop uint32) {
@@ -142,7 +150,7 @@ func encodeRoute(b *rtnl.Batch, r netstate.Route, dev int32, nexthop uint32) {
 		flags = unix.RTNH_F_ONLINK
 	}
 	b.Message(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, routeHeader(
-		afOf(netconf.FamilyOf(r.Dst.Addr())), r.Dst.Bits(), netstate.RouteProtocol, scope, unix.RTN_UNICAST, flags)...)
+		afOf(netconf.FamilyOf(r.Dst.Addr())), r.Dst.Bits(), protocolOf(r), scope, unix.RTN_UNICAST, flags)...)
 	b.Addr(unix.RTA_DST, r.Dst.Addr())
 	if nexthop != 0 {
 		b.Uint32(rtaNexthopID, nexthop)

@@ -1,0 +1,191 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// groups are the RTNLGRP_* of linux/rtnetlink.h that carry what concerns
+// weft. Forwarding entries come with the neighbours.
+var groups = []int{
+	unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH,
+	unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+	unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
+	unix.RTNLGRP_NEXTHOP,
+}
+
+// Watch implements reconcile.Kernel. What this Kernel itself writes is not
+// reported. Which rows concern weft is known from the last Observe; before
+// the first one only what may change the host's facts is reported.
+func (k *Kernel) Watch(ctx context.Context, fn func(netstate.Event)) (err error) {
+	var l *rtnl.Listener
+	err = k.ns.do(func() error {
+		l, err = rtnl.Listen(k.conn.PID(), groups...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("watch the kernel: %w", err)
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	w := &watcher{Kernel: k}
+	if err := again(ctx, w.look); err != nil {
+		return fmt.Errorf("watch the kernel: %w", err)
+	}
+	fn(netstate.Event{})
+	for m, err := range l.Messages(ctx) {
+		if errors.Is(err, rtnl.ErrLost) {
+			if err := again(ctx, w.look); err != nil {
+				return fmt.Errorf("watch the kernel: %w", err)
+			}
+			fn(netstate.Event{Facts: true})
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("watch the kernel: %w", err)
+		}
+		if e, ok := w.event(m); ok {
+			e.PID = m.PID
+			fn(e)
+		}
+	}
+	return ctx.Err()
+}
+
+// watcher turns messages into events.
+type watcher struct {
+	*Kernel
+	mirror mirror
+}
+
+func (w *watcher) look() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	links, err := dumpLinks(w.conn, "")
+	if err != nil {
+		return err
+	}
+	addrs, err := dumpAddresses(w.conn, 0)
+	if err != nil {
+		return err
+	}
+	w.mirror = mirror{}
+	for _, l := range links {
+		w.mirror.link(l, false)
+	}
+	for _, a := range addrs {
+		w.mirror.address(a, false)
+	}
+	return nil
+}
+
+// event translates m; false if it cannot concern weft.
+func (w *watcher) event(m rtnl.Message) (netstate.Event, bool) {
+	v := w.view.Load()
+	gone := m.Type == unix.RTM_DELLINK || m.Type == unix.RTM_DELADDR || m.Type == unix.RTM_DELROUTE ||
+		m.Type == unix.RTM_DELNEIGH || m.Type == unix.RTM_DELNEXTHOP
+	switch m.Type {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		return w.linkEvent(v, m, gone)
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		return w.addressEvent(v, m, gone)
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		return w.routeEvent(v, m, gone)
+	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
+		return neighbourEvent(v, m, gone)
+	case unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
+		return nexthopEvent(v, m)
+	case unix.RTM_NEWNETCONF:
+		return w.netconfEvent(v, m)
+	}
+	return netstate.Event{}, false
+}
+
+func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
+	l, ok := decodeLink(m)
+	if !ok {
+		return netstate.Event{}, false
+	}
+	matters := w.mirror.matters(l.index)
+	changed := w.mirror.link(l, gone)
+	former, ours := v.own[l.index]
+	switch {
+	case ours && former != l.Name:
+		return netstate.Event{}, true // renamed
+	case ours || v.owns(l.Name):
+		row := l.Link
+		if !row.Foreign() {
+			row.Dev = w.mirror.name(l.lower)
+		}
+		return netstate.Event{Row: row, Gone: gone}, true
+	case l.Kind == netstate.KindVXLAN && hasWeftName(l.Name):
+		return netstate.Event{}, changed // ours or not: its addresses tell
+	}
+	// The kernel drops IPv4 routes without a word when their device goes down.
+	return netstate.Event{Facts: true}, changed && matters
+}
+
+func (w *watcher) addressEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
+	a, ok := decodeAddress(m)
+	if !ok {
+		return netstate.Event{}, false
+	}
+	changed := w.mirror.address(a, gone)
+	name, ours := v.own[a.index]
+	if ours {
+		return netstate.Event{Row: netstate.Addr{Prefix: a.prefix, Dev: name}, Gone: gone}, a.isRow()
+	}
+	// Likewise for IPv4 routes whose gateway's prefix is gone.
+	return netstate.Event{Facts: true}, changed && !isLinkLocal6(a)
+}
+
+func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
+	r, ok := decodeRoute(m)
+	switch {
+	case !ok:
+		return netstate.Event{}, false
+	case r.dst.Bits() == 0:
+		return netstate.Event{Facts: true}, r.table == unix.RT_TABLE_MAIN
+	case !r.isRow(v.scope):
+		return netstate.Event{}, false
+	case r.nexthop != 0 && r.dev == 0 && r.kind == unix.RTN_UNICAST:
+		return netstate.Event{}, true // it names the nexthop object alone
+	}
+	return netstate.Event{Row: r.row(w.mirror.name(r.dev)), Gone: gone}, true
+}
+
+func neighbourEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
+	n, ok := decodeNeighbour(m)
+	name, ours := v.own[n.index]
+	if !ok || !ours {
+		return netstate.Event{}, false
+	}
+	// An entry that is no longer permanent is no row any more.
+	e := netstate.Event{Row: n.neigh(name), Gone: gone || !n.permanent()}
+	if n.family == unix.AF_BRIDGE {
+		e.Row = n.fdb(name)
+		return e, n.hasMAC
+	}
+	return e, true
+}
+
+// nexthopEvent reports changes of our nexthop objects: with one its routes go
+// without a word.
+func nexthopEvent(v *view, m rtnl.Message) (netstate.Event, bool) {
+	_, protocol, h, ok := decodeNexthop(m)
+	if !ok || protocol != netstate.RouteProtocol {
+		return netstate.Event{}, false
+	}
+	for _, network := range v.scope.Networks {
+		if tagOf(network) == h.tag {
+			return netstate.Event{}, true
+		}
+	}
+	return netstate.Event{}, false
+}

@@ -1,0 +1,128 @@
+package memkernel
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// protoKernel is RTPROT_KERNEL of linux/rtnetlink.h: routes that come with an
+// address and are nobody's rows.
+const protoKernel = 2
+
+// Kernel is one process's handle to a World. It implements reconcile.Kernel.
+type Kernel struct {
+	world *World
+	pid   uint32
+}
+
+// Observe implements reconcile.Kernel.
+func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := k.world.State()
+	s.Sysctls = slices.DeleteFunc(s.Sysctls, func(c netstate.Sysctl) bool { return !slices.Contains(scope.Sysctls, c.Name) })
+	s.Routes = slices.DeleteFunc(s.Routes, func(r netstate.Route) bool { return r.Proto == protoKernel || !scope.Holds(r.Dst) })
+	s.Links = slices.DeleteFunc(s.Links, func(l netstate.Link) bool { return !inScope(s, l, scope) })
+	s.Addrs = slices.DeleteFunc(s.Addrs, func(a netstate.Addr) bool { return !owns(s, a.Dev) })
+	s.Neighs = slices.DeleteFunc(s.Neighs, func(n netstate.Neigh) bool { return !owns(s, n.Dev) })
+	s.FDB = slices.DeleteFunc(s.FDB, func(f netstate.FDB) bool { return !owns(s, f.Dev) })
+	return s, s.Normalize()
+}
+
+// inScope reports whether scope asks for l: by its name, or because it is a
+// tunnel of weft's or flannel's into one of the networks.
+func inScope(s *netstate.State, l netstate.Link, scope netstate.Scope) bool {
+	if slices.Contains(scope.Links, l.Name) {
+		return true
+	}
+	if l.Foreign() || !strings.HasPrefix(l.Name, "flannel") {
+		return false
+	}
+	return slices.ContainsFunc(s.Addrs, func(a netstate.Addr) bool { return a.Dev == l.Name && scope.Holds(a.Prefix) })
+}
+
+// owns reports whether s has a tunnel called dev.
+func owns(s *netstate.State, dev string) bool {
+	l, ok := s.Links.Find(netstate.Link{Name: dev})
+	return ok && !l.Foreign()
+}
+
+// Apply implements reconcile.Kernel.
+func (k *Kernel) Apply(ctx context.Context, ops []netstate.Op) []error {
+	k.world.mu.Lock()
+	defer k.world.mu.Unlock()
+	errs := make([]error, len(ops))
+	for i, op := range ops {
+		err := ctx.Err()
+		if err == nil {
+			err = k.world.change(op, k.pid)
+		}
+		if err != nil {
+			errs[i] = fmt.Errorf("%s: %w", op, err)
+		}
+	}
+	return errs
+}
+
+// Watch implements reconcile.Kernel. It also reports what this handle itself
+// changed.
+func (k *Kernel) Watch(ctx context.Context, fn func(netstate.Event)) error {
+	w := &watcher{bell: make(chan struct{}, 1)}
+	w.put(netstate.Event{})
+	k.world.join(w)
+	defer k.world.leave(w)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-w.bell:
+		}
+		for _, e := range w.take() {
+			fn(e)
+		}
+	}
+}
+
+func (w *World) join(watcher *watcher) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.watchers[watcher] = true
+}
+
+func (w *World) leave(watcher *watcher) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.watchers, watcher)
+}
+
+// watcher holds events until Watch has time for them.
+type watcher struct {
+	bell chan struct{}
+
+	mu      sync.Mutex
+	pending []netstate.Event
+}
+
+func (w *watcher) put(e netstate.Event) {
+	w.mu.Lock()
+	w.pending = append(w.pending, e)
+	w.mu.Unlock()
+	select {
+	case w.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (w *watcher) take() []netstate.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.pending
+	w.pending = nil
+	return all
+}
