@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
-	"path/filepath"
+	"sync/atomic"
 	"time"
 
-	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
-	"go.uber.org/zap"
 )
 
 // ServerOptions say where a server keeps its data and whom it serves.
@@ -35,6 +32,7 @@ type Server struct {
 	etcd      *embed.Etcd
 	lock      *os.File
 	endpoints []string
+	serving   atomic.Bool // neither starting nor stopping
 }
 
 // startTimeout is how long a server may take to read its data and elect itself.
@@ -46,8 +44,8 @@ func Serve(ctx context.Context, o ServerOptions) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if (o.CertFile == "") != (o.KeyFile == "") {
-		return nil, errors.New("embedded etcd: TLS needs a certificate and its key")
+	if err := o.checkTLS(); err != nil {
+		return nil, fmt.Errorf("embedded etcd: %w", err)
 	}
 	lock, err := lockDir(o.Dir)
 	if err != nil {
@@ -63,7 +61,7 @@ func Serve(ctx context.Context, o ServerOptions) (*Server, error) {
 
 // start sets s.etcd as soon as there is something to close.
 func (s *Server) start(ctx context.Context, o ServerOptions) error {
-	conf, listen, err := o.config()
+	conf, listen, err := o.config(&s.serving)
 	if err != nil {
 		return err
 	}
@@ -83,6 +81,7 @@ func (s *Server) start(ctx context.Context, o ServerOptions) error {
 		listen.Host = s.etcd.Clients[0].Addr().String() // the port that was free
 	}
 	s.endpoints = []string{listen.String()}
+	s.serving.Store(true)
 	return nil
 }
 
@@ -91,48 +90,9 @@ func (s *Server) Endpoints() []string { return s.endpoints }
 
 // Close stops the server and waits for it.
 func (s *Server) Close() error {
+	s.serving.Store(false)
 	if s.etcd != nil {
 		s.etcd.Close()
 	}
 	return s.lock.Close()
-}
-
-func (o ServerOptions) config() (*embed.Config, url.URL, error) {
-	dir, err := filepath.Abs(o.Dir)
-	if err != nil {
-		return nil, url.URL{}, err
-	}
-	listen := o.listenURL(dir)
-	c := embed.NewConfig()
-	c.Name = "weft"
-	c.Dir = filepath.Join(dir, "data")
-	c.ListenClientUrls, c.AdvertiseClientUrls = []url.URL{listen}, []url.URL{listen}
-	peer := url.URL{Scheme: "http", Host: "127.0.0.1:0"} // nobody ever calls
-	c.ListenPeerUrls, c.AdvertisePeerUrls = nil, []url.URL{peer}
-	c.InitialCluster = c.InitialClusterFromName(c.Name)
-	c.ClientTLSInfo = transport.TLSInfo{
-		CertFile: o.CertFile, KeyFile: o.KeyFile,
-		TrustedCAFile: o.ClientCAFile, ClientCertAuth: o.ClientCAFile != "",
-	}
-	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(slogCore{o.Log}))
-	c.EnableGRPCGateway = false
-	c.TickMs, c.ElectionMs = 100, 500 // alone in its cluster: elect soon
-	// A few thousand small keys that change once a day: keep little history
-	// in memory and on disk.
-	c.SnapshotCount = 5000
-	c.SnapshotCatchUpEntries = 500
-	c.MaxWalFiles, c.MaxSnapFiles = 2, 2
-	c.QuotaBackendBytes = 512 << 20
-	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModePeriodic, "1h"
-	return c, listen, nil
-}
-
-func (o ServerOptions) listenURL(dir string) url.URL {
-	switch {
-	case o.Listen == "":
-		return url.URL{Scheme: "unix", Path: filepath.Join(dir, "etcd.sock")}
-	case o.CertFile != "":
-		return url.URL{Scheme: "https", Host: o.Listen}
-	}
-	return url.URL{Scheme: "http", Host: o.Listen}
 }

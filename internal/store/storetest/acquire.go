@@ -1,0 +1,189 @@
+package storetest
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/store"
+)
+
+// flanneldLease is what flanneld stores for host(1) on vxlan.
+const flanneldLease = `{"PublicIP":"192.0.2.1","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"ee:d7:5f:67:71:11"}}`
+
+const day = 24 * time.Hour
+
+var acquireTests = map[string]func(*testing.T, Fixture){
+	"acquire a new lease": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		l := acquire(t, s, wide, host(1))
+		if l.TTL < day-time.Minute || l.TTL > day || l.Reserved {
+			t.Errorf("TTL %v, reserved %v; want 24h, false", l.TTL, l.Reserved)
+		}
+		if r := network(t, wide).Ranges[0]; r.Fits(l.Subnets[0]) != nil {
+			t.Errorf("%v is not a subnet of the network: %v", l.Subnets, r.Fits(l.Subnets[0]))
+		}
+		if got := stored(t, f.Open(t)); !sameLease(got, l) {
+			t.Errorf("stored %v, acquired %v", got, l)
+		}
+	},
+	"acquire again gives the same": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		first := acquire(t, s, wide, host(1))
+		before := snapshot(t, s)
+		if again := acquire(t, f.Open(t), wide, host(1)); !sameLease(again, first) {
+			t.Errorf("got %v, had %v", again, first)
+		}
+		if after := snapshot(t, s); len(after.Leases) != 1 || !sameLease(after.Leases[0], before.Leases[0]) {
+			t.Errorf("stored %v, before %v", after.Leases, before.Leases)
+		}
+	},
+	"acquire again with other attributes keeps the subnet": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		first := acquire(t, s, wide, host(1))
+		c := host(1)
+		c.Attrs.Backend, c.Attrs.Data = "host-gw", nil
+		again := acquire(t, s, wide, c)
+		if !slices.Equal(again.Subnets, first.Subnets) || again.Backend != "host-gw" || !sameLease(stored(t, s), again) {
+			t.Errorf("got %v, had %v, stored %v", again, first, stored(t, s))
+		}
+	},
+	"the subnet survives a change of address": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		first := acquire(t, s, wide, host(1))
+		moved := host(1)
+		moved.Public = host(77).Public
+		if again := acquire(t, s, wide, moved); !slices.Equal(again.Subnets, first.Subnets) {
+			t.Errorf("got %v, had %v", again.Subnets, first.Subnets)
+		}
+		heir := host(2) // may take the address that is free now
+		heir.Public = host(1).Public
+		if l := acquire(t, s, wide, heir); slices.Equal(l.Subnets, first.Subnets) {
+			t.Errorf("two hosts have %v", l.Subnets)
+		}
+	},
+	"the preferred subnet is taken": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		c := host(1)
+		c.Preferred = prefixes("10.5.34.1/24")
+		if l := acquire(t, s, wide, c); !slices.Equal(l.Subnets, prefixes("10.5.34.0/24")) {
+			t.Errorf("got %v", l.Subnets)
+		}
+		c = host(2)
+		c.Preferred = prefixes("10.5.34.1/24")
+		if l := acquire(t, s, wide, c); slices.Equal(l.Subnets, prefixes("10.5.34.0/24")) {
+			t.Errorf("two hosts have %v", l.Subnets)
+		}
+	},
+	"a reservation stays one": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		f.Put(t, "subnets/10.5.9.0-24", `{"PublicIP":"192.0.2.1"}`, 0)
+		for range 2 {
+			l := acquire(t, s, wide, host(1))
+			if !slices.Equal(l.Subnets, prefixes("10.5.9.0/24")) || !l.Reserved || l.TTL != 0 {
+				t.Errorf("got %v, reserved %v, TTL %v", l.Subnets, l.Reserved, l.TTL)
+			}
+			if got := stored(t, s); !sameLease(got, l) {
+				t.Errorf("stored %v, acquired %v", got, l)
+			}
+		}
+	},
+	"flanneld's lease is adopted": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		f.Put(t, "subnets/10.5.34.0-24", flanneldLease, day)
+		l := acquire(t, s, wide, host(1))
+		if !slices.Equal(l.Subnets, prefixes("10.5.34.0/24")) || l.Reserved {
+			t.Errorf("got %v, reserved %v", l.Subnets, l.Reserved)
+		}
+		if got := stored(t, s); !sameLease(got, l) || string(got.Data[netconf.V4]) != string(host(1).Data[netconf.V4]) {
+			t.Errorf("stored %v, acquired %v", got, l)
+		}
+	},
+	"a lease outside the network is replaced": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		f.Put(t, "subnets/10.77.1.0-24", flanneldLease, day)
+		l := acquire(t, s, wide, host(1))
+		if got := stored(t, s); !sameLease(got, l) {
+			t.Errorf("stored %v, acquired %v", got, l)
+		}
+		other := acquire(t, s, `{"Network":"10.6.0.0/16"}`, host(1))
+		if got := stored(t, s); !sameLease(got, other) {
+			t.Errorf("after the network moved: stored %v, acquired %v", got, other)
+		}
+	},
+	"an address is one host's": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		first := acquire(t, s, wide, host(1))
+		c := host(2)
+		c.Public = host(1).Public
+		_, err := s.Acquire(within(t), network(t, wide), c)
+		taken, ok := errors.AsType[*store.AddressTakenError](err)
+		if !ok {
+			t.Fatalf("error %v, want an AddressTakenError", err)
+		}
+		if taken.Holder != host(1).Owner || !slices.Equal(taken.Held, first.Subnets) || taken.Addr != c.Public[0] {
+			t.Errorf("it says %+v", taken)
+		}
+	},
+	"an exhausted network": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		var first lease.Lease
+		n := int(network(t, narrow).Ranges[0].Count())
+		for i := range n {
+			first = acquire(t, s, narrow, host(i+1))
+		}
+		_, err := s.Acquire(within(t), network(t, narrow), host(n+1))
+		if !errors.Is(err, store.ErrExhausted) {
+			t.Fatalf("error %v, want ErrExhausted", err)
+		}
+		if err := s.Release(within(t), first.Subnets); err != nil {
+			t.Fatal(err)
+		}
+		if l := acquire(t, s, narrow, host(n+1)); !slices.Equal(l.Subnets, first.Subnets) {
+			t.Errorf("got %v, free was %v", l.Subnets, first.Subnets)
+		}
+	},
+	"two families": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		c := host(1)
+		c.Public = append(c.Public, netip.MustParseAddr("2001:db8::1"))
+		l := acquire(t, s, dual, c)
+		if len(l.Subnets) != 2 || !l.Subnets[0].Addr().Is4() || !l.Subnets[1].Addr().Is6() {
+			t.Errorf("got %v", l.Subnets)
+		}
+		if again := acquire(t, s, dual, c); !sameLease(again, l) || !sameLease(stored(t, s), l) {
+			t.Errorf("got %v, had %v, stored %v", again, l, stored(t, s))
+		}
+	},
+	"IPv6 alone": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		seen := map[string]bool{}
+		for i, addr := range []string{"2001:db8::1", "2001:db8::2"} {
+			c := host(i + 1)
+			c.Attrs = lease.Attrs{Public: []netip.Addr{netip.MustParseAddr(addr)}, Backend: "vxlan"}
+			l := acquire(t, s, onlyV6, c)
+			if len(l.Subnets) != 1 || !l.Subnets[0].Addr().Is6() || seen[lease.Key(l.Subnets)] {
+				t.Errorf("got %v, seen %v", l.Subnets, seen)
+			}
+			seen[lease.Key(l.Subnets)] = true
+		}
+	},
+	"a lease that cannot be read is in nobody's way and nobody's": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		n := int(network(t, narrow).Ranges[0].Count())
+		f.Put(t, "subnets/10.5.2.0-24", "rubbish", 0)
+		f.Put(t, "subnets/rubbish", "rubbish", 0)
+		for i := range n - 1 {
+			if l := acquire(t, s, narrow, host(i+1)); slices.Equal(l.Subnets, prefixes("10.5.2.0/24")) {
+				t.Errorf("host %d got %v", i+1, l.Subnets)
+			}
+		}
+		if _, err := s.Acquire(within(t), network(t, narrow), host(n)); !errors.Is(err, store.ErrExhausted) {
+			t.Errorf("error %v, want ErrExhausted", err)
+		}
+	},
+}
