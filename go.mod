@@ -2,7 +2,10 @@ module github.com/weft-net/weft
 
 go 1.26.0
 
-require golang.org/x/sync v0.24.0
+require (
+	github.com/google/renameio/v2 v2.0.2
+	golang.org/x/sync v0.24.0
+)
 
 require (
 	go.etcd.io/etcd/api/v3 v3.7.3
@@ -26,7 +29,6 @@ require (
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
-	github.com/google/renameio/v2 v2.0.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus v1.1.0 // indirect

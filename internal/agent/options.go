@@ -25,6 +25,7 @@ type Options struct {
 	IPMasq      bool           // written to subnet.env
 	Resync      time.Duration  // slow full look at the kernel; 0: DefaultResync
 	HealthAddr  netip.AddrPort // /healthz, /readyz and /metrics; port 0: off
+	Notify      func()         // called once, when the first plan is applied; may be nil
 	Hostname    string         // name in messages to other operators; "": the system's
 	Version     string
 	Log         *slog.Logger

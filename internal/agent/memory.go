@@ -1,0 +1,177 @@
+package agent
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/store"
+)
+
+const memoryFile = "snapshot.json"
+
+// memory is what an agent keeps on disk over restarts and reboots: the last
+// snapshot, its own lease, and which networks and devices it ever served, so
+// that what is left of them is known as its own.
+type memory struct {
+	Snapshot store.Snapshot
+	Self     *lease.Lease
+	Networks []netip.Prefix
+	Links    []string
+}
+
+// memoryDoc is memory as it is written down: leases in the store's own form.
+type memoryDoc struct {
+	Revision int64          `json:"revision"`
+	Config   string         `json:"config"`
+	Leases   []leaseDoc     `json:"leases"`
+	Self     *leaseDoc      `json:"self,omitempty"`
+	Networks []netip.Prefix `json:"networks"`
+	Links    []string       `json:"links"`
+}
+
+type leaseDoc struct {
+	Key      string          `json:"key"`
+	Value    json.RawMessage `json:"value"`
+	Reserved bool            `json:"reserved,omitempty"`
+}
+
+// served adds what want serves to what the agent answers for, and reports
+// whether that is anything new.
+func (m *memory) served(networks []netip.Prefix, want *netstate.State) bool {
+	grown := false
+	for _, n := range networks {
+		if !slices.Contains(m.Networks, n) {
+			m.Networks, grown = append(m.Networks, n), true
+		}
+	}
+	for _, l := range want.Links {
+		if !slices.Contains(m.Links, l.Name) {
+			m.Links, grown = append(m.Links, l.Name), true
+		}
+	}
+	return grown
+}
+
+// scope is what the agent answers for with want in force.
+func (m *memory) scope(want *netstate.State) netstate.Scope {
+	s := netstate.ScopeOf(nil, want)
+	return netstate.Scope{
+		Networks: slices.Clone(m.Networks),
+		Links:    slices.Clone(m.Links),
+		Sysctls:  s.Sysctls,
+	}
+}
+
+// save writes m into dir by rename, a line with the checksum first.
+func (m *memory) save(dir string) error {
+	doc := memoryDoc{
+		Revision: m.Snapshot.Revision,
+		Config:   string(m.Snapshot.Config),
+		Networks: m.Networks,
+		Links:    m.Links,
+	}
+	for _, l := range m.Snapshot.Leases {
+		d, err := toDoc(l)
+		if err != nil {
+			return err
+		}
+		doc.Leases = append(doc.Leases, d)
+	}
+	if m.Self != nil {
+		d, err := toDoc(*m.Self)
+		if err != nil {
+			return err
+		}
+		doc.Self = &d
+	}
+	body, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(filepath.Join(dir, memoryFile), slices.Concat(checksum(body), body), 0o600)
+}
+
+// recall reads what save wrote. Nothing there is no error. A damaged file is
+// set aside and reported; the agent then starts without memory.
+func recall(dir string) (memory, error) {
+	path := filepath.Join(dir, memoryFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return memory{}, nil
+	}
+	if err != nil {
+		return memory{}, err
+	}
+	m, err := parseMemory(data)
+	if err != nil {
+		aside := path + ".damaged"
+		return memory{}, errors.Join(fmt.Errorf("%s is damaged, set aside as %s: %w", path, aside, err), os.Rename(path, aside))
+	}
+	return m, nil
+}
+
+func checksum(body []byte) []byte {
+	sum := sha256.Sum256(body)
+	return append([]byte(hex.EncodeToString(sum[:])), '\n')
+}
+
+func parseMemory(data []byte) (memory, error) {
+	i := bytes.IndexByte(data, '\n') + 1
+	if !bytes.Equal(data[:i], checksum(data[i:])) {
+		return memory{}, errors.New("the checksum does not fit")
+	}
+	var doc memoryDoc
+	if err := json.Unmarshal(data[i:], &doc); err != nil {
+		return memory{}, err
+	}
+	m := memory{Networks: doc.Networks, Links: doc.Links}
+	m.Snapshot.Revision = doc.Revision
+	if doc.Config != "" {
+		m.Snapshot.Config = []byte(doc.Config)
+	}
+	for _, d := range doc.Leases {
+		l, err := d.lease()
+		if err != nil {
+			return memory{}, err
+		}
+		m.Snapshot.Leases = append(m.Snapshot.Leases, l)
+	}
+	if doc.Self != nil {
+		l, err := doc.Self.lease()
+		if err != nil {
+			return memory{}, err
+		}
+		m.Self = &l
+	}
+	return m, nil
+}
+
+func toDoc(l lease.Lease) (leaseDoc, error) {
+	value, err := lease.MarshalAttrs(l.Attrs)
+	return leaseDoc{Key: lease.Key(l.Subnets), Value: value, Reserved: l.Reserved}, err
+}
+
+func (d leaseDoc) lease() (lease.Lease, error) {
+	subnets, err := lease.ParseKey(d.Key)
+	if err != nil {
+		return lease.Lease{}, err
+	}
+	attrs, err := lease.ParseAttrs(d.Value)
+	if err != nil {
+		return lease.Lease{}, fmt.Errorf("lease %s: %w", d.Key, err)
+	}
+	return lease.Lease{Subnets: subnets, Attrs: attrs, Reserved: d.Reserved}, nil
+}
