@@ -48,21 +48,18 @@ type leaseDoc struct {
 	Reserved bool            `json:"reserved,omitempty"`
 }
 
-// served adds what want serves to what the agent answers for, and reports
-// whether that is anything new.
-func (m *memory) served(networks []netip.Prefix, want *netstate.State) bool {
-	grown := false
+// served adds what want serves to what the agent answers for.
+func (m *memory) served(networks []netip.Prefix, want *netstate.State) {
 	for _, n := range networks {
 		if !slices.Contains(m.Networks, n) {
-			m.Networks, grown = append(m.Networks, n), true
+			m.Networks = append(m.Networks, n)
 		}
 	}
 	for _, l := range want.Links {
 		if !slices.Contains(m.Links, l.Name) {
-			m.Links, grown = append(m.Links, l.Name), true
+			m.Links = append(m.Links, l.Name)
 		}
 	}
-	return grown
 }
 
 // scope is what the agent answers for with want in force.

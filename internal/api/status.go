@@ -21,6 +21,7 @@ type Status struct {
 	Problems []Problem      `json:"problems"`
 	Store    StoreState     `json:"store"`
 	Pass     Pass           `json:"pass"`
+	Counts   Counts         `json:"counts"`
 	Totals   Totals         `json:"totals"`
 	Ready    bool           `json:"ready"`
 	NotReady string         `json:"notReady,omitempty"` // why, when not

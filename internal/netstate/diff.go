@@ -15,6 +15,9 @@ const (
 // String returns "+", "~" or "-".
 func (v Verb) String() string { return [...]string{"+", "~", "-"}[v] }
 
+// Name returns "add", "replace" or "remove".
+func (v Verb) Name() string { return [...]string{"add", "replace", "remove"}[v] }
+
 // Op is one change to the host.
 type Op struct {
 	Verb Verb

@@ -14,10 +14,29 @@ import (
 func Format(w io.Writer, s *State) error {
 	b := bufio.NewWriter(w)
 	for _, r := range s.Rows() {
-		kind, rest, _ := strings.Cut(r.String(), " ")
-		fmt.Fprintf(b, "%-7s %s\n", kind, rest)
+		kind := KindOf(r)
+		fmt.Fprintf(b, "%-7s %s\n", kind, r.String()[len(kind)+1:])
 	}
 	return b.Flush()
+}
+
+// KindOf returns the word that begins r's line: "route", "neigh", ...
+func KindOf(r Row) string {
+	switch r.(type) {
+	case Link:
+		return "link"
+	case Sysctl:
+		return "sysctl"
+	case Addr:
+		return "addr"
+	case Neigh:
+		return "neigh"
+	case FDB:
+		return "fdb"
+	case Route:
+		return "route"
+	}
+	return "row"
 }
 
 // String returns the text that Format writes.

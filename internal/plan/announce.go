@@ -105,3 +105,14 @@ func underlayMTU(net netconf.Network, facts host.Facts) int {
 	}
 	return facts.Uplink.MTU
 }
+
+// LinkNames returns the names of the devices that net's backend needs.
+func LinkNames(net netconf.Network) []string {
+	var names []string
+	if net.Backend.Type == VXLAN {
+		for _, r := range net.Ranges {
+			names = append(names, vxlan.Name(r.Family(), net.Backend.VXLAN.VNI))
+		}
+	}
+	return names
+}

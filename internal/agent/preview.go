@@ -1,0 +1,101 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan"
+	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/subnetenv"
+)
+
+// Preview is what an agent would do on this host.
+type Preview struct {
+	Self     lease.Lease     // the lease the plan stands on
+	Chosen   bool            // Self is held by nobody yet: the subnet an agent might take
+	Want     *netstate.State // the plan
+	Have     *netstate.State // what stands in the kernel
+	Problems []plan.Problem
+}
+
+// Look computes the plan for this host without an agent and changes nothing:
+// neither the store, nor the kernel, nor a file.
+func Look(ctx context.Context, o Options) (Preview, error) {
+	snap, mem, err := lastKnown(ctx, o)
+	if err != nil {
+		return Preview{}, err
+	}
+	if snap.Config == nil {
+		return Preview{}, errors.New("the store has no network config yet; write one with 'weft config set'")
+	}
+	net, err := netconf.Parse(snap.Config)
+	if err != nil {
+		return Preview{}, err
+	}
+	facts, err := host.Choose(ctx, o.Source, o.Uplink, families(net))
+	if err != nil {
+		return Preview{}, err
+	}
+	p := Preview{}
+	if p.Self, p.Chosen, err = ownLease(ctx, o, net, facts, snap, mem); err != nil {
+		return Preview{}, err
+	}
+	in := plan.Input{Net: net, Host: facts, Self: p.Self, Peers: others(snap.Leases, p.Self)}
+	p.Want, p.Problems = plan.Build(in)
+	mem.served(net.Prefixes(), p.Want)
+	p.Have, err = o.Kernel.Observe(ctx, mem.scope(p.Want))
+	return p, err
+}
+
+// lastKnown reads the store, or the copy on disk when the store is away.
+func lastKnown(ctx context.Context, o Options) (store.Snapshot, memory, error) {
+	mem, memErr := recall(o.StateDir)
+	if o.Store == nil {
+		return mem.Snapshot, mem, memErr
+	}
+	snap, err := o.Store.Snapshot(ctx)
+	if err != nil && mem.Snapshot.Config != nil {
+		o.Log.Warn("the store does not answer; going by the copy of its last snapshot", "error", err)
+		return mem.Snapshot, mem, nil
+	}
+	return snap, mem, err
+}
+
+// ownLease finds this host's lease in snap, or chooses the subnet that an
+// agent might take.
+func ownLease(ctx context.Context, o Options, net netconf.Network, facts host.Facts, snap store.Snapshot, mem memory) (lease.Lease, bool, error) {
+	owner, err := readIdentity(o.StateDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return lease.Lease{}, false, err
+	}
+	before, known := known(snap.Leases, facts, mem)
+	if !known {
+		if before.Have, err = o.Kernel.Observe(ctx, netstate.Scope{Links: plan.LinkNames(net)}); err != nil {
+			return lease.Lease{}, false, err
+		}
+	}
+	attrs, err := plan.Announce(net, facts, owner.ID, before)
+	if err != nil {
+		return lease.Lease{}, false, err
+	}
+	if mem.Self != nil && slices.ContainsFunc(snap.Leases, sameSubnets(*mem.Self)) {
+		return lease.Lease{Subnets: mem.Self.Subnets, Attrs: attrs}, false, nil
+	}
+	env, _ := subnetenv.Read(o.SubnetFile) // none is no fault
+	choice, err := lease.Choose(net, snap.Leases, nil, lease.Claim{
+		Owner: owner, Attrs: attrs, Preferred: env.Subnets, Avoid: facts.Uplink.OnLink,
+	}, rand.Uint64())
+	if err != nil {
+		return lease.Lease{}, false, fmt.Errorf("no lease on this host yet, and none to be had: %w", err)
+	}
+	l := lease.Lease{Subnets: choice.Subnets, Attrs: attrs}
+	return l, !slices.ContainsFunc(snap.Leases, sameSubnets(l)), nil
+}

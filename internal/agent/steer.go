@@ -1,0 +1,301 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan"
+	"github.com/weft-net/weft/internal/reconcile"
+	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/subnetenv"
+)
+
+// steerer is the one place where the inputs meet: snapshots, facts and the
+// own lease come in, a claim for the keeper and a state for the loop go out.
+// All its fields belong to the goroutine of run, but for the mailboxes.
+type steerer struct {
+	opts  Options
+	owner lease.Owner
+	board *board
+	log   *slog.Logger
+
+	snapshots latest[store.Snapshot]
+	outage    latest[error]
+	facts     latest[struct{}]
+	wants     latest[reconcile.Want]
+	keeper    *keeper
+	loop      *reconcile.Loop
+	diary     *diary
+
+	memory  memory
+	primed  bool // a whole snapshot is known, from the store or from memory
+	config  []byte
+	net     *netconf.Network
+	host    *host.Facts
+	stale   bool // host may not hold any more
+	dirty   bool // an input of the plan has changed
+	claimed *claim
+	self    *lease.Lease
+}
+
+// factsRetry is the pause before the host is looked at again while it has no
+// usable uplink; changes that the kernel reports come sooner.
+const factsRetry = 2 * time.Second
+
+func (s *steerer) run(ctx context.Context) error {
+	retry := time.NewTimer(time.Hour)
+	retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case snap := <-s.snapshots:
+			s.memory.Snapshot, s.primed, s.dirty = snap, true, true
+			s.board.strangers(snap.Bad)
+		case <-s.outage:
+			s.resort()
+		case l := <-s.keeper.leases:
+			s.self, s.dirty = &l, true
+		case <-s.facts:
+			s.stale = true
+		case <-retry.C:
+		}
+		if !s.primed {
+			continue
+		}
+		if err := s.steer(ctx); err != nil {
+			s.log.Warn("not planned", "error", err)
+			retry.Reset(factsRetry)
+		}
+	}
+}
+
+// resort falls back to the copy of the last snapshot when the store cannot be
+// reached at the start.
+func (s *steerer) resort() {
+	if s.primed || s.memory.Snapshot.Config == nil {
+		return
+	}
+	s.log.Warn("the store does not answer; going by the copy of its last snapshot", "revision", s.memory.Snapshot.Revision)
+	s.primed, s.dirty = true, true
+	s.self = s.memory.Self
+}
+
+// steer brings claim and plan up to the inputs. An error is worth another try.
+func (s *steerer) steer(ctx context.Context) error {
+	s.configure()
+	if s.net == nil {
+		return nil
+	}
+	if err := s.look(ctx); err != nil {
+		s.board.facts(nil, err)
+		return err
+	}
+	if !s.dirty {
+		return nil
+	}
+	if err := s.claim(ctx); err != nil {
+		return err
+	}
+	if s.self != nil {
+		s.plan()
+		s.dirty = false
+	}
+	return nil
+}
+
+// configure takes up the snapshot's config. A config that cannot be used
+// leaves the last good one in force.
+func (s *steerer) configure() {
+	doc := s.memory.Snapshot.Config
+	if doc == nil {
+		s.board.config(errors.New("the store has no network config yet; write one with 'weft config set'"))
+		return
+	}
+	if bytes.Equal(doc, s.config) {
+		return
+	}
+	s.config = doc
+	net, err := netconf.Parse(doc)
+	s.board.config(err)
+	if err != nil {
+		s.log.Error("the network config cannot be used; the last good one stays in force", "error", err)
+		return
+	}
+	if len(net.Unknown) > 0 {
+		s.log.Warn("the network config has keys that weft does not know", "keys", net.Unknown)
+	}
+	s.net, s.stale = &net, true
+	s.log.Info("network config", "network", net.Prefixes(), "backend", net.Backend.Type)
+}
+
+// look makes sure that the host's facts are known.
+func (s *steerer) look(ctx context.Context) error {
+	if s.host != nil && !s.stale {
+		return nil
+	}
+	facts, err := host.Choose(ctx, s.opts.Source, s.opts.Uplink, families(*s.net))
+	if err != nil {
+		return err
+	}
+	s.stale = false
+	s.board.facts(&facts, nil)
+	if s.host == nil || !reflect.DeepEqual(*s.host, facts) {
+		s.log.Info("uplink", "name", facts.Uplink.Name, "addresses", facts.Uplink.Addrs, "mtu", facts.Uplink.MTU, "chosen by", facts.Uplink.Reason)
+		s.host, s.dirty = &facts, true
+	}
+	return nil
+}
+
+// claim tells the keeper what to get a lease for, if that has changed.
+func (s *steerer) claim(ctx context.Context) error {
+	attrs, err := plan.Announce(*s.net, *s.host, s.owner.ID, s.before(ctx))
+	s.board.announce(err)
+	if err != nil {
+		return err
+	}
+	c := claim{net: *s.net, Claim: lease.Claim{
+		Owner:     s.owner,
+		Attrs:     attrs,
+		Preferred: s.preferred(),
+		Avoid:     s.host.Uplink.OnLink,
+	}}
+	if s.claimed != nil && sameClaim(*s.claimed, c) {
+		return nil
+	}
+	s.claimed = &c
+	s.keeper.claims.put(c)
+	return nil
+}
+
+// sameClaim leaves out Preferred, which changes once a lease is held.
+func sameClaim(a, b claim) bool {
+	a.Preferred, b.Preferred = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+// before gathers what peers may know of this host already.
+func (s *steerer) before(ctx context.Context) plan.Before {
+	if s.self != nil {
+		return plan.Before{Attrs: s.self.Attrs}
+	}
+	before, ok := known(s.memory.Snapshot.Leases, *s.host, s.memory)
+	if ok {
+		return before
+	}
+	have, err := s.opts.Kernel.Observe(ctx, netstate.Scope{Links: plan.LinkNames(*s.net)})
+	if err != nil {
+		s.log.Warn("looking for devices of an earlier run", "error", err)
+	}
+	return plan.Before{Have: have}
+}
+
+// known finds what this host announced before: by its address among the
+// leases, else in memory.
+func known(leases []lease.Lease, facts host.Facts, mem memory) (plan.Before, bool) {
+	for _, l := range leases {
+		if slices.ContainsFunc(l.Public, func(a netip.Addr) bool { return slices.Contains(facts.Public, a) }) {
+			return plan.Before{Attrs: l.Attrs}, true
+		}
+	}
+	if mem.Self != nil {
+		return plan.Before{Attrs: mem.Self.Attrs}, true
+	}
+	return plan.Before{}, false
+}
+
+// preferred returns the subnets that this host had before.
+func (s *steerer) preferred() []netip.Prefix {
+	var out []netip.Prefix
+	env, err := subnetenv.Read(s.opts.SubnetFile)
+	if err == nil {
+		out = env.Subnets
+	}
+	if s.memory.Self != nil {
+		out = append(slices.Clone(s.memory.Self.Subnets), out...)
+	}
+	return out
+}
+
+// plan hands the state that the inputs call for to the loop.
+func (s *steerer) plan() {
+	in := plan.Input{Net: *s.net, Host: *s.host, Self: *s.self, Peers: others(s.memory.Snapshot.Leases, *s.self)}
+	want, problems := plan.Build(in)
+	s.memory.served(s.net.Prefixes(), want)
+	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want)})
+	s.board.plan(in, want, problems, s.memory.Snapshot.Revision)
+	s.memory.Self = s.self
+	s.diary.pages.put(s.memory)
+}
+
+// others returns all leases but self.
+func others(all []lease.Lease, self lease.Lease) []lease.Lease {
+	i := slices.IndexFunc(all, sameSubnets(self))
+	if i < 0 {
+		return all
+	}
+	return slices.Concat(all[:i], all[i+1:])
+}
+
+func sameSubnets(l lease.Lease) func(lease.Lease) bool {
+	return func(o lease.Lease) bool { return slices.Equal(l.Subnets, o.Subnets) }
+}
+
+func families(net netconf.Network) []netconf.Family {
+	var out []netconf.Family
+	for _, r := range net.Ranges {
+		out = append(out, r.Family())
+	}
+	return out
+}
+
+// passed is called by the loop after each pass.
+func (s *steerer) passed(p reconcile.Pass) {
+	first := s.board.pass(p)
+	for _, f := range p.Failures {
+		s.log.Error("row not in place; trying again", "row", f.Op.String(), "error", f.Err)
+	}
+	if p.Err != nil {
+		s.log.Error("looking at the kernel failed; trying again", "error", p.Err)
+		return
+	}
+	if n := len(p.Ops); n > 0 {
+		s.log.Info("kernel brought up to the plan", "rows", p.Rows, "changed", n, "failed", len(p.Failures), "took", p.Took)
+	}
+	if err := s.writeSubnetFile(); err != nil {
+		s.log.Error("subnet file not written; containers cannot learn their subnet", "error", err)
+	}
+	if first && s.opts.Notify != nil {
+		s.opts.Notify()
+	}
+}
+
+// writeSubnetFile tells container runtimes what the plan now carries.
+func (s *steerer) writeSubnetFile() error {
+	in := s.board.input()
+	if in == nil {
+		return nil
+	}
+	err := subnetenv.Write(s.opts.SubnetFile, subnetenv.Env{
+		Networks: in.Net.Prefixes(),
+		Subnets:  in.Self.Subnets,
+		MTU:      plan.MTU(in.Net, in.Host),
+		IPMasq:   s.opts.IPMasq,
+	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", s.opts.SubnetFile, err)
+	}
+	s.board.subnetFile(err)
+	return err
+}
