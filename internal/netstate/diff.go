@@ -44,15 +44,41 @@ func (s *State) Apply(o Op) {
 // replaced when they stand where a wanted row belongs and never removed.
 // Both states must be normalized; neither is changed.
 func Diff(have, want *State) []Op {
+	rest, remade, gone := withoutLostLinks(have, want)
 	var d differ
-	have = d.remakeLinks(have, want)
-	diff(&d, have.Links, want.Links, Link.Foreign)
-	diff(&d, have.Sysctls, want.Sysctls, always)
-	diff(&d, have.Addrs, want.Addrs, never[Addr])
-	diff(&d, have.Neighs, want.Neighs, never[Neigh])
-	diff(&d, have.FDB, want.FDB, never[FDB])
-	diff(&d, have.Routes, want.Routes, Route.Foreign)
-	return d.ops()
+	diff(&d, rest.Links, want.Links, Link.Foreign)
+	diff(&d, rest.Sysctls, want.Sysctls, always)
+	diff(&d, rest.Addrs, want.Addrs, never[Addr])
+	diff(&d, rest.Neighs, want.Neighs, never[Neigh])
+	diff(&d, rest.FDB, want.FDB, never[FDB])
+	diff(&d, rest.Routes, want.Routes, Route.Foreign)
+	slices.Reverse(d.remove)
+	return slices.Concat(remade, d.put, d.remove, gone)
+}
+
+// withoutLostLinks returns have as it is without the devices that go, and
+// without what stands on them, since that goes along. Devices that cannot be
+// changed in place are remade: they go first and come anew. The others are
+// just gone: they go last.
+func withoutLostLinks(have, want *State) (rest *State, remade, gone []Op) {
+	rest = have
+	for _, h := range have.Links {
+		w, wanted := want.Links.Find(h)
+		if h.Foreign() || wanted && h.mendable(w) {
+			continue
+		}
+		if rest == have {
+			rest = have.Clone()
+		}
+		rest.Drop(h)
+		op := Op{Verb: Remove, Row: h, Have: h}
+		if wanted {
+			remade = append(remade, op)
+		} else {
+			gone = append(gone, op)
+		}
+	}
+	return rest, remade, gone
 }
 
 func never[R any](R) bool { return false }
@@ -63,10 +89,11 @@ func always(Sysctl) bool { return true }
 // is made: want, and the rows of have that stay although nobody wants them.
 // The result may share its tables with want.
 func Settle(have, want *State) *State {
+	rest, _, _ := withoutLostLinks(have, want)
 	after := *want
-	after.Links = settle(have.Links, want.Links, Link.Foreign)
-	after.Sysctls = settle(have.Sysctls, want.Sysctls, always)
-	after.Routes = settle(have.Routes, want.Routes, Route.Foreign)
+	after.Links = settle(rest.Links, want.Links, Link.Foreign)
+	after.Sysctls = settle(rest.Sysctls, want.Sysctls, always)
+	after.Routes = settle(rest.Routes, want.Routes, Route.Foreign)
 	return &after
 }
 
@@ -86,34 +113,8 @@ func settle[R row[R]](have, want Table[R], keep func(R) bool) Table[R] {
 	return after
 }
 
-// differ gathers the changes: devices to take down first, then what is put,
-// then what goes.
-type differ struct {
-	remake, put, remove []Op
-}
-
-func (d *differ) ops() []Op {
-	slices.Reverse(d.remove)
-	return slices.Concat(d.remake, d.put, d.remove)
-}
-
-// remakeLinks plans the removal of those devices of have that cannot be
-// changed in place, and returns have as it will be without them.
-func (d *differ) remakeLinks(have, want *State) *State {
-	rest := have
-	for _, w := range want.Links {
-		h, ok := have.Links.Find(w)
-		if !ok || h.Foreign() || h.mendable(w) {
-			continue
-		}
-		if rest == have {
-			rest = have.Clone()
-		}
-		rest.Drop(h)
-		d.remake = append(d.remake, Op{Verb: Remove, Row: h, Have: h})
-	}
-	return rest
-}
+// differ gathers what is put and what goes.
+type differ struct{ put, remove []Op }
 
 // diff walks both sorted tables side by side. keep tells which rows of have
 // stay although nobody wants them.

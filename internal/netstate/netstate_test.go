@@ -1,0 +1,215 @@
+package netstate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const sample = `link    flannel.1 vxlan vni 1 local 10.4.7.21 dev eth0 port 8472 nolearning mtu 1450 mac 0a:4f:76:eb:12:f5 up
+sysctl  net/ipv4/ip_forward 1
+addr    172.7.21.0/32 dev flannel.1
+neigh   172.7.24.0 mac 32:11:d5:cd:3b:c9 dev flannel.1
+fdb     32:11:d5:cd:3b:c9 dst 10.4.8.24 dev flannel.1
+route   172.7.22.0/24 via 10.4.7.22 dev eth0
+route   172.7.24.0/24 via 172.7.24.0 dev flannel.1 onlink
+route   172.7.25.0/24 dev eth1 proto 3
+`
+
+func parse(t testing.TB, text string) *State {
+	t.Helper()
+	s, err := Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestFormatReadsBack(t *testing.T) {
+	if got := parse(t, sample).String(); got != sample {
+		t.Errorf("text came back otherwise:\n%s", cmp.Diff(sample, got))
+	}
+}
+
+func TestParseNamesTheLine(t *testing.T) {
+	for _, text := range []string{
+		"route", "route 10.0.0.1/24", "neigh 10.0.0.1 mac zz dev x", "bridge br0",
+		"link flannel.1 vxlan vni 16777216 port 1 nolearning mtu 1 mac 0a:4f:76:eb:12:f5 up",
+		"addr 10.0.0.1/32 dev x y", "fdb 0a:4f:76:eb:12:f5 to 1.2.3.4 dev x",
+	} {
+		_, err := Parse(strings.NewReader("# comment\n\n" + text))
+		if err == nil || !strings.Contains(err.Error(), "line 3") {
+			t.Errorf("%q: error %v does not name line 3", text, err)
+		}
+	}
+}
+
+func TestNormalizeNamesContradictingRows(t *testing.T) {
+	_, err := Parse(strings.NewReader("neigh 10.0.0.1 mac 0a:00:00:00:00:01 dev x\nneigh 10.0.0.1 mac 0a:00:00:00:00:02 dev x\n"))
+	if err == nil || !strings.Contains(err.Error(), "0a:00:00:00:00:01") || !strings.Contains(err.Error(), "0a:00:00:00:00:02") {
+		t.Errorf("error %v does not name both rows", err)
+	}
+}
+
+func TestDiffOrder(t *testing.T) {
+	want := parse(t, sample)
+	got := lines(Diff(&State{}, want))
+	kinds := ""
+	for _, l := range got {
+		kinds += l[:3]
+	}
+	if kinds != "+ l+ s+ a+ n+ f+ r+ r+ r" {
+		t.Errorf("order of additions: %q", got)
+	}
+	for i, l := range lines(Diff(want, &State{})) {
+		if strings.HasPrefix(l, "- sysctl") || strings.Contains(l, "172.7.25.0") {
+			t.Errorf("operation %d removes what stays: %s", i, l)
+		}
+	}
+}
+
+func TestDiffMendsInPlaceOrRemakes(t *testing.T) {
+	have := parse(t, sample)
+	for _, tc := range []struct {
+		name, old, new string
+		first          string
+		remade         bool
+	}{
+		{"mtu", "mtu 1450", "mtu 1400", "~ link", false},
+		{"mac", "mac 0a:4f:76:eb:12:f5 up", "mac 0a:4f:76:eb:12:f6 up", "~ link", false},
+		{"down", " up\n", " down\n", "~ link", false},
+		{"port", "port 8472", "port 4789", "- link", true},
+		{"gbp", "nolearning", "nolearning gbp", "- link", true},
+		{"local", "local 10.4.7.21", "local 10.4.7.22", "- link", true},
+	} {
+		want := parse(t, strings.Replace(sample, tc.old, tc.new, 1))
+		got := lines(Diff(have, want))
+		if !strings.HasPrefix(got[0], tc.first) {
+			t.Errorf("%s: first operation %q", tc.name, got[0])
+		}
+		if again := slices.ContainsFunc(got, func(l string) bool { return strings.HasPrefix(l, "+ neigh") }); again != tc.remade {
+			t.Errorf("%s: neighbours set again: %v, want %v\n%s", tc.name, again, tc.remade, strings.Join(got, "\n"))
+		}
+	}
+}
+
+func TestForeignRoutesAreReplacedButNeverRemoved(t *testing.T) {
+	have := parse(t, "route 172.7.22.0/24 via 10.4.7.99 dev eth0 proto 3\nroute 172.7.23.0/24 via 10.4.7.99 dev eth0 proto 3\n")
+	want := parse(t, "route 172.7.22.0/24 via 10.4.7.22 dev eth0\n")
+	got := lines(Diff(have, want))
+	if !slices.Equal(got, []string{"~ route 172.7.22.0/24 via 10.4.7.22 dev eth0"}) {
+		t.Errorf("got %q", got)
+	}
+	if after := Settle(have, want).String(); !strings.Contains(after, "172.7.23.0/24 via 10.4.7.99 dev eth0 proto 3") {
+		t.Errorf("the foreign route is forgotten:\n%s", after)
+	}
+}
+
+func TestNewsIgnoresEchoes(t *testing.T) {
+	s := parse(t, sample)
+	route := s.Routes[0]
+	moved := route
+	moved.Via = netip.MustParseAddr("10.4.7.99")
+	for _, tc := range []struct {
+		name string
+		e    Event
+		want bool
+	}{
+		{"echo", Event{Row: route}, false},
+		{"gone", Event{Row: route, Gone: true}, true},
+		{"changed", Event{Row: moved}, true},
+		{"unknown and gone", Event{Row: Route{Dst: netip.MustParsePrefix("9.9.9.0/24")}, Gone: true}, false},
+		{"unknown", Event{Row: Route{Dst: netip.MustParsePrefix("9.9.9.0/24")}}, true},
+		{"look again", Event{}, true},
+	} {
+		if got := s.News(tc.e); got != tc.want {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+}
+
+// TestDiffProperties draws pairs of states and checks what Diff promises.
+func TestDiffProperties(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		have, want := randomState(rng), randomState(rng)
+		if ops := Diff(have, have); len(ops) != 0 {
+			t.Fatalf("Diff(x, x) = %q for\n%s", lines(ops), have)
+		}
+		ops := Diff(have, want)
+		got := have.Clone()
+		for _, o := range ops {
+			got.Apply(o)
+		}
+		if settled := Settle(have, want); got.String() != settled.String() {
+			t.Fatalf("applying\n%q\nto\n%s gives\n%s, not\n%s", lines(ops), have, got, settled)
+		}
+		if rest := Diff(got, want); len(rest) != 0 {
+			t.Fatalf("a second Diff has still %q", lines(rest))
+		}
+		if text := have.String(); parse(t, text).String() != text {
+			t.Fatalf("text does not read back:\n%s", text)
+		}
+	}
+}
+
+func randomState(rng *rand.Rand) *State {
+	s := &State{}
+	addr := func() netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(rng.IntN(3)), byte(rng.IntN(4))}) }
+	mac := func() MAC { return MAC{2, 0, 0, 0, 0, byte(rng.IntN(4))} }
+	devs := []string{"eth0"} // not ours; rows on our devices come with the device
+	dev := func() string { return devs[rng.IntN(len(devs))] }
+	for i := range rng.IntN(3) {
+		devs = append(devs, fmt.Sprint("flannel.", i+rng.IntN(2)))
+		s.Links = append(s.Links, Link{
+			Name: devs[len(devs)-1], Kind: KindVXLAN, VNI: uint32(rng.IntN(2)), Port: 8472,
+			MTU: 1400 + rng.IntN(2), MAC: mac(), Up: rng.IntN(2) == 0,
+		})
+	}
+	for range rng.IntN(6) {
+		s.Addrs = append(s.Addrs, Addr{Prefix: netip.PrefixFrom(addr(), 32), Dev: dev()})
+		s.Neighs = append(s.Neighs, Neigh{Addr: addr(), MAC: mac(), Dev: dev()})
+		s.FDB = append(s.FDB, FDB{MAC: mac(), Dst: addr(), Dev: dev()})
+		s.Routes = append(s.Routes, Route{Dst: netip.PrefixFrom(addr(), 32), Via: addr(), Dev: dev(), Proto: uint8(rng.IntN(2) * 3)})
+		s.Sysctls = append(s.Sysctls, Sysctl{Name: "net/ipv6/conf/" + dev() + "/accept_ra", Value: "0"})
+	}
+	s.Links = unique(s.Links)
+	s.Addrs, s.Neighs, s.FDB, s.Routes, s.Sysctls = unique(s.Addrs), unique(s.Neighs), unique(s.FDB), unique(s.Routes), unique(s.Sysctls)
+	return s
+}
+
+func unique[R row[R]](t Table[R]) Table[R] {
+	slices.SortFunc(t, R.compare)
+	return slices.CompactFunc(t, func(a, b R) bool { return a.compare(b) == 0 })
+}
+
+func lines(ops []Op) []string {
+	out := make([]string, len(ops))
+	for i, o := range ops {
+		out[i] = o.String()
+	}
+	return out
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(sample)
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := Parse(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		once := s.String()
+		again, err := Parse(strings.NewReader(once))
+		if err != nil {
+			t.Fatalf("%q read as\n%s which does not read back: %v", text, once, err)
+		}
+		if again.String() != once {
+			t.Fatalf("%q: %q became %q", text, once, again.String())
+		}
+	})
+}
