@@ -87,7 +87,7 @@ func decode(raw json.RawMessage) (Data, error) {
 		VtepMAC string
 	}{VNI: 1}
 	if err := json.Unmarshal(raw, &doc); err != nil {
-		return Data{}, fmt.Errorf("backend data %.80q: %w", raw, err)
+		return Data{}, fmt.Errorf(`backend data %.80s is not of the form {"VNI":1,"VtepMAC":"0a:..."}`, raw)
 	}
 	mac, err := netstate.ParseMAC(doc.VtepMAC)
 	if err != nil {

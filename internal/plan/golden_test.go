@@ -1,0 +1,208 @@
+package plan
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/vxlan"
+)
+
+var update = flag.Bool("update", false, "write the goldens anew")
+
+// Each case is written once, with IPv4 addresses, and planned for IPv4, IPv6
+// and both: 172.7.22.0/24 stands for fd00:172:7:22::/64 too.
+var stacks = map[string][]netconf.Family{
+	"ipv4": {netconf.V4},
+	"ipv6": {netconf.V6},
+	"dual": {netconf.V4, netconf.V6},
+}
+
+func TestGoldens(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no cases", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) { golden(t, file) })
+	}
+}
+
+func golden(t *testing.T, file string) {
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, part := range archive.Files[1:] {
+		fams, ok := stacks[part.Name]
+		if !ok {
+			t.Fatalf("section %q is not one of ipv4, ipv6 and dual", part.Name)
+		}
+		in := readInput(t, string(archive.Files[0].Data), fams)
+		got := render(Build(in))
+		shuffled(t, in, got)
+		leftAndCameBack(t, in)
+		if *update {
+			archive.Files[1+i].Data = []byte(got)
+		} else if got != string(part.Data) {
+			t.Errorf("%s:\n%s", part.Name, cmp.Diff(string(part.Data), got))
+		}
+	}
+	if *update {
+		if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// shuffled checks that the order of peers does not matter.
+func shuffled(t *testing.T, in Input, want string) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	for range 5 {
+		in.Peers = slices.Clone(in.Peers)
+		rng.Shuffle(len(in.Peers), func(i, j int) { in.Peers[i], in.Peers[j] = in.Peers[j], in.Peers[i] })
+		if got := render(Build(in)); got != want {
+			t.Errorf("with peers in another order:\n%s", cmp.Diff(want, got))
+		}
+	}
+}
+
+// leftAndCameBack checks that a peer that leaves takes with it only what it
+// brought, and that all is as before when it returns.
+func leftAndCameBack(t *testing.T, in Input) {
+	full, _ := Build(in)
+	for i := range in.Peers {
+		without := in
+		without.Peers = slices.Concat(in.Peers[:i], in.Peers[i+1:])
+		less, _ := Build(without)
+		have := full.Clone()
+		for _, o := range slices.Concat(netstate.Diff(full, less), netstate.Diff(less, full)) {
+			have.Apply(o)
+		}
+		if have.String() != full.String() {
+			t.Errorf("peer %v left and came back:\n%s", in.Peers[i].Subnets, cmp.Diff(full.String(), have.String()))
+		}
+	}
+}
+
+func render(s *netstate.State, problems []Problem) string {
+	var b strings.Builder
+	b.WriteString(s.String())
+	lines := []string{}
+	for _, p := range problems {
+		lines = append(lines, "problem "+p.Error()+"\n")
+	}
+	slices.Sort(lines)
+	b.WriteString(strings.Join(lines, ""))
+	return b.String()
+}
+
+// readInput reads the lines of a case:
+//
+//	network PREFIX len BITS
+//	backend {JSON}
+//	uplink NAME mtu BYTES addr ADDR onlink PREFIX...
+//	self|peer PREFIX public ADDR vxlan VNI MAC
+//	self|peer PREFIX public ADDR BACKEND
+func readInput(t *testing.T, text string, fams []netconf.Family) Input {
+	t.Helper()
+	var in Input
+	doc := map[string]any{"EnableIPv4": slices.Contains(fams, netconf.V4), "EnableIPv6": slices.Contains(fams, netconf.V6)}
+	scan := bufio.NewScanner(strings.NewReader(text))
+	for scan.Scan() {
+		w := strings.Fields(scan.Text())
+		if len(w) == 0 || strings.HasPrefix(w[0], "#") {
+			continue
+		}
+		switch w[0] {
+		case "network":
+			bits, _ := strconv.Atoi(w[3])
+			for _, f := range fams {
+				p := prefix(f, fmt.Sprintf("%s/%d", strings.Split(w[1], "/")[0], bits))
+				doc[map[netconf.Family]string{netconf.V4: "Network", netconf.V6: "IPv6Network"}[f]] = prefix(f, w[1]).String()
+				doc[map[netconf.Family]string{netconf.V4: "SubnetLen", netconf.V6: "IPv6SubnetLen"}[f]] = p.Bits()
+			}
+		case "backend":
+			doc["Backend"] = json.RawMessage(strings.Join(w[1:], " "))
+		case "uplink":
+			in.Host.Uplink.Name = w[1]
+			in.Host.Uplink.MTU, _ = strconv.Atoi(w[3])
+			for _, f := range fams {
+				in.Host.Uplink.Addrs = append(in.Host.Uplink.Addrs, address(f, w[5]))
+				for _, p := range w[7:] {
+					in.Host.Uplink.OnLink = append(in.Host.Uplink.OnLink, prefix(f, p))
+				}
+			}
+		case "self":
+			in.Self = readLease(w, fams)
+			in.Host.Public = in.Self.Public
+		case "peer":
+			in.Peers = append(in.Peers, readLease(w, fams))
+		default:
+			t.Fatalf("what is %q?", scan.Text())
+		}
+	}
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.Net, err = netconf.Parse(raw); err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func readLease(w []string, fams []netconf.Family) lease.Lease {
+	l := lease.Lease{Attrs: lease.Attrs{Backend: w[4], Data: lease.Data{}}}
+	for _, f := range fams {
+		l.Subnets = append(l.Subnets, prefix(f, w[1]))
+		l.Public = append(l.Public, address(f, w[3]))
+		if len(w) > 6 {
+			vni, _ := strconv.ParseUint(w[5], 10, 32)
+			mac, _ := netstate.ParseMAC(w[6])
+			l.Data[f] = vxlan.Data{VNI: uint32(vni), MAC: mac}.Marshal()
+		} else if len(w) > 5 {
+			l.Data[f] = json.RawMessage(w[5])
+		}
+	}
+	return l
+}
+
+var octets = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)\.(\d+)$`)
+
+// address reads an IPv4 address, or the IPv6 address that stands for it.
+func address(f netconf.Family, s string) netip.Addr {
+	if f == netconf.V6 {
+		s = octets.ReplaceAllString(s, "fd00:$1:$2:$3::$4")
+	}
+	return netip.MustParseAddr(s)
+}
+
+// prefix does so for a prefix; each octet of its length is a group in IPv6.
+func prefix(f netconf.Family, s string) netip.Prefix {
+	addr, length, _ := strings.Cut(s, "/")
+	bits, _ := strconv.Atoi(length)
+	switch {
+	case f == netconf.V6 && bits == 32:
+		bits = 128
+	case f == netconf.V6:
+		bits = 16 + 2*bits
+	}
+	return netip.PrefixFrom(address(f, addr), bits).Masked()
+}
