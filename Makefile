@@ -1,0 +1,55 @@
+# make demo   build weft and run a network of four hosts on this machine
+# make test   set up what the tests need and run them all, without root
+# make help   the rest
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+
+.PHONY: build
+build: ## build bin/weft, one static binary
+	$(BUILD) -o bin/weft ./cmd/weft
+
+.PHONY: demo
+demo: build ## four hosts on two segments, real agents, real packets
+	bin/weft lab demo
+
+.PHONY: setup
+setup: ## install the programs that the tests run against
+	packaging/test-setup/install
+
+.PHONY: test
+test: setup ## every test, none of which needs root
+	$(GO) test ./...
+
+.PHONY: race
+race: setup ## the tests under the race detector (needs a C compiler)
+	$(GO) test -race ./internal/... ./cmd/...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME
+	packaging/test-setup/fuzz $(or $(FUZZTIME),10s)
+
+.PHONY: lint
+lint: ## formatting, vet, staticcheck, tidiness of go.mod
+	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+.PHONY: arm64
+arm64: ## build for another architecture
+	GOARCH=arm64 $(BUILD) -o bin/weft-arm64 ./cmd/weft
+
+.PHONY: bench
+bench: build ## start-up, change, memory and rest at 100 to 10,000 leases
+	$(GO) run ./bench
+
+.PHONY: install
+install: build ## install the binary and the systemd unit
+	install -D -m 0755 bin/weft $(DESTDIR)/usr/local/bin/weft
+	install -D -m 0644 packaging/systemd/weft.service $(DESTDIR)/etc/systemd/system/weft.service
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 18
