@@ -1,7 +1,7 @@
 package netstate
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 )
@@ -26,4 +26,8 @@ func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
 // address nor all zeros.
 func (m MAC) IsUnicast() bool { return m[0]&1 == 0 && m != MAC{} }
 
-func (m MAC) compare(o MAC) int { return bytes.Compare(m[:], o[:]) }
+func (m MAC) compare(o MAC) int { return cmp.Compare(m.number(), o.number()) }
+
+func (m MAC) number() uint64 {
+	return uint64(m[0])<<40 | uint64(m[1])<<32 | uint64(m[2])<<24 | uint64(m[3])<<16 | uint64(m[4])<<8 | uint64(m[5])
+}

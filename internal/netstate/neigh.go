@@ -15,7 +15,10 @@ type Neigh struct {
 }
 
 func (n Neigh) compare(o Neigh) int {
-	return cmp.Or(cmp.Compare(n.Dev, o.Dev), n.Addr.Compare(o.Addr))
+	if n.Dev != o.Dev {
+		return cmp.Compare(n.Dev, o.Dev)
+	}
+	return n.Addr.Compare(o.Addr)
 }
 
 // String renders e.g. "neigh 172.7.24.0 mac 32:11:d5:cd:3b:c9 dev flannel.1".
@@ -32,7 +35,10 @@ type FDB struct {
 }
 
 func (f FDB) compare(o FDB) int {
-	return cmp.Or(cmp.Compare(f.Dev, o.Dev), f.MAC.compare(o.MAC))
+	if f.Dev != o.Dev {
+		return cmp.Compare(f.Dev, o.Dev)
+	}
+	return f.MAC.compare(o.MAC)
 }
 
 // String renders e.g. "fdb 32:11:d5:cd:3b:c9 dst 10.4.8.24 dev flannel.1".

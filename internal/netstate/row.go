@@ -54,7 +54,7 @@ func (t Table[R]) drop(r R) Table[R] {
 // that differ are a *ConflictError.
 func (t Table[R]) normalize() (Table[R], error) {
 	if !slices.IsSortedFunc(t, R.compare) {
-		slices.SortStableFunc(t, R.compare)
+		slices.SortFunc(t, R.compare)
 	}
 	for i := 1; i < len(t); i++ {
 		if t[i-1].compare(t[i]) == 0 && t[i-1] != t[i] {

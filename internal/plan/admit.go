@@ -12,11 +12,11 @@ import (
 
 // peer is a lease with the one subnet of it that is being planned.
 type peer struct {
-	lease.Lease
+	*lease.Lease
 	subnet netip.Prefix
 }
 
-func (p peer) problem(err error) Problem {
+func (p *peer) problem(err error) Problem {
 	return Problem{Subject: lease.FormatSubnets(p.Subnets), Err: err}
 }
 
@@ -32,23 +32,24 @@ func admit(in Input, f netconf.Family) ([]peer, []Problem) {
 	}
 	regular, odd := candidates(in.Peers, r)
 	own, _ := in.Self.Subnet(f)
-	var admitted []peer
+	admitted := make([]peer, 0, len(regular))
 	var problems []Problem
 	for _, group := range [][]peer{regular, odd} {
 		ranked := admitted
-		for _, p := range group {
+		for i := range group {
+			p := &group[i]
 			err := fits(p.subnet, r, own, in.Host.Uplink.OnLink)
 			if err == nil {
-				err = clash(p, ranked, admitted[len(ranked):])
+				err = clash(*p, ranked, admitted[len(ranked):])
 			}
 			if err != nil {
 				problems = append(problems, p.problem(err))
 				continue
 			}
-			admitted = append(admitted, p)
+			admitted = append(admitted, *p)
 		}
 	}
-	slices.SortFunc(admitted, bySubnet)
+	sortBySubnet(admitted)
 	return admitted, problems
 }
 
@@ -56,7 +57,8 @@ func admit(in Input, f netconf.Family) ([]peer, []Problem) {
 // network's subnet length apart from the rest, each sorted.
 func candidates(leases []lease.Lease, r netconf.Range) (regular, odd []peer) {
 	regular = make([]peer, 0, len(leases))
-	for _, l := range leases {
+	for i := range leases {
+		l := &leases[i]
 		subnet, ok := l.Subnet(r.Family())
 		switch {
 		case !ok:
@@ -66,19 +68,25 @@ func candidates(leases []lease.Lease, r netconf.Range) (regular, odd []peer) {
 			odd = append(odd, peer{l, subnet})
 		}
 	}
-	for _, group := range [][]peer{regular, odd} {
-		if !slices.IsSortedFunc(group, bySubnet) {
-			slices.SortFunc(group, bySubnet)
-		}
-	}
+	sortBySubnet(regular)
+	sortBySubnet(odd)
 	return regular, odd
+}
+
+// sortBySubnet sorts peers; a store's leases come sorted already.
+func sortBySubnet(peers []peer) {
+	if !slices.IsSortedFunc(peers, bySubnet) {
+		slices.SortFunc(peers, bySubnet)
+	}
 }
 
 // bySubnet orders by address, then the wider first, then by what else tells
 // two leases apart, so that shuffled input gives the same plan.
 func bySubnet(a, b peer) int {
+	if c := a.subnet.Addr().Compare(b.subnet.Addr()); c != 0 {
+		return c // nearly always
+	}
 	return cmp.Or(
-		a.subnet.Addr().Compare(b.subnet.Addr()),
 		cmp.Compare(a.subnet.Bits(), b.subnet.Bits()),
 		cmp.Compare(len(a.Subnets), len(b.Subnets)),
 		slices.CompareFunc(a.Subnets, b.Subnets, func(p, q netip.Prefix) int {

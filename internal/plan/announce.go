@@ -75,6 +75,7 @@ func tunnel(in Input, f netconf.Family) (vxlan.Tunnel, error) {
 		return vxlan.Tunnel{}, fmt.Errorf("uplink %s has no %s address", in.Host.Uplink.Name, f)
 	}
 	return vxlan.Tunnel{
+		Name:   vxlan.Name(f, in.Net.Backend.VXLAN.VNI),
 		Conf:   in.Net.Backend.VXLAN,
 		Family: f,
 		Subnet: subnet,

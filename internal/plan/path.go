@@ -32,12 +32,17 @@ type Path struct {
 // PathTo returns how packets to p's subnet of family f travel, or why they
 // cannot. It looks at p alone; conflicts between peers are Build's affair.
 func PathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
-	return pathTo(in, p, f)
+	path, err := pathTo(&in, &p, f)
+	if err == nil && path.Kind == Tunnelled {
+		path.Dev = vxlan.Name(f, in.Net.Backend.VXLAN.VNI)
+	}
+	return path, err
 }
 
 // pathTo is the one place where a path is chosen, from the config, the host's
-// facts and the peer's lease.
-func pathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
+// facts and the peer's lease. Of a tunnelled path it leaves Dev out, which is
+// the same for all.
+func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 	remote, ok := p.PublicAddr(f)
 	if !ok {
 		return Path{}, fmt.Errorf("announces no public %s address", f)
@@ -62,7 +67,7 @@ func pathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
 	return tunnelTo(in, p, f, remote)
 }
 
-func tunnelTo(in Input, p lease.Lease, f netconf.Family, remote netip.Addr) (Path, error) {
+func tunnelTo(in *Input, p *lease.Lease, f netconf.Family, remote netip.Addr) (Path, error) {
 	data, err := vxlan.ParseData(p.Data[f])
 	if err != nil {
 		return Path{}, err
@@ -72,7 +77,7 @@ func tunnelTo(in Input, p lease.Lease, f netconf.Family, remote netip.Addr) (Pat
 		return Path{}, fmt.Errorf("announces VNI %d, the network's is %d", data.VNI, vni)
 	}
 	subnet, _ := p.Subnet(f)
-	return Path{Kind: Tunnelled, Via: subnet.Addr(), Dev: vxlan.Name(f, vni), Remote: remote, MAC: data.MAC}, nil
+	return Path{Kind: Tunnelled, Via: subnet.Addr(), Remote: remote, MAC: data.MAC}, nil
 }
 
 func onLink(prefixes []netip.Prefix, a netip.Addr) bool {

@@ -6,6 +6,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
@@ -95,12 +96,18 @@ func receive(s *netstate.State, in Input) (map[netconf.Family]*vxlan.Tunnel, []P
 // send adds what the host needs to reach peers, all of family f.
 func send(s *netstate.State, in Input, f netconf.Family, t *vxlan.Tunnel, peers []peer) []Problem {
 	var problems []Problem
+	s.Routes = slices.Grow(s.Routes, len(peers))
+	if t != nil {
+		s.Neighs = slices.Grow(s.Neighs, len(peers))
+		s.FDB = slices.Grow(s.FDB, len(peers))
+	}
 	macs := make(map[netstate.MAC]int, len(peers))
 	if t != nil {
 		macs[t.MAC] = -1
 	}
-	for i, p := range peers {
-		path, err := pathTo(in, p.Lease, f)
+	for i := range peers {
+		p := &peers[i]
+		path, err := pathTo(&in, p.Lease, f)
 		if err == nil && path.Kind == Tunnelled {
 			err = claimMAC(macs, peers, i, path.MAC)
 		}

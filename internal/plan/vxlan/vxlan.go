@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -15,6 +16,7 @@ import (
 
 // Tunnel is this host's end of the VXLAN network in one family.
 type Tunnel struct {
+	Name   string // of the device; see func Name
 	Conf   netconf.VXLAN
 	Family netconf.Family // of the overlay and the underlay alike
 	Subnet netip.Prefix   // this host's
@@ -26,10 +28,11 @@ type Tunnel struct {
 
 // Name returns the device's name: "flannel.1" or "flannel-v6.1" for VNI 1.
 func Name(f netconf.Family, vni uint32) string {
+	number := strconv.FormatUint(uint64(vni), 10)
 	if f == netconf.V6 {
-		return fmt.Sprintf("flannel-v6.%d", vni)
+		return "flannel-v6." + number
 	}
-	return fmt.Sprintf("flannel.%d", vni)
+	return "flannel." + number
 }
 
 // Overhead is what the encapsulation adds to a packet, in bytes: outer IP
@@ -50,13 +53,10 @@ func DeriveMAC(seed string, f netconf.Family, vni uint32) netstate.MAC {
 	return mac
 }
 
-// Name is the name of the tunnel's device.
-func (t Tunnel) Name() string { return Name(t.Family, t.Conf.VNI) }
-
 // Receive adds to s what the host needs to be reached through the tunnel.
-func (t Tunnel) Receive(s *netstate.State) {
+func (t *Tunnel) Receive(s *netstate.State) {
 	s.Links = append(s.Links, netstate.Link{
-		Name:     t.Name(),
+		Name:     t.Name,
 		Kind:     netstate.KindVXLAN,
 		VNI:      t.Conf.VNI,
 		Local:    t.Local,
@@ -69,18 +69,18 @@ func (t Tunnel) Receive(s *netstate.State) {
 		Up:       true,
 	})
 	addr := t.Subnet.Masked().Addr()
-	s.Addrs = append(s.Addrs, netstate.Addr{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Dev: t.Name()})
+	s.Addrs = append(s.Addrs, netstate.Addr{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Dev: t.Name})
 	if t.Family == netconf.V6 {
 		// Peers are known from their leases; nobody on the tunnel is a router to believe.
-		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: "net/ipv6/conf/" + t.Name() + "/accept_ra", Value: "0"})
+		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: "net/ipv6/conf/" + t.Name + "/accept_ra", Value: "0"})
 	}
 }
 
 // Send adds to s what the host needs to reach subnet, whose host has the
 // tunnel device address mac and is reached at remote.
-func (t Tunnel) Send(s *netstate.State, subnet netip.Prefix, mac netstate.MAC, remote netip.Addr) {
+func (t *Tunnel) Send(s *netstate.State, subnet netip.Prefix, mac netstate.MAC, remote netip.Addr) {
 	gateway := subnet.Masked().Addr()
-	s.Neighs = append(s.Neighs, netstate.Neigh{Addr: gateway, MAC: mac, Dev: t.Name()})
-	s.FDB = append(s.FDB, netstate.FDB{MAC: mac, Dst: remote, Dev: t.Name()})
-	s.Routes = append(s.Routes, netstate.Route{Dst: subnet, Via: gateway, Dev: t.Name(), OnLink: true})
+	s.Neighs = append(s.Neighs, netstate.Neigh{Addr: gateway, MAC: mac, Dev: t.Name})
+	s.FDB = append(s.FDB, netstate.FDB{MAC: mac, Dst: remote, Dev: t.Name})
+	s.Routes = append(s.Routes, netstate.Route{Dst: subnet, Via: gateway, Dev: t.Name, OnLink: true})
 }
