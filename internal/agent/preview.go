@@ -96,6 +96,6 @@ func ownLease(ctx context.Context, o Options, net netconf.Network, facts host.Fa
 	if err != nil {
 		return lease.Lease{}, false, fmt.Errorf("no lease on this host yet, and none to be had: %w", err)
 	}
-	l := lease.Lease{Subnets: choice.Subnets, Attrs: attrs}
+	l := lease.Lease{Subnets: choice.Lease.Subnets, Attrs: attrs}
 	return l, !slices.ContainsFunc(snap.Leases, sameSubnets(l)), nil
 }

@@ -1,0 +1,293 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+// Choose finds the uplink and the addresses to announce, for a network of the
+// given families. The order is flannel's: Iface, IfaceRegex, CanReach; without
+// any of these the interface that has a Public address, else that of the
+// default route; and, beyond flannel, the only usable interface when there is
+// no default route. An error lists every interface and why it was passed over.
+func Choose(ctx context.Context, src Source, o Options, families []netconf.Family) (Facts, error) {
+	ifaces, err := src.Interfaces(ctx)
+	if err != nil {
+		return Facts{}, fmt.Errorf("list interfaces: %w", err)
+	}
+	c := &chooser{src: src, opts: o, families: families, ifaces: ifaces}
+	pick, err := c.pick(ctx)
+	if err != nil {
+		return Facts{}, err
+	}
+	return c.facts(pick), nil
+}
+
+// pick is a chosen interface.
+type pick struct {
+	iface  Interface
+	addr   netip.Addr // the address by which it was named, if it was
+	reason string
+}
+
+type chooser struct {
+	src      Source
+	opts     Options
+	families []netconf.Family
+	ifaces   []Interface
+	passed   []string // why candidates were not taken
+}
+
+func (c *chooser) pick(ctx context.Context) (pick, error) {
+	for _, find := range []func(context.Context) (*pick, error){c.named, c.matching, c.reaching} {
+		if p, err := find(ctx); p != nil || err != nil {
+			return deref(p), err
+		}
+	}
+	if len(c.opts.Iface) > 0 || len(c.opts.IfaceRegex) > 0 || c.opts.CanReach.IsValid() {
+		return pick{}, c.fail("no interface fits --iface, --iface-regex or --iface-can-reach")
+	}
+	for _, find := range []func(context.Context) (*pick, error){c.announced, c.byDefaultRoute, c.only} {
+		if p, err := find(ctx); p != nil || err != nil {
+			return deref(p), err
+		}
+	}
+	return pick{}, c.fail("no default route tells which interface leads to the other hosts; name it with --iface")
+}
+
+func deref(p *pick) pick {
+	if p == nil {
+		return pick{}
+	}
+	return *p
+}
+
+// named tries every --iface, a name or an address.
+func (c *chooser) named(context.Context) (*pick, error) {
+	for _, want := range c.opts.Iface {
+		addr, _ := netip.ParseAddr(want)
+		for _, i := range c.ifaces {
+			if (i.Name == want || i.has(addr)) && c.fits(i) {
+				return &pick{i, addr, "--iface " + want}, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// matching tries every --iface-regex on names and addresses.
+func (c *chooser) matching(context.Context) (*pick, error) {
+	for _, want := range c.opts.IfaceRegex {
+		re, err := regexp.Compile(want)
+		if err != nil {
+			return nil, fmt.Errorf("--iface-regex %q: %w", want, err)
+		}
+		for _, i := range c.ifaces {
+			addr, found := i.match(re)
+			if found && c.fits(i) {
+				return &pick{i, addr, "--iface-regex " + want}, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// match returns the address that re fits, or none if it fits the name.
+func (i Interface) match(re *regexp.Regexp) (netip.Addr, bool) {
+	if re.MatchString(i.Name) {
+		return netip.Addr{}, true
+	}
+	for _, a := range i.Addrs {
+		if re.MatchString(a.Addr().String()) {
+			return a.Addr(), true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// reaching asks the kernel for the way to --iface-can-reach.
+func (c *chooser) reaching(ctx context.Context) (*pick, error) {
+	if !c.opts.CanReach.IsValid() {
+		return nil, nil
+	}
+	name, err := c.src.RouteTo(ctx, c.opts.CanReach)
+	if err != nil {
+		return nil, fmt.Errorf("--iface-can-reach %s: %w", c.opts.CanReach, err)
+	}
+	return c.byName(name, fmt.Sprintf("--iface-can-reach %s", c.opts.CanReach)), nil
+}
+
+// announced finds the interface that has an address given with --public-ip.
+func (c *chooser) announced(context.Context) (*pick, error) {
+	for _, a := range c.opts.Public {
+		for _, i := range c.ifaces {
+			if i.has(a) && c.fits(i) {
+				return &pick{i, a, fmt.Sprintf("--public-ip %s", a)}, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// byDefaultRoute takes the first interface with a default route that fits, of
+// the families needed.
+func (c *chooser) byDefaultRoute(ctx context.Context) (*pick, error) {
+	routes, err := c.src.DefaultRoutes(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list default routes: %w", err)
+	}
+	for _, r := range routes {
+		if !slices.Contains(c.families, r.Family) {
+			continue
+		}
+		if p := c.byName(r.Dev, "default route"); p != nil {
+			return p, nil
+		}
+	}
+	return nil, nil
+}
+
+// only takes the one interface that would do, if no other would.
+func (c *chooser) only(context.Context) (*pick, error) {
+	var able []Interface
+	for _, i := range c.ifaces {
+		if !i.Loopback && c.fits(i) {
+			able = append(able, i)
+		}
+	}
+	if len(able) != 1 {
+		for _, i := range able {
+			c.passed = append(c.passed, i.Name+": usable, but not the only one")
+		}
+		return nil, nil
+	}
+	return &pick{iface: able[0], reason: "the only usable interface"}, nil
+}
+
+func (c *chooser) byName(name, reason string) *pick {
+	for _, i := range c.ifaces {
+		if i.Name == name && c.fits(i) {
+			return &pick{iface: i, reason: reason}
+		}
+	}
+	return nil
+}
+
+// fits reports whether i can be the uplink, and notes why not.
+func (c *chooser) fits(i Interface) bool {
+	why := c.objection(i)
+	if why != "" {
+		c.passed = append(c.passed, i.Name+": "+why)
+	}
+	return why == ""
+}
+
+func (c *chooser) objection(i Interface) string {
+	switch {
+	case !i.Up:
+		return "is down"
+	case i.MTU <= 0:
+		return "has MTU 0"
+	}
+	for _, f := range c.families {
+		if !bestAddr(i, f, netip.Addr{}).IsValid() {
+			return fmt.Sprintf("has no usable %s address", f)
+		}
+	}
+	return ""
+}
+
+func (c *chooser) fail(what string) error {
+	noted := map[string]bool{}
+	lines := slices.Clone(c.passed)
+	for _, l := range lines {
+		noted[l[:strings.Index(l, ":")]] = true
+	}
+	for _, i := range c.ifaces {
+		switch {
+		case noted[i.Name]:
+		case i.Loopback:
+			lines = append(lines, i.Name+": is the loopback")
+		default:
+			lines = append(lines, i.Name+": was not named and has no default route")
+		}
+	}
+	slices.Sort(lines)
+	lines = slices.Compact(lines)
+	if len(lines) == 0 {
+		lines = []string{"there is no interface at all"}
+	}
+	return fmt.Errorf("%s\n  %s", what, strings.Join(lines, "\n  "))
+}
+
+func (c *chooser) facts(p pick) Facts {
+	f := Facts{Uplink: Uplink{Name: p.iface.Name, MTU: p.iface.MTU, OnLink: onLink(p.iface), Reason: p.reason}}
+	for _, fam := range c.families {
+		addr := bestAddr(p.iface, fam, p.addr)
+		f.Uplink.Addrs = append(f.Uplink.Addrs, addr)
+		public := addr
+		if i := slices.IndexFunc(c.opts.Public, netconf.Of(fam)); i >= 0 {
+			public = c.opts.Public[i]
+		}
+		f.Public = append(f.Public, public)
+	}
+	return f
+}
+
+func (i Interface) has(a netip.Addr) bool {
+	return a.IsValid() && slices.ContainsFunc(i.Addrs, func(o Addr) bool { return o.Addr() == a })
+}
+
+// bestAddr returns the address of family f that peers shall use: the asked
+// one if i has it, else global before link-local, lasting before leased.
+// Temporary and deprecated addresses never count.
+func bestAddr(i Interface, f netconf.Family, asked netip.Addr) netip.Addr {
+	var able []Addr
+	for _, a := range i.Addrs {
+		if netconf.FamilyOf(a.Addr()) != f || a.Temporary || a.Deprecated {
+			continue
+		}
+		if a.Addr() == asked {
+			return asked
+		}
+		able = append(able, a)
+	}
+	if len(able) == 0 {
+		return netip.Addr{}
+	}
+	return slices.MinFunc(able, func(a, b Addr) int {
+		return cmp.Or(less(a.LinkLocal, b.LinkLocal), less(a.Dynamic, b.Dynamic))
+	}).Addr()
+}
+
+// less orders false before true.
+func less(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// onLink returns the prefixes connected to i, but for IPv6 link-local.
+func onLink(i Interface) []netip.Prefix {
+	var out []netip.Prefix
+	for _, a := range i.Addrs {
+		if p := a.Masked(); !p.IsSingleIP() && !p.Addr().IsLinkLocalUnicast() {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	return slices.Compact(out)
+}
