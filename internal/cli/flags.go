@@ -30,8 +30,7 @@ func addFlanneldFlags(fs *flag.FlagSet, s *settings) {
 	addTrafficFlags(fs, &s.trafficSettings)
 	addKubeFlags(fs, &s.kubeSettings)
 	addKlogFlags(fs, &s.klogSettings)
-	addText(fs, &s.subnetFile, "subnet-file", "/run/flannel/subnet.env", "file",
-		"where the environment file with this host's subnet is written")
+	addSubnetFileFlag(fs, s)
 	fs.Var(newValue(&s.renewMargin, "minutes", "60", parseInt(1, 1439, " of minutes")), "subnet-lease-renew-margin",
 		"minutes before its end at which the lease is renewed, 1 to 1439")
 	fs.Var(newValue(&s.healthIP, "address", "0.0.0.0", parseAddr("an IP address", isAny)), "healthz-ip",
@@ -39,6 +38,11 @@ func addFlanneldFlags(fs *flag.FlagSet, s *settings) {
 	fs.Var(newValue(&s.healthPort, "port", "0", parseInt(0, 65535, "")), "healthz-port",
 		"port on which /healthz, /readyz and /metrics are served; 0 turns them off")
 	addBool(fs, &s.version, "version", "false", "print the version and exit")
+}
+
+func addSubnetFileFlag(fs *flag.FlagSet, s *settings) {
+	addText(fs, &s.subnetFile, "subnet-file", "/run/flannel/subnet.env", "file",
+		"where the environment file with this host's subnet is written")
 }
 
 // defaultEndpoints is where flanneld looks for etcd when it is not told.

@@ -29,7 +29,7 @@ still lives notices and leases a subnet again.`,
 			return x.with(cmd, false, func(ctx context.Context, st store.Store) error {
 				was, err := release(ctx, st, subnets)
 				if err != nil {
-					return fmt.Errorf("release %s: %w", lease.FormatSubnets(subnets), err)
+					return err
 				}
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "released %s\n", was)
 				return err

@@ -30,7 +30,7 @@ that announces that address; a host that has the subnet now keeps it for good.`,
 			}
 			return x.with(cmd, true, func(ctx context.Context, st store.Store) error {
 				if err := reserve(ctx, st, subnets, public.public()); err != nil {
-					return fmt.Errorf("reserve %s: %w", lease.FormatSubnets(subnets), err)
+					return err
 				}
 				_, err := fmt.Fprintf(cmd.OutOrStdout(), "reserved %s\n", lease.FormatSubnets(subnets))
 				return err
@@ -55,7 +55,7 @@ func reserve(ctx context.Context, st store.Store, subnets []netip.Prefix, public
 		return err
 	}
 	if why := misfit(net, subnets); why != "" {
-		return withHint(fmt.Errorf("no host could use it: %s", why), "'weft config get' shows the network")
+		return withHint(fmt.Errorf("no host could use %s: %s", lease.FormatSubnets(subnets), why), "'weft config get' shows the network")
 	}
 	return st.Reserve(ctx, lease.Lease{Subnets: subnets, Attrs: lease.Attrs{Public: public}, Reserved: true})
 }

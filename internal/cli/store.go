@@ -123,11 +123,21 @@ func (x *access) open(ctx context.Context, make bool, log *slog.Logger) (store.S
 	}
 	dir := embeddedDir(x.stateDir)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !make {
-		return nil, withHint(fmt.Errorf("there is no store to read: no agent runs in %s, and %s does not exist", x.runDir, dir),
-			"name an etcd with --etcd-endpoints, or start the agent with 'weft up'")
+		return nil, &noStoreError{runDir: x.runDir, dir: dir}
 	}
 	st, _, err := openEmbedded(ctx, x.stateDir, x.prefix, log)
 	return st, err
+}
+
+// noStoreError says that no store was named and none is to be found.
+type noStoreError struct{ runDir, dir string }
+
+func (e *noStoreError) Error() string {
+	return fmt.Sprintf("there is no store to read: no agent runs in %s, and %s does not exist", e.runDir, e.dir)
+}
+
+func (e *noStoreError) Hint() string {
+	return "name an etcd with --etcd-endpoints, or start the agent with 'weft up'"
 }
 
 func (x *access) openEtcd(ctx context.Context, s storeSettings, log *slog.Logger) (store.Store, error) {

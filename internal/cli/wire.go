@@ -3,10 +3,87 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/weft-net/weft/internal/agent"
+	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/kernel"
 )
 
 // up runs the agent until ctx ends.
-func up(context.Context, *settings, Process, *slog.Logger) error {
-	return errors.New("this build has no agent yet")
+func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err error) {
+	if err := s.check(); err != nil {
+		return err
+	}
+	for _, w := range s.warnings() {
+		log.Warn(w)
+	}
+	if err := refuseTwin(ctx, s.runDir); err != nil {
+		return err
+	}
+	k, err := kernel.New(log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, k.Close()) }()
+	st, kind, err := openAgentStore(ctx, s, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	o := agentOptions(s, k, log)
+	o.Store, o.StoreKind = st, kind
+	o.Notify = func() { notifySystemd(log) }
+	o.Version = readBuild(p.Version).Version
+	return agent.Run(ctx, o)
+}
+
+// agentOptions is what the settings say, without a store.
+func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options {
+	return agent.Options{
+		Kernel: k, Source: sourceOf(k),
+		Uplink: host.Options{
+			Iface: s.iface, IfaceRegex: s.ifaceRegex, CanReach: s.canReach,
+			Public: s.public(),
+		},
+		SubnetFile:  s.subnetFile,
+		StateDir:    s.stateDir,
+		RunDir:      s.runDir,
+		RenewMargin: s.margin(),
+		IPMasq:      s.ipMasq,
+		HealthAddr:  s.healthAddr(),
+		Hostname:    hostname(),
+		Log:         log,
+	}
+}
+
+// refuseTwin ends the start of a second agent before it opens anything.
+func refuseTwin(ctx context.Context, runDir string) error {
+	running, err := api.DialDir(ctx, runDir)
+	if err == nil {
+		running.Close()
+		return withHint(fmt.Errorf("another agent runs here: it answers in %s", runDir),
+			"see it with 'weft status', or give this agent its own --run-dir and --state-dir")
+	}
+	if _, denied := errors.AsType[*api.DeniedError](err); denied {
+		return err
+	}
+	return nil
+}
+
+// notifySystemd says READY to systemd, if that waits for it.
+func notifySystemd(log *slog.Logger) {
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		log.Warn("systemd was not told that the agent is ready", "error", err)
+	}
+}
+
+// sourceOf returns k's view of the host's interfaces.
+func sourceOf(k *kernel.Kernel) host.Source {
+	source, _ := any(k).(host.Source)
+	return source
 }

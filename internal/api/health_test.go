@@ -1,0 +1,102 @@
+package api_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/weft-net/weft/internal/api"
+)
+
+// get asks the health server of a over TCP.
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func startHealth(t *testing.T, a api.Agent) string {
+	t.Helper()
+	ln, err := api.ListenHealth(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, ln, api.Health(a))
+	return "http://" + ln.Addr().String()
+}
+
+func TestHealthFollowsTheAgent(t *testing.T) {
+	a := &twin{ready: errors.New("the lease is not held")}
+	url := startHealth(t, a)
+	if code, _ := get(t, url+"/healthz"); code != http.StatusOK {
+		t.Errorf("/healthz gave %d while the process lives", code)
+	}
+	code, body := get(t, url+"/readyz")
+	if code != http.StatusServiceUnavailable || !strings.Contains(body, "the lease is not held") {
+		t.Errorf("/readyz gave %d %q, want 503 and the reason", code, body)
+	}
+	a.set(func(a *twin) { a.ready = nil })
+	if code, body := get(t, url+"/readyz"); code != http.StatusOK {
+		t.Errorf("/readyz gave %d %q for an agent that is ready", code, body)
+	}
+	a.set(func(a *twin) { a.ready = errors.New("a row failed") })
+	if code, _ := get(t, url+"/readyz"); code != http.StatusServiceUnavailable {
+		t.Errorf("/readyz gave %d for an agent that is no longer ready", code)
+	}
+}
+
+func TestMetricsShowTheStatus(t *testing.T) {
+	url := startHealth(t, &twin{status: sample()})
+	_, body := get(t, url+"/metrics")
+	for _, line := range []string{
+		`weft_agent_info{backend="vxlan",store="etcd",version="v1"} 1`,
+		`weft_ready 1`,
+		`weft_passes_total 9`,
+		`weft_ops_total{kind="route",verb="add"} 4`,
+		`weft_op_failures_total{kind="route",verb="add"} 1`,
+		`weft_rows 5`,
+		`weft_rows_failed 1`,
+		`weft_last_pass_timestamp_seconds 2000`,
+		`weft_last_pass_duration_seconds 0.003`,
+		`weft_peers{path="direct"} 1`,
+		`weft_peers{path="vxlan"} 0`,
+		`weft_problems 1`,
+		`weft_store_up 1`,
+		`weft_store_revision 7`,
+		`weft_lease_held 1`,
+		`weft_lease_expiry_timestamp_seconds 90000`,
+	} {
+		if !strings.Contains(body, "\n"+line+"\n") {
+			t.Errorf("/metrics has no line %q", line)
+		}
+	}
+	for _, name := range []string{"go_goroutines", "process_resident_memory_bytes"} {
+		if !strings.Contains(body, "\n"+name+" ") {
+			t.Errorf("/metrics says nothing of %s", name)
+		}
+	}
+}
+
+func TestBusyHealthPort(t *testing.T) {
+	ln, err := api.ListenHealth(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, err = api.ListenHealth(netip.MustParseAddrPort(ln.Addr().String()))
+	if err == nil || !strings.Contains(err.Error(), "--healthz-port") {
+		t.Errorf("got %v, want an error that names --healthz-port", err)
+	}
+}

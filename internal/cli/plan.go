@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/agent"
+	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/kernel"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// planner gathers what the plan command is told.
+type planner struct {
+	access
+	up   settings // what 'weft up' would be told
+	diff bool
+}
+
+func newPlanCommand() *cobra.Command {
+	var p planner
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show the network state this host should have",
+		Long: `Show the devices, addresses, neighbours, forwarding entries and routes that this
+host should have, one line each. A running agent is asked for its plan; without
+one it is computed here, from the store or the state directory's copy of it, with
+the same flags as 'weft up'. Nothing is changed.
+
+With --diff the kernel is compared: + is missing, ~ is different, - is left over.
+The exit code then is 0 if there is no difference and 1 if there is one.`,
+		Example: `  weft plan
+  weft plan --diff
+  weft plan --etcd-endpoints=http://10.0.0.5:2379 --iface=eth1`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.run(cmd)
+		},
+	}
+	fs := newFlagSet()
+	p.add(fs)
+	addUplinkFlags(fs, &p.up.uplinkSettings)
+	addSubnetFileFlag(fs, &p.up)
+	addBool(fs, &p.diff, "diff", "false", "show how the kernel differs from the plan")
+	takeFlags(cmd, fs)
+	return cmd
+}
+
+func (p *planner) run(cmd *cobra.Command) error {
+	ctx, cancel := p.context(cmd)
+	defer cancel()
+	k, err := kernel.New(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	seen, err := p.look(ctx, cmd, k)
+	if err != nil {
+		return err
+	}
+	for _, problem := range seen.Problems {
+		fmt.Fprintf(cmd.ErrOrStderr(), "weft: problem: %s: %v\n", problem.Subject, problem.Err)
+	}
+	if !p.diff {
+		return netstate.Format(cmd.OutOrStdout(), seen.Want)
+	}
+	return showDiff(cmd.OutOrStdout(), netstate.Diff(seen.Have, seen.Want))
+}
+
+func showDiff(w io.Writer, ops []netstate.Op) error {
+	for _, op := range ops {
+		fmt.Fprintln(w, op)
+	}
+	if len(ops) > 0 {
+		return &exitError{code: exitFailure}
+	}
+	return nil
+}
+
+// look asks the running agent, else computes the plan itself.
+func (p *planner) look(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (agent.Preview, error) {
+	running, err := api.DialDir(ctx, p.runDir)
+	if err == nil {
+		defer running.Close()
+		return p.ask(ctx, running, k)
+	}
+	if _, denied := errors.AsType[*api.DeniedError](err); denied {
+		return agent.Preview{}, err
+	}
+	seen, err := p.compute(ctx, cmd, k)
+	if err == nil && seen.Chosen {
+		fmt.Fprintf(cmd.ErrOrStderr(), "weft: this host has no lease yet; the plan stands on %s, which it might get\n",
+			lease.FormatSubnets(seen.Self.Subnets))
+	}
+	return seen, err
+}
+
+func (p *planner) ask(ctx context.Context, running *api.Client, k *kernel.Kernel) (agent.Preview, error) {
+	want, err := running.Plan(ctx)
+	if err != nil || !p.diff {
+		return agent.Preview{Want: want}, err
+	}
+	status, err := running.Status(ctx)
+	if err != nil {
+		return agent.Preview{}, err
+	}
+	have, err := k.Observe(ctx, netstate.ScopeOf(status.Network, want))
+	return agent.Preview{Want: want, Have: have}, err
+}
+
+// compute plans without an agent. Without a store there may still be the copy
+// of its last snapshot.
+func (p *planner) compute(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (seen agent.Preview, err error) {
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	p.chosen, p.up.dirSettings = anyGiven(cmd.Flags(), storeFlagPrefix), p.dirSettings
+	o := agentOptions(&p.up, k, log)
+	err = waiting(cmd.ErrOrStderr(), "the store", func() error {
+		st, err := p.open(ctx, false, log)
+		if _, missing := errors.AsType[*noStoreError](err); err != nil && !missing {
+			return err
+		}
+		if err == nil {
+			o.Store = st
+			defer st.Close()
+		}
+		seen, err = agent.Look(ctx, o)
+		return err
+	})
+	return seen, err
+}
