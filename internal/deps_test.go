@@ -1,0 +1,112 @@
+// Package internal holds no code, only the test of the rules that the
+// packages below it keep.
+package internal
+
+import (
+	"go/parser"
+	"go/token"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/weft-net/weft/"
+
+// layers says which packages of this module a package may import, directly.
+// What stands after a package's own name is all it may know.
+var layers = map[string][]string{
+	"internal/netconf":    {},
+	"internal/netstate":   {},
+	"internal/lease":      {"internal/netconf"},
+	"internal/host":       {"internal/netconf"},
+	"internal/subnetenv":  {"internal/netconf"},
+	"internal/plan":       {"internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate"},
+	"internal/plan/vxlan": {"internal/netconf", "internal/netstate"},
+	"internal/plan/hostgw": {
+		"internal/netstate",
+	},
+	"internal/reconcile":   {"internal/netstate"},
+	"internal/kernel":      {"internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
+	"internal/kernel/rtnl": {},
+	"internal/store":       {"internal/lease", "internal/netconf"},
+	"internal/api":         {"internal/netstate"},
+}
+
+// pure packages compute: what would let them look at the world is barred.
+var pure = []string{
+	"internal/netconf", "internal/netstate", "internal/lease",
+	"internal/plan", "internal/plan/vxlan", "internal/plan/hostgw",
+}
+
+var barredInPure = []string{"context", "log", "log/slog", "os", "os/exec", "net/http", "syscall", "math/rand/v2", "golang.org/x/sys/unix"}
+
+// netlink libraries may be imported by these alone.
+var netlinkUsers = []string{"internal/kernel", "internal/kernel/rtnl", "internal/lab", "internal/netns"}
+
+var netlinkLibraries = []string{"github.com/vishvananda/netlink", "github.com/mdlayher/netlink", "github.com/jsimonetti/rtnetlink", "github.com/google/nftables"}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for pkg, imports := range packages(t) {
+		allowed, ruled := layers[pkg]
+		for _, imp := range imports {
+			ours, isOurs := strings.CutPrefix(imp, module)
+			if ruled && isOurs && !slices.Contains(allowed, ours) {
+				t.Errorf("%s must not import %s", pkg, ours)
+			}
+			if slices.Contains(pure, pkg) && slices.Contains(barredInPure, imp) {
+				t.Errorf("%s is pure and must not import %s", pkg, imp)
+			}
+			isNetlink := slices.ContainsFunc(netlinkLibraries, func(l string) bool { return strings.HasPrefix(imp, l) })
+			if isNetlink && !slices.Contains(netlinkUsers, pkg) {
+				t.Errorf("%s must not import %s; netlink is internal/kernel's", pkg, imp)
+			}
+			if imp == "os/exec" && strings.HasPrefix(pkg, "internal/agent") {
+				t.Errorf("%s must not start programs", pkg)
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for pkg := range packages(t) {
+		dir := filepath.Join("..", pkg)
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documented := false
+		for _, file := range files {
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			documented = documented || parsed.Doc != nil
+		}
+		if !documented {
+			t.Errorf("package %s has no doc comment", pkg)
+		}
+	}
+}
+
+// packages returns the imports of every package of the module, by its path
+// within it; test files do not count.
+func packages(t *testing.T) map[string][]string {
+	t.Helper()
+	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
+	list.Dir = ".."
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal("go list:", err)
+	}
+	all := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		all[strings.TrimPrefix(words[0], module)] = words[1:]
+	}
+	if len(all) < len(layers) {
+		t.Fatalf("go list knows only %d packages", len(all))
+	}
+	return all
+}
