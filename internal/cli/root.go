@@ -40,8 +40,10 @@ It takes flannel's place host by host: same store, same flags, same subnet file.
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(newUpCommand(a), newStatusCommand(a), newConfigCommand(a), newLeaseCommand(), newVersionCommand(a),
-		newPlanCommand(), newCleanCommand())
+	root.AddCommand(
+		newUpCommand(a), newStatusCommand(a), newPlanCommand(), newCleanCommand(),
+		newConfigCommand(a), newLeaseCommand(), newLabCommand(), newVersionCommand(a),
+	)
 	return root, &a.began
 }
 

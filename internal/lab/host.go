@@ -19,11 +19,13 @@ type Host struct {
 	*Node
 	Addrs []netip.Prefix // of eth0
 
-	lab      *Lab
-	segment  Segment
-	dir      string
+	lab     *Lab
+	segment Segment
+	dir     string
+
 	mu       sync.Mutex
 	pods     []*Pod
+	agents   []*Process
 	notifies int // how many readiness sockets were made, for their names
 }
 
@@ -71,10 +73,10 @@ func (h *Host) StateDir() string { return filepath.Join(h.dir, "state") }
 // RunDir is what --run-dir is set to on the host.
 func (h *Host) RunDir() string { return filepath.Join(h.dir, "run") }
 
-// Env is the environment of the host's processes: this process's own, free of weft's variables,
-// and the settings that make `weft` find the host's agent and the lab's store without flags.
-func (h *Host) Env() []string {
-	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+// Env is the environment of the host's processes: base ("KEY=value"), free of weft's variables, and
+// the settings that make `weft` find the host's agent and the lab's store without flags.
+func (h *Host) Env(base []string) []string {
+	env := slices.DeleteFunc(slices.Clone(base), func(kv string) bool {
 		return strings.HasPrefix(kv, "WEFT_") || strings.HasPrefix(kv, "FLANNELD_") || strings.HasPrefix(kv, "NOTIFY_SOCKET=")
 	})
 	env = append(env,
@@ -96,7 +98,7 @@ func (h *Host) Command(ctx context.Context, args ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, name, args[1:]...)
 	cmd.Args[0] = args[0]
-	cmd.Env = h.Env()
+	cmd.Env = h.Env(os.Environ())
 	cmd.WaitDelay = time.Second // a child left in the background must not hold the pipes for ever
 	return cmd
 }
@@ -118,6 +120,13 @@ func (h *Host) Run(ctx context.Context, args ...string) (string, error) {
 		return out.String(), fmt.Errorf("%s: %s: %w\n%s", h.Name, strings.Join(args, " "), err, out.String())
 	}
 	return out.String(), nil
+}
+
+// Agents lists the agents that StartAgent started on the host, ended ones too, oldest first.
+func (h *Host) Agents() []*Process {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.agents)
 }
 
 // Pods lists the host's pods, oldest first.

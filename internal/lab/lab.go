@@ -213,3 +213,21 @@ func (l *Lab) hostDir(name string) (string, error) {
 	}
 	return dir, nil
 }
+
+// Find returns the host or pod of that name, and the host that it is or is on.
+func (l *Lab) Find(name string) (*Node, *Host, error) {
+	var pods []string
+	for _, hostName := range l.HostNames() {
+		h := l.hosts[hostName]
+		if h.Name == name {
+			return h.Node, h, nil
+		}
+		for _, p := range h.Pods() {
+			if p.Name == name {
+				return p.Node, h, nil
+			}
+			pods = append(pods, p.Name)
+		}
+	}
+	return nil, nil, fmt.Errorf("there is no host or pod %q in the lab; hosts are %v, pods %v", name, l.HostNames(), pods)
+}

@@ -70,9 +70,3 @@ func (h *Host) nextNotifyPath() string {
 	h.notifies++
 	return filepath.Join(h.dir, fmt.Sprintf("ready%d", h.notifies))
 }
-
-// StartAgent runs `weft up` with further flags on the host and waits until it says that its plan is
-// applied. Its log is weft.log in the host's directory.
-func (h *Host) StartAgent(ctx context.Context, flags ...string) (*Process, error) {
-	return h.startReady(ctx, "weft", append([]string{"weft", "up"}, flags...))
-}

@@ -94,10 +94,12 @@ func (p *Process) Kill() {
 }
 
 // Tail returns the last n lines of the process's log.
-func (p *Process) Tail(n int) string {
-	text, err := os.ReadFile(p.Log)
+func (p *Process) Tail(n int) string { return tail(p.Log, n) }
+
+func tail(path string, n int) string {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Sprintf("(its log cannot be read: %v)", err)
+		return fmt.Sprintf("(no log: %v)", err)
 	}
 	lines := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")

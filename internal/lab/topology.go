@@ -121,3 +121,18 @@ func Demo() Topology {
 		},
 	}
 }
+
+// FlatDemo is Demo with all four hosts on segment a, for networks that need every peer on-link.
+func FlatDemo() Topology {
+	t := Demo()
+	for i, h := range t.Hosts {
+		if h.Segment == "b" {
+			t.Hosts[i].Segment = "a"
+			t.Hosts[i].Addrs = []netip.Addr{
+				netip.MustParseAddr("10.4.7.2" + h.Name[1:]),
+				netip.MustParseAddr("fd04:7::2" + h.Name[1:]),
+			}
+		}
+	}
+	return t
+}

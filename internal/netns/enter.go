@@ -54,3 +54,9 @@ func loopbackUp() error {
 	}
 	return nil
 }
+
+// Marked tells whether this process was started by Reexec and has not called Enter yet.
+func Marked() bool {
+	_, marked := os.LookupEnv(markVariable)
+	return marked
+}

@@ -18,8 +18,7 @@ const markVariable = "WEFT_OUTER_NETNS"
 
 const selfNetns = "/proc/self/ns/net"
 
-// forwarded are the signals that Reexec hands on to the inner process. A terminal sends SIGINT and
-// SIGQUIT to both processes itself, so the inner one may see these twice.
+// forwarded are the signals that Reexec hands on to the inner process.
 var forwarded = []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2}
 
 // Reexec runs this program once more in new user, network and mount namespaces, with args as its
@@ -27,7 +26,9 @@ var forwarded = []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT
 // it. The inner process is uid 0 there, which is the caller's own uid outside, so files keep their
 // owner. It returns the inner process's exit code, 128 plus the signal's number if a signal ended it.
 //
-// The inner process must call Enter before anything else. It is killed if this process dies.
+// The inner process must call Enter before it touches the network. It is killed if this process
+// dies. It is in a process group of its own, so that Ctrl-C reaches it once and through this process
+// alone; therefore it cannot read from a terminal.
 // Where user namespaces are forbidden, root gets network and mount namespaces without one; others
 // get an error that names the kernel setting to change.
 func Reexec(args []string, extraEnv ...string) (int, error) {
@@ -93,6 +94,7 @@ func innerCommand(args, env []string) *exec.Cmd {
 		SysProcAttr: &syscall.SysProcAttr{
 			Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS,
 			Pdeathsig:  unix.SIGKILL,
+			Setpgid:    true,
 		},
 	}
 }

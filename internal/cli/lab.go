@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/lab"
+	"github.com/weft-net/weft/internal/lab/demo"
+	"github.com/weft-net/weft/internal/lab/holder"
+	"github.com/weft-net/weft/internal/netns"
+)
+
+func newLabCommand() *cobra.Command {
+	return group(&cobra.Command{
+		Use:   "lab",
+		Short: "Try weft on one machine",
+		Long: `A lab is a whole network on this machine: hosts, segments, a router and pods,
+each in a network namespace of its own, with real agents and a real etcd. It
+needs no root, touches nothing outside, and leaves nothing behind.
+
+    h1 10.4.7.21 ┐          ┌ h3 10.4.8.23
+    h2 10.4.7.22 ┴─ router ─┴ h4 10.4.8.24
+                       └ etcd 10.4.9.10
+
+For host-gw, which needs every peer on the same segment, all four hosts are on
+the first one.`,
+		Example: `  weft lab demo                        # see it work, then it is gone
+  weft lab up                          # keep one to try things in
+  weft lab exec h1 -- weft status      # what the agent of h1 does
+  weft lab exec p1 -- ping 172.7.45.2  # from a pod
+  weft lab down`,
+	}, newLabDemoCommand(), newLabUpCommand(), newLabExecCommand(), newLabStatusCommand(), newLabDownCommand(),
+		newLabHoldCommand(), newLabEtcdCommand())
+}
+
+// addLabFlags adds the flags that choose what a lab shows.
+func addLabFlags(cmd *cobra.Command, c *demo.Config) {
+	addChoiceFlag(cmd, &c.Backend, "backend", "how packets travel between hosts", demo.VXLANDirect, demo.Backends)
+	addChoiceFlag(cmd, &c.Family, "family", "addresses of the pods", demo.IPv4, demo.Families)
+}
+
+// addChoiceFlag adds a flag that takes one of a few words.
+func addChoiceFlag[T ~string](cmd *cobra.Command, to *T, name, usage string, preset T, choices []T) {
+	words := make([]string, len(choices))
+	for i, c := range choices {
+		words[i] = string(c)
+	}
+	v := newValue(to, "word", string(preset), func(s string) (T, error) {
+		if !slices.Contains(choices, T(s)) {
+			return "", fmt.Errorf("must be one of %v", words)
+		}
+		return T(s), nil
+	})
+	cmd.Flags().Var(v, name, fmt.Sprintf("%s: one of %v", usage, words))
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+}
+
+// labDirVariable names the lab's directory to the process inside.
+const labDirVariable = "WEFT_LAB_DIR"
+
+// inLab runs work with a new lab in namespaces of its own. To get there it runs this command once
+// more; the outer of the two processes only waits, and removes the lab's directory at the end.
+func inLab(t lab.Topology, work func(*lab.Lab) error) error {
+	inside, err := netns.Enter()
+	if err != nil {
+		return err
+	}
+	if !inside {
+		return runInside()
+	}
+	l, err := lab.New(t, lab.Options{Dir: os.Getenv(labDirVariable)})
+	if err != nil {
+		return err
+	}
+	err = work(l)
+	return errors.Join(err, l.Close())
+}
+
+func runInside() (err error) {
+	dir, err := os.MkdirTemp("", "weft-lab-")
+	if err != nil {
+		return fmt.Errorf("make the lab's directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	code, err := netns.Reexec(os.Args, labDirVariable+"="+dir)
+	if err != nil {
+		return err
+	}
+	if code != exitOK {
+		return &exitError{code: code} // the inner process said why
+	}
+	return nil
+}
+
+// labPlace is where this user's held lab is found.
+func labPlace() (holder.Place, error) { return holder.Find(os.Getenv("XDG_RUNTIME_DIR")) }
+
+// labRunning puts the hint to an error about a lab that there is or is not.
+func labRunning(err error) error {
+	switch {
+	case errors.Is(err, holder.ErrRunning):
+		return withHint(err, "'weft lab status' shows it, 'weft lab down' ends it")
+	case errors.Is(err, holder.ErrNotRunning):
+		return withHint(err, "'weft lab up' starts one")
+	}
+	return err
+}
+
+// sayTo prints progress, a line a step.
+func sayTo(w io.Writer) func(string) {
+	return func(line string) { fmt.Fprintln(w, line) }
+}

@@ -1,0 +1,25 @@
+package lab
+
+import (
+	"context"
+	"path/filepath"
+)
+
+// agentLog names the log of a host's agents.
+const agentLog = "weft"
+
+// StartAgent runs `weft up` with further flags on the host and waits until it says that its plan is
+// applied. Its log is weft.log in the host's directory, to which a later agent adds.
+func (h *Host) StartAgent(ctx context.Context, flags ...string) (*Process, error) {
+	p, err := h.startReady(ctx, agentLog, append([]string{"weft", "up"}, flags...))
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.agents = append(h.agents, p)
+	return p, nil
+}
+
+// AgentLog returns the last n lines that the host's agents wrote.
+func (h *Host) AgentLog(n int) string { return tail(filepath.Join(h.dir, agentLog+".log"), n) }
