@@ -1,0 +1,165 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+// fixed is a system in memory.
+type fixed struct {
+	ifaces   []Interface
+	defaults []DefaultRoute
+	routes   map[netip.Addr]string
+}
+
+func (f fixed) Interfaces(context.Context) ([]Interface, error)       { return f.ifaces, nil }
+func (f fixed) DefaultRoutes(context.Context) ([]DefaultRoute, error) { return f.defaults, nil }
+func (f fixed) RouteTo(_ context.Context, dst netip.Addr) (string, error) {
+	if name, ok := f.routes[dst]; ok {
+		return name, nil
+	}
+	return "", errors.New("network is unreachable")
+}
+
+// iface reads addresses with marks: "10.0.0.1/24 link dynamic".
+func iface(name string, addrs ...string) Interface {
+	i := Interface{Name: name, MTU: 1500, Up: true, Loopback: name == "lo"}
+	for _, text := range addrs {
+		words := strings.Fields(text)
+		i.Addrs = append(i.Addrs, Addr{
+			Prefix:     netip.MustParsePrefix(words[0]),
+			LinkLocal:  slices.Contains(words, "link"),
+			Dynamic:    slices.Contains(words, "dynamic"),
+			Temporary:  slices.Contains(words, "temporary"),
+			Deprecated: slices.Contains(words, "deprecated"),
+		})
+	}
+	return i
+}
+
+func system() fixed {
+	return fixed{
+		ifaces: []Interface{
+			iface("lo", "127.0.0.1/8 link", "::1/128 link"),
+			iface("eth0", "10.4.7.21/24", "10.4.9.21/24", "fd07::21/64", "fe80::1/64 link"),
+			iface("eth1", "192.168.1.5/24 dynamic", "169.254.0.5/16 link"),
+			iface("docker0", "172.17.0.1/16"),
+		},
+		defaults: []DefaultRoute{{netconf.V4, "eth1", 100}, {netconf.V4, "eth0", 200}, {netconf.V6, "eth0", 1024}},
+		routes:   map[netip.Addr]string{netip.MustParseAddr("10.4.7.1"): "eth0"},
+	}
+}
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func TestChoose(t *testing.T) {
+	v4, v6, dual := []netconf.Family{netconf.V4}, []netconf.Family{netconf.V6}, netconf.Families
+	for name, tc := range map[string]struct {
+		opts     Options
+		families []netconf.Family
+		change   func(*fixed)
+		uplink   string
+		addrs    string
+		public   string
+		reason   string
+	}{
+		"default route, best metric":        {families: v4, uplink: "eth1", addrs: "192.168.1.5", reason: "default route"},
+		"default route, other family":       {families: v6, uplink: "eth0", addrs: "fd07::21"},
+		"dual stack needs one interface":    {families: dual, uplink: "eth0", addrs: "10.4.7.21 fd07::21"},
+		"by name":                           {opts: Options{Iface: []string{"eth0"}}, families: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "--iface eth0"},
+		"by address":                        {opts: Options{Iface: []string{"10.4.9.21"}}, families: v4, uplink: "eth0", addrs: "10.4.9.21"},
+		"first that exists":                 {opts: Options{Iface: []string{"eth9", "eth0", "eth1"}}, families: v4, uplink: "eth0", addrs: "10.4.7.21"},
+		"names before patterns":             {opts: Options{Iface: []string{"eth9"}, IfaceRegex: []string{"^eth1$"}}, families: v4, uplink: "eth1", addrs: "192.168.1.5", reason: "--iface-regex ^eth1$"},
+		"pattern on an address":             {opts: Options{IfaceRegex: []string{`^10\.4\.9\.`}}, families: v4, uplink: "eth0", addrs: "10.4.9.21"},
+		"reaching":                          {opts: Options{CanReach: addr("10.4.7.1")}, families: v4, uplink: "eth0", addrs: "10.4.7.21"},
+		"names before reaching":             {opts: Options{Iface: []string{"eth1"}, CanReach: addr("10.4.7.1")}, families: v4, uplink: "eth1", addrs: "192.168.1.5"},
+		"public address finds its own":      {opts: Options{Public: []netip.Addr{addr("10.4.9.21")}}, families: v4, uplink: "eth0", addrs: "10.4.9.21", public: "10.4.9.21"},
+		"public address of elsewhere (NAT)": {opts: Options{Public: []netip.Addr{addr("203.0.113.9")}}, families: v4, uplink: "eth1", addrs: "192.168.1.5", public: "203.0.113.9"},
+		"loopback when named":               {opts: Options{Iface: []string{"lo"}}, families: v4, uplink: "lo", addrs: "127.0.0.1"},
+		"no default route, one usable": {families: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "the only usable interface",
+			change: func(f *fixed) { f.defaults, f.ifaces = nil, f.ifaces[:2] }},
+		"lasting before leased, global before link": {families: v4, uplink: "eth1", addrs: "192.168.1.6",
+			change: func(f *fixed) {
+				f.ifaces[2] = iface("eth1", "169.254.0.5/16 link", "192.168.1.5/24 dynamic", "192.168.1.6/24")
+			}},
+		"never temporary or deprecated": {families: v6, uplink: "eth0", addrs: "fd07::3",
+			change: func(f *fixed) {
+				f.ifaces[1] = iface("eth0", "fd07::1/64 temporary", "fd07::2/64 deprecated", "fd07::3/64 dynamic")
+			}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sys := system()
+			if tc.change != nil {
+				tc.change(&sys)
+			}
+			got, err := Choose(t.Context(), sys, tc.opts, tc.families)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Uplink.Name != tc.uplink || join(got.Uplink.Addrs) != tc.addrs {
+				t.Errorf("uplink %s with %s, want %s with %s", got.Uplink.Name, join(got.Uplink.Addrs), tc.uplink, tc.addrs)
+			}
+			if tc.public == "" {
+				tc.public = tc.addrs
+			}
+			if join(got.Public) != tc.public {
+				t.Errorf("announces %s, want %s", join(got.Public), tc.public)
+			}
+			if tc.reason != "" && got.Uplink.Reason != tc.reason {
+				t.Errorf("reason %q, want %q", got.Uplink.Reason, tc.reason)
+			}
+		})
+	}
+}
+
+func join(addrs []netip.Addr) string {
+	var out []string
+	for _, a := range addrs {
+		out = append(out, a.String())
+	}
+	return strings.Join(out, " ")
+}
+
+func TestOnLinkPrefixes(t *testing.T) {
+	got, err := Choose(t.Context(), system(), Options{Iface: []string{"eth0"}}, netconf.Families)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []netip.Prefix{netip.MustParsePrefix("10.4.7.0/24"), netip.MustParsePrefix("10.4.9.0/24"), netip.MustParsePrefix("fd07::/64")}
+	if !slices.Equal(got.Uplink.OnLink, want) {
+		t.Error(got.Uplink.OnLink)
+	}
+}
+
+func TestRefusalSaysWhyEachInterfaceWasPassedOver(t *testing.T) {
+	for name, tc := range map[string]struct {
+		opts   Options
+		change func(*fixed)
+		says   []string
+	}{
+		"named, but down": {Options{Iface: []string{"eth0"}}, func(f *fixed) { f.ifaces[1].Up = false },
+			[]string{"eth0: is down", "lo: is the loopback", "docker0: was not named"}},
+		"MTU 0":           {Options{Iface: []string{"eth0"}}, func(f *fixed) { f.ifaces[1].MTU = 0 }, []string{"eth0: has MTU 0"}},
+		"no address":      {Options{Iface: []string{"eth1"}}, func(f *fixed) { f.ifaces[2].Addrs = nil }, []string{"eth1: has no usable ipv4 address"}},
+		"unknown name":    {Options{Iface: []string{"eth7"}}, func(*fixed) {}, []string{"eth0: was not named", "--iface"}},
+		"several, no way": {Options{}, func(f *fixed) { f.defaults = nil }, []string{"eth0: usable, but not the only one", "docker0: usable", "name it with --iface"}},
+		"bad pattern":     {Options{IfaceRegex: []string{"("}}, func(*fixed) {}, []string{"--iface-regex", "missing closing"}},
+		"unreachable":     {Options{CanReach: addr("9.9.9.9")}, func(*fixed) {}, []string{"--iface-can-reach 9.9.9.9", "unreachable"}},
+		"nothing there":   {Options{}, func(f *fixed) { *f = fixed{} }, []string{"no interface at all"}},
+	} {
+		sys := system()
+		tc.change(&sys)
+		_, err := Choose(t.Context(), sys, tc.opts, []netconf.Family{netconf.V4})
+		for _, want := range tc.says {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: the error does not say %q:\n%v", name, want, err)
+			}
+		}
+	}
+}
