@@ -47,8 +47,8 @@ func (a *applier) removeLink(have link) error {
 	return a.one(&b)
 }
 
-// makeLink makes the device, gives it its attributes and only then brings it
-// up, so that it never carries packets in another form than the wanted one.
+// makeLink makes the device with its attributes and only then brings it up, so
+// that it never carries packets in another form than the wanted one.
 func (a *applier) makeLink(want netstate.Link) error {
 	lower, err := a.lower(want)
 	if err != nil {
@@ -60,6 +60,9 @@ func (a *applier) makeLink(want netstate.Link) error {
 	if want.MAC != (netstate.MAC{}) {
 		b.Bytes(unix.IFLA_ADDRESS, want.MAC[:]...)
 	}
+	if want.MTU != 0 {
+		b.Uint32(unix.IFLA_MTU, uint32(want.MTU))
+	}
 	encodeVXLAN(&b, want, lower)
 	if err := a.one(&b); err != nil {
 		return a.whyNot(want, err)
@@ -69,7 +72,8 @@ func (a *applier) makeLink(want netstate.Link) error {
 	if err != nil || !found {
 		return errors.Join(err, fmt.Errorf("the device is gone again: %w", syscall.ENODEV))
 	}
-	a.own(have.index, want.Name)
+	// The kernel lowers an MTU that does not fit without a word; asking again
+	// brings the error to light.
 	return a.mendLink(have, want)
 }
 

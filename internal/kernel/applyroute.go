@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"slices"
 	"syscall"
 
 	"github.com/weft-net/weft/internal/kernel/rtnl"
@@ -10,16 +11,16 @@ import (
 
 // routeTask is an op on a route on its way into the kernel.
 type routeTask struct {
-	op   int // number of the op
-	dev  int32
-	hop  hop
-	id   uint32 // of the nexthop object, 0: none
-	done bool
+	op    int // number of the op
+	dev   int32
+	hop   hop
+	id    uint32 // of the nexthop object, 0: none
+	again bool   // this is the second attempt
 }
 
 // routes carries out ops on routes: first the nexthop objects they need, then
-// the routes. What fails because somebody removed the object in the meantime
-// is tried once more.
+// the routes. EINVAL is worth a second attempt: maybe somebody removed the
+// object in the meantime, or the gateway needs a shield.
 func (a *applier) routes(ops []netstate.Op, errs []error) {
 	tasks := make([]routeTask, 0, len(ops))
 	for i, op := range ops {
@@ -29,8 +30,13 @@ func (a *applier) routes(ops []netstate.Op, errs []error) {
 			tasks = append(tasks, t)
 		}
 	}
-	stale := a.putRoutes(ops, tasks, errs)
-	a.putRoutes(ops, stale, errs)
+	retry := a.putRoutes(ops, tasks, errs)
+	if len(retry) == 0 {
+		return
+	}
+	shields := a.shield(ops, retry)
+	a.putRoutes(ops, retry, errs)
+	a.unshield(shields)
 }
 
 func (a *applier) routeTask(op netstate.Op) (t routeTask, err error) {
@@ -51,36 +57,27 @@ func (a *applier) routeTask(op netstate.Op) (t routeTask, err error) {
 }
 
 // putRoutes carries out tasks and returns those that are worth another try.
-func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) (stale []routeTask) {
-	if len(tasks) == 0 {
-		return nil
-	}
-	a.putHops(ops, tasks, errs)
+func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) (retry []routeTask) {
+	ready, retry := a.putHops(ops, tasks, errs)
 	a.batch.Reset()
-	sent := make([]int, 0, len(tasks)) // the task of each message
-	for i, t := range tasks {
-		if errs[t.op] != nil {
-			continue
-		}
+	for _, t := range ready {
 		r := ops[t.op].Row.(netstate.Route)
 		if ops[t.op].Verb == netstate.Remove {
 			encodeNoRoute(&a.batch, r.Dst, protocolOf(r))
 		} else {
-			encodeRoute(&a.batch, r, t.dev, t.id)
+			encodeRoute(&a.batch, replace, r, t.dev, t.id)
 		}
-		sent = append(sent, i)
 	}
-	failed := map[int]error{}
-	for _, f := range a.conn.Exec(&a.batch) {
-		failed[sent[f.Message]] = f.Err
-	}
-	for _, i := range sent {
-		t, op := tasks[i], ops[tasks[i].op]
-		err := failed[i]
-		if t.id != 0 && errors.Is(err, syscall.EINVAL) && !t.done {
+	faults := a.conn.Exec(&a.batch)
+	for i, t := range ready {
+		var err error
+		if len(faults) > 0 && faults[0].Message == i {
+			err, faults = faults[0].Err, faults[1:]
+		}
+		op := ops[t.op]
+		if errors.Is(err, syscall.EINVAL) && !t.again {
 			a.hops.drop(t.id)
-			t.id, t.done = 0, true
-			stale = append(stale, t)
+			retry = append(retry, t.second())
 			continue
 		}
 		if err = a.settle(op, err); err == nil {
@@ -88,7 +85,13 @@ func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) 
 		}
 		errs[t.op] = err
 	}
-	return stale
+	return retry
+}
+
+// second is the task's second attempt.
+func (t routeTask) second() routeTask {
+	t.id, t.again = 0, true
+	return t
 }
 
 // settle judges the kernel's answer. EEXIST means that our route stands
@@ -109,13 +112,15 @@ func (a *applier) settle(op netstate.Op, err error) error {
 	return nil
 }
 
-// putHops finds or makes the nexthop objects that tasks need.
-func (a *applier) putHops(ops []netstate.Op, tasks []routeTask, errs []error) {
+// putHops finds or makes the nexthop objects that tasks need. It returns the
+// tasks whose routes can be put now and those worth another try.
+func (a *applier) putHops(ops []netstate.Op, tasks []routeTask, errs []error) (ready, retry []routeTask) {
 	a.batch.Reset()
+	ready = make([]routeTask, 0, len(tasks))
 	var fresh []uint32 // the object of each message
-	for i := range tasks {
-		t := &tasks[i]
+	for _, t := range tasks {
 		if t.hop == (hop{}) {
+			ready = append(ready, t)
 			continue
 		}
 		id, made, err := a.hopID(t.hop)
@@ -126,18 +131,30 @@ func (a *applier) putHops(ops []netstate.Op, tasks []routeTask, errs []error) {
 		if t.id = id; made {
 			fresh = append(fresh, id)
 		}
+		ready = append(ready, t)
 	}
-	failed := map[uint32]error{}
-	for _, f := range a.conn.Exec(&a.batch) {
-		id := fresh[f.Message]
-		failed[id] = f.Err
-		a.hops.drop(id)
+	faults := a.conn.Exec(&a.batch)
+	if len(faults) == 0 {
+		return ready, nil
 	}
-	for _, t := range tasks {
-		if err := failed[t.id]; err != nil {
+	failed := make(map[uint32]error, len(faults))
+	for _, f := range faults {
+		failed[fresh[f.Message]] = f.Err
+		a.hops.drop(fresh[f.Message])
+	}
+	ready = slices.DeleteFunc(ready, func(t routeTask) bool {
+		err := failed[t.id]
+		switch {
+		case err == nil:
+			return false
+		case errors.Is(err, syscall.EINVAL) && !t.again:
+			retry = append(retry, t.second())
+		default:
 			errs[t.op] = refused(ops[t.op], err)
 		}
-	}
+		return true
+	})
+	return ready, retry
 }
 
 // hopID returns the id of the object for h. If there is none it puts the

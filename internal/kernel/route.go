@@ -138,9 +138,15 @@ func protocolOf(r netstate.Route) uint8 {
 	return netstate.RouteProtocol
 }
 
+// How a route is put.
+const (
+	replace = unix.NLM_F_CREATE | unix.NLM_F_REPLACE // whatever stands there
+	create  = unix.NLM_F_CREATE | unix.NLM_F_EXCL    // where nothing stands
+)
+
 // encodeRoute puts the request to set r, through a nexthop object if nexthop
 // is not 0.
-func encodeRoute(b *rtnl.Batch, r netstate.Route, dev int32, nexthop uint32) {
+func encodeRoute(b *rtnl.Batch, how uint16, r netstate.Route, dev int32, nexthop uint32) {
 	var scope uint8 = unix.RT_SCOPE_UNIVERSE
 	var flags uint32
 	if !r.Via.IsValid() && r.Dst.Addr().Is4() {
@@ -149,7 +155,7 @@ func encodeRoute(b *rtnl.Batch, r netstate.Route, dev int32, nexthop uint32) {
 	if r.OnLink && nexthop == 0 {
 		flags = unix.RTNH_F_ONLINK
 	}
-	b.Message(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, routeHeader(
+	b.Message(unix.RTM_NEWROUTE, how, routeHeader(
 		afOf(netconf.FamilyOf(r.Dst.Addr())), r.Dst.Bits(), protocolOf(r), scope, unix.RTN_UNICAST, flags)...)
 	b.Addr(unix.RTA_DST, r.Dst.Addr())
 	if nexthop != 0 {

@@ -113,12 +113,16 @@ func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event,
 		return netstate.Event{}, false
 	}
 	matters := w.mirror.matters(l.index)
+	_, known := w.mirror[l.index]
 	changed := w.mirror.link(l, gone)
 	former, ours := v.own[l.index]
 	switch {
 	case ours && former != l.Name:
 		return netstate.Event{}, true // renamed
 	case ours || v.owns(l.Name):
+		if !known && !gone {
+			l = w.finished(l)
+		}
 		row := l.Link
 		if !row.Foreign() {
 			row.Dev = w.mirror.name(l.lower)
@@ -129,6 +133,18 @@ func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event,
 	}
 	// The kernel drops IPv4 routes without a word when their device goes down.
 	return netstate.Event{Facts: true}, changed && matters
+}
+
+// finished returns a new device as it is once Apply is through with it: the
+// news of its making does not carry our port id, and it is not up yet.
+func (w *watcher) finished(l link) link {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now, found, err := newDevices(w.conn).named(l.Name)
+	if err != nil || !found {
+		return l
+	}
+	return now
 }
 
 func (w *watcher) addressEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {

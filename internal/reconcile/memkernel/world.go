@@ -26,10 +26,11 @@ type World struct {
 	applied  []netstate.Op
 }
 
-// New returns a world with devices that are nobody's rows (uplinks), and
-// forwarding turned off.
+// New returns a world with a loopback, with devices that are nobody's rows
+// (uplinks), and with forwarding turned off.
 func New(devices ...string) *World {
 	w := &World{devices: devices, faults: map[string]error{}, watchers: map[*watcher]bool{}}
+	w.rows.Links = netstate.Table[netstate.Link]{{Name: "lo", Kind: "device", MTU: 65536, Up: true}}
 	w.rows.Sysctls = netstate.Table[netstate.Sysctl]{
 		{Name: "net/ipv4/ip_forward", Value: "0"},
 		{Name: "net/ipv6/conf/all/forwarding", Value: "0"},

@@ -1,0 +1,82 @@
+package kernel_test
+
+import (
+	"log/slog"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/weft-net/weft/internal/kernel"
+	"github.com/weft-net/weft/internal/kernel/kerneltest"
+	"github.com/weft-net/weft/internal/netns"
+)
+
+func TestMain(m *testing.M) { os.Exit(netns.Main(m.Run)) }
+
+func TestConformance(t *testing.T) {
+	kerneltest.Run(t, func(t *testing.T) kerneltest.Host {
+		ns := newHost(t)
+		return kerneltest.Host{Kernel: open(t, ns), Other: open(t, ns)}
+	})
+}
+
+// newHost makes a host as kerneltest wants it.
+func newHost(t testing.TB) *netns.NS {
+	t.Helper()
+	ns, err := netns.New("host")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := ns.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	shell(t, ns, `
+		ip link add eth0 type veth peer name eth0-peer
+		ip addr add 10.4.7.21/24 dev eth0
+		ip addr add fd00:4:7::21/64 dev eth0 nodad
+		ip link set eth0-peer up
+		ip link set eth0 up`)
+	return ns
+}
+
+// open returns a Kernel of the namespace.
+func open(t testing.TB, ns *netns.NS) *kernel.Kernel {
+	t.Helper()
+	var k *kernel.Kernel
+	err := ns.Do(func() (err error) {
+		k, err = kernel.New(slog.New(slog.DiscardHandler))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return k
+}
+
+// shell runs a script in the namespace and returns what it wrote.
+func shell(t testing.TB, ns *netns.NS, script string) string {
+	t.Helper()
+	cmd := exec.Command("sh", "-ec", script)
+	out, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = out.Close() }()
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := ns.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	runErr := cmd.Wait()
+	text, err := os.ReadFile(out.Name())
+	if err != nil || runErr != nil {
+		t.Fatalf("%v %v\n%s", runErr, err, text)
+	}
+	return string(text)
+}
