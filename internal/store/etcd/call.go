@@ -20,10 +20,12 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 	defer cancel()
 	pause := untilBack()
 	for {
-		etcd, err := c.get(within)
+		etcd, err := c.ready(within)
+		token, _ := c.login.current()
 		if err == nil {
 			err = fn(within, etcd)
 		}
+		c.login.forget(token, err)
 		if err == nil || !passing(err) || pause.wait(within) != nil {
 			return c.explain(ctx, what, err)
 		}
@@ -32,10 +34,13 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 
 // passing tells whether trying again can help.
 func passing(err error) bool {
+	if errors.Is(err, rpctypes.ErrAuthOldRevision) {
+		return true
+	}
 	switch code(err) {
 	case codes.Unavailable, codes.ResourceExhausted:
 		return !errors.Is(err, rpctypes.ErrNoSpace)
-	case codes.Unauthenticated: // a token that ran out; the library gets a new one for the next call
+	case codes.Unauthenticated: // a token that ran out; the next try gets a new one
 		return true
 	}
 	return false

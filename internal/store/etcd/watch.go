@@ -32,17 +32,19 @@ type watcher interface {
 // returns when the stream breaks, or ctx ends, or w refuses. It uses etcd's
 // protocol directly because the library's watcher reconnects in silence,
 // while followers want to know of an outage.
-func (c *client) watch(ctx context.Context, from int64, w watcher, spans ...span) error {
+func (c *client) watch(ctx context.Context, from int64, w watcher, spans ...span) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.life, cancel)()
 	slow := time.AfterFunc(c.o.RequestTimeout, cancel)
 	defer slow.Stop()
 
-	etcd, err := c.get(ctx)
+	etcd, err := c.ready(ctx)
 	if err != nil {
 		return err
 	}
+	token, _ := c.login.current()
+	defer func() { c.login.forget(token, err) }()
 	stream, err := pb.NewWatchClient(etcd.ActiveConnection()).Watch(
 		clientv3.WithRequireLeader(ctx), grpc.MaxCallRecvMsgSize(math.MaxInt32))
 	if err != nil {

@@ -12,11 +12,12 @@ type Proxy struct {
 	listen net.Listener
 	wg     sync.WaitGroup
 
-	mu     sync.Mutex
-	conns  map[net.Conn]bool
-	down   bool
-	thaw   chan struct{} // closed while not frozen
-	closed bool
+	mu      sync.Mutex
+	conns   map[net.Conn]bool
+	down    bool
+	thaw    chan struct{} // closed while not frozen
+	closed  bool
+	refused chan struct{} // one token for a connection that was refused
 }
 
 // NewProxy listens on a free port of the loopback and connects to target.
@@ -25,7 +26,7 @@ func NewProxy(target string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{target: target, listen: l, conns: map[net.Conn]bool{}, thaw: make(chan struct{})}
+	p := &Proxy{target: target, listen: l, conns: map[net.Conn]bool{}, thaw: make(chan struct{}), refused: make(chan struct{}, 1000)}
 	close(p.thaw)
 	p.wg.Go(p.accept)
 	return p, nil
@@ -55,6 +56,9 @@ func (p *Proxy) dropAll() {
 	}
 	clear(p.conns)
 }
+
+// Refused has one token for each connection that Cut kept away.
+func (p *Proxy) Refused() <-chan struct{} { return p.refused }
 
 // Freeze stops carrying bytes, on old connections and new ones, until Thaw.
 func (p *Proxy) Freeze() {
@@ -99,6 +103,10 @@ func (p *Proxy) track(c net.Conn) bool {
 	defer p.mu.Unlock()
 	if p.down || p.closed {
 		c.Close()
+		select {
+		case p.refused <- struct{}{}:
+		default:
+		}
 		return false
 	}
 	p.conns[c] = true
