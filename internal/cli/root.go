@@ -86,10 +86,11 @@ func takeFlags(cmd *cobra.Command, fs *flag.FlagSet) {
 	})
 }
 
-// anyGiven tells whether a flag whose name begins with prefix was given.
+// anyGiven tells whether a flag whose name begins with prefix was given, on
+// the command line or by the environment.
 func anyGiven(fs *pflag.FlagSet, prefix string) bool {
 	any := false
-	fs.Visit(func(f *pflag.Flag) { any = any || strings.HasPrefix(f.Name, prefix) })
+	fs.VisitAll(func(f *pflag.Flag) { any = any || f.Changed && strings.HasPrefix(f.Name, prefix) })
 	return any
 }
 
