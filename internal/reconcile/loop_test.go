@@ -1,0 +1,299 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/reconcile"
+	"github.com/weft-net/weft/internal/reconcile/memkernel"
+)
+
+var network = []netip.Prefix{netip.MustParsePrefix("172.7.0.0/16")}
+
+func state(t *testing.T, lines ...string) *netstate.State {
+	t.Helper()
+	s, err := netstate.Parse(strings.NewReader(strings.Join(lines, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func want(t *testing.T, lines ...string) reconcile.Want {
+	s := state(t, lines...)
+	return reconcile.Want{State: s, Scope: netstate.ScopeOf(network, s)}
+}
+
+// counting counts how often the kernel is looked at.
+type counting struct {
+	reconcile.Kernel
+	mu    sync.Mutex
+	looks int
+	fail  error
+}
+
+func (c *counting) Observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looks++
+	if c.fail != nil {
+		return nil, c.fail
+	}
+	return c.Kernel.Observe(ctx, scope)
+}
+
+func (c *counting) looked() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.looks
+}
+
+func (c *counting) broken(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fail = err
+}
+
+// rig is a running loop over an imagined host.
+type rig struct {
+	t      *testing.T
+	world  *memkernel.World
+	other  *memkernel.Kernel // somebody else on the host
+	kernel *counting
+	wants  chan reconcile.Want
+	mu     sync.Mutex
+	passes []reconcile.Pass
+	drift  []netstate.Event
+	facts  int
+}
+
+// run starts a loop, hands it to body, and ends it.
+func run(t *testing.T, body func(*rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		world := memkernel.New("eth0")
+		r := &rig{
+			t: t, world: world, other: world.Open(),
+			kernel: &counting{Kernel: world.Open()},
+			wants:  make(chan reconcile.Want, 1),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		loop := &reconcile.Loop{
+			Kernel: r.kernel, Log: slog.New(slog.DiscardHandler), Resync: 10 * time.Minute,
+			Report: r.report, Facts: r.fact, Drift: r.drifted,
+		}
+		go func() { done <- loop.Run(ctx, r.wants) }()
+		body(r)
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error("the loop ended with", err)
+		}
+	})
+}
+
+func (r *rig) report(p reconcile.Pass) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.passes = append(r.passes, p)
+}
+
+func (r *rig) fact() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.facts++
+}
+
+func (r *rig) drifted(e netstate.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.drift = append(r.drift, e)
+}
+
+func (r *rig) settle(d time.Duration) {
+	time.Sleep(d) // of the bubble's clock
+	synctest.Wait()
+}
+
+// somebody does ops from outside.
+func (r *rig) somebody(verb netstate.Verb, line string) {
+	r.t.Helper()
+	for _, row := range state(r.t, line).Rows() {
+		if errs := r.other.Apply(r.t.Context(), []netstate.Op{{Verb: verb, Row: row, Have: row}}); errs[0] != nil {
+			r.t.Fatal(errs[0])
+		}
+	}
+}
+
+func (r *rig) has(lines ...string) {
+	r.t.Helper()
+	for _, line := range lines {
+		row := state(r.t, line).Rows()[0]
+		if got := r.world.State().Find(row); got != row {
+			r.t.Errorf("the kernel has %v, not %q", got, line)
+		}
+	}
+}
+
+const (
+	routeA = "route 172.7.22.0/24 via 10.4.7.22 dev eth0"
+	routeB = "route 172.7.23.0/24 via 10.4.7.23 dev eth0"
+	routeX = "route 172.7.99.0/24 via 10.4.7.99 dev eth0"
+)
+
+func TestNothingIsWrittenBeforeTheFirstWant(t *testing.T) {
+	run(t, func(r *rig) {
+		r.somebody(netstate.Add, routeX) // ours, stale, from before a restart
+		r.settle(time.Hour)
+		if n := r.kernel.looked(); n != 0 {
+			t.Error("looked at the kernel", n, "times with nothing to want")
+		}
+		r.has(routeX)
+		r.wants <- want(t, routeA)
+		r.settle(time.Second)
+		r.has(routeA)
+		if r.world.State().Find(state(t, routeX).Rows()[0]) != nil {
+			t.Error("the stale route was not swept after the first want")
+		}
+	})
+}
+
+func TestDriftIsHealedAtOnceAndOwnEchoesCostNothing(t *testing.T) {
+	run(t, func(r *rig) {
+		r.wants <- want(t, routeA, routeB)
+		r.settle(time.Second)
+		before := r.kernel.looked()
+		r.wants <- want(t, routeA)
+		r.settle(time.Second)
+		r.wants <- want(t, routeA, routeB)
+		r.settle(time.Minute)
+		if n := r.kernel.looked(); n != before {
+			t.Errorf("a change of the plan made the loop look %d times at the kernel", n-before)
+		}
+		r.somebody(netstate.Remove, routeB)
+		r.settle(time.Second)
+		r.has(routeB)
+		if len(r.drift) != 1 || !r.drift[0].Gone {
+			t.Errorf("drift reported: %+v", r.drift)
+		}
+		r.somebody(netstate.Replace, "route 172.7.22.0/24 via 10.4.7.66 dev eth0 proto 3")
+		r.settle(time.Second)
+		r.has(routeA)
+	})
+}
+
+func TestBurstsCoalesce(t *testing.T) {
+	run(t, func(r *rig) {
+		r.wants <- want(t, routeA)
+		r.settle(time.Second)
+		before := r.kernel.looked()
+		for range 10000 {
+			r.world.Emit(netstate.Event{})
+		}
+		r.settle(time.Second)
+		if n := r.kernel.looked() - before; n < 1 || n > 3 {
+			t.Errorf("10,000 events made the loop look %d times", n)
+		}
+	})
+}
+
+func TestAFailingRowDelaysNobodyAndIsRetriedWithBackoff(t *testing.T) {
+	run(t, func(r *rig) {
+		bad := state(t, routeA).Rows()[0]
+		r.world.Fail(bad, syscall.EINVAL)
+		r.wants <- want(t, routeA, routeB)
+		r.settle(10 * time.Minute)
+		r.has(routeB)
+		tries := len(r.passes)
+		if tries < 5 || tries > 40 {
+			t.Errorf("%d passes in ten minutes of failure", tries)
+		}
+		last := r.passes[tries-1]
+		if last.OK() || len(last.Failures) != 1 || !errors.Is(last.Failures[0], syscall.EINVAL) {
+			t.Errorf("last pass: %+v", last)
+		}
+		r.world.Fail(bad, nil)
+		r.settle(time.Minute)
+		r.has(routeA)
+		if !r.passes[len(r.passes)-1].OK() {
+			t.Error("the last pass is not reported as good")
+		}
+	})
+}
+
+func TestAKernelThatCannotBeLookedAtIsRetried(t *testing.T) {
+	run(t, func(r *rig) {
+		r.kernel.broken(syscall.ENOBUFS)
+		r.wants <- want(t, routeA)
+		r.settle(time.Minute)
+		if len(r.passes) == 0 || !errors.Is(r.passes[0].Err, syscall.ENOBUFS) || len(r.world.Applied()) != 0 {
+			t.Errorf("%d passes, applied %v", len(r.passes), r.world.Applied())
+		}
+		r.kernel.broken(nil)
+		r.settle(time.Minute)
+		r.has(routeA)
+	})
+}
+
+func TestTheSlowResyncFindsWhatNoEventTold(t *testing.T) {
+	run(t, func(r *rig) {
+		r.wants <- want(t, routeA)
+		r.settle(time.Second)
+		before := r.kernel.looked()
+		r.settle(11 * time.Minute)
+		if n := r.kernel.looked() - before; n != 1 {
+			t.Errorf("looked %d times in eleven quiet minutes", n)
+		}
+	})
+}
+
+func TestFactsRing(t *testing.T) {
+	run(t, func(r *rig) {
+		r.settle(time.Second)
+		r.world.Emit(netstate.Event{Row: state(t, routeX).Rows()[0], Gone: true, Facts: true})
+		r.settle(time.Second)
+		if r.facts != 1 {
+			t.Error("facts rang", r.facts, "times")
+		}
+	})
+}
+
+func TestOnceCleans(t *testing.T) {
+	world := memkernel.New("eth0")
+	k := world.Open()
+	lines := []string{
+		"link flannel.1 vxlan vni 1 local 10.4.7.21 dev eth0 port 8472 nolearning mtu 1450 mac 0a:4f:76:eb:12:f5 up",
+		"addr 172.7.21.0/32 dev flannel.1",
+		"neigh 172.7.24.0 mac 32:11:d5:cd:3b:c9 dev flannel.1",
+		"fdb 32:11:d5:cd:3b:c9 dst 10.4.8.24 dev flannel.1",
+		"route 172.7.24.0/24 via 172.7.24.0 dev flannel.1 onlink", routeA,
+	}
+	w := want(t, lines...)
+	if p := reconcile.Once(t.Context(), k, w); !p.OK() || len(p.Ops) != len(lines) {
+		t.Fatal(p)
+	}
+	foreign := state(t, "route 172.7.88.0/24 via 10.4.7.88 dev eth0 proto 4")
+	if errs := k.Apply(t.Context(), netstate.Diff(&netstate.State{}, foreign)); errs[0] != nil {
+		t.Fatal(errs)
+	}
+	w.State = &netstate.State{}
+	if p := reconcile.Once(t.Context(), k, w); !p.OK() {
+		t.Fatal(p)
+	}
+	left, err := k.Observe(t.Context(), w.Scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(left.Routes, foreign.Routes) || len(left.Links)+len(left.Addrs)+len(left.Neighs)+len(left.FDB) != 0 {
+		t.Errorf("left over:\n%s", left)
+	}
+}
