@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -46,11 +46,10 @@ func coarse(d time.Duration) string {
 	case d < time.Hour:
 		return d.Round(time.Second).String()
 	}
-	d = d.Round(time.Minute)
-	days := d / (24 * time.Hour)
-	rest := strings.TrimSuffix((d - days*24*time.Hour).String(), "0s")
-	if days == 0 {
-		return rest
+	minutes := int(d.Round(time.Minute) / time.Minute)
+	if hours := minutes / 60; hours < 24 {
+		return fmt.Sprintf("%dh%dm", hours, minutes%60)
 	}
-	return strconv.Itoa(int(days)) + "d" + rest
+	hours := minutes / 60
+	return fmt.Sprintf("%dd%dh", hours/24, hours%24)
 }
