@@ -45,7 +45,7 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 // agentOptions is what the settings say, without a store.
 func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options {
 	return agent.Options{
-		Kernel: k, Source: sourceOf(k),
+		Kernel: k, Source: k,
 		Uplink: host.Options{
 			Iface: s.iface, IfaceRegex: s.ifaceRegex, CanReach: s.canReach,
 			Public: s.public(),
@@ -80,10 +80,4 @@ func notifySystemd(log *slog.Logger) {
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 		log.Warn("systemd was not told that the agent is ready", "error", err)
 	}
-}
-
-// sourceOf returns k's view of the host's interfaces.
-func sourceOf(k *kernel.Kernel) host.Source {
-	source, _ := any(k).(host.Source)
-	return source
 }
