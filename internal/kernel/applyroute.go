@@ -49,7 +49,7 @@ func (a *applier) routeTask(op netstate.Op) (t routeTask, err error) {
 			return t, err
 		}
 	}
-	tag, ok := a.hops.tagFor(r.Dst, a.view.scope)
+	tag, ok := a.hops.tagFor(r.Dst)
 	if ok && !r.Foreign() && r.Via.IsValid() && t.dev != 0 {
 		t.hop = hop{tag: tag, via: r.Via, dev: t.dev, onlink: r.OnLink}
 	}

@@ -16,34 +16,39 @@ import (
 )
 
 // Interfaces implements host.Source.
-func (k *Kernel) Interfaces(context.Context) ([]host.Interface, error) {
+func (k *Kernel) Interfaces(ctx context.Context) (out []host.Interface, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var out []host.Interface
-	var b rtnl.Batch
-	b.Message(unix.RTM_GETLINK, unix.NLM_F_DUMP, linkHeader(0, 0, 0)...)
-	for m, err := range k.conn.Dump(&b) {
-		if err != nil {
-			return nil, fmt.Errorf("list devices: %w", err)
-		}
-		if l, ok := decodeLink(m); ok {
-			out = append(out, host.Interface{
-				Name: l.Name, Index: int(l.index), MTU: l.MTU, Up: l.Up,
-				Loopback: l.flags&unix.IFF_LOOPBACK != 0,
-				MAC:      net.HardwareAddr(slices.Clone(l.mac)),
-			})
-		}
-	}
-	slices.SortFunc(out, func(a, b host.Interface) int { return cmp.Compare(a.Index, b.Index) })
-	addrs, err := dumpAddresses(k.conn, 0)
+	err = again(ctx, func() (err error) {
+		out, err = interfaces(k.conn)
+		return err
+	})
+	return out, err
+}
+
+func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
+	links, err := dumpLinks(conn, "")
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range addrs {
-		i, ok := slices.BinarySearchFunc(out, int(a.index), func(o host.Interface, index int) int { return cmp.Compare(o.Index, index) })
-		if ok {
-			out[i].Addrs = append(out[i].Addrs, a.fact())
+	addrs, err := dumpAddresses(conn, 0)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(links, func(a, b link) int { return cmp.Compare(a.index, b.index) })
+	out := make([]host.Interface, 0, len(links))
+	for _, l := range links {
+		i := host.Interface{
+			Name: l.Name, Index: int(l.index), MTU: l.MTU, Up: l.Up,
+			Loopback: l.flags&unix.IFF_LOOPBACK != 0,
+			MAC:      net.HardwareAddr(l.mac),
 		}
+		for _, a := range addrs {
+			if a.index == l.index {
+				i.Addrs = append(i.Addrs, a.fact())
+			}
+		}
+		out = append(out, i)
 	}
 	return out, nil
 }
@@ -63,13 +68,16 @@ func (a address) fact() host.Addr {
 }
 
 // DefaultRoutes implements host.Source.
-func (k *Kernel) DefaultRoutes(context.Context) ([]host.DefaultRoute, error) {
+func (k *Kernel) DefaultRoutes(ctx context.Context) (out []host.DefaultRoute, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	known := newDevices(k.conn)
-	var out []host.DefaultRoute
 	for _, f := range netconf.Families {
-		routes, err := defaultRoutes(k.conn, f)
+		var routes []route
+		err := again(ctx, func() (err error) {
+			routes, err = defaultRoutes(k.conn, f)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -88,22 +96,15 @@ func (k *Kernel) DefaultRoutes(context.Context) ([]host.DefaultRoute, error) {
 
 // defaultRoutes returns those of the main table, best metric first.
 func defaultRoutes(conn *rtnl.Conn, f netconf.Family) ([]route, error) {
-	var b rtnl.Batch
-	b.Message(unix.RTM_GETROUTE, unix.NLM_F_DUMP, routeHeader(afOf(f), 0, 0, 0, 0, 0)...)
-	b.Uint32(unix.RTA_TABLE, unix.RT_TABLE_MAIN)
 	var out []route
-	for m, err := range conn.Dump(&b) {
-		if err != nil {
-			return nil, fmt.Errorf("list %s routes: %w", f, err)
-		}
-		r, ok := decodeRoute(m)
-		if ok && r.dst.Bits() == 0 && r.table == unix.RT_TABLE_MAIN && r.kind == unix.RTN_UNICAST {
+	err := dumpRoutes(conn, f, func(r route) {
+		if r.dst.Bits() == 0 && r.kind == unix.RTN_UNICAST {
 			r.multipath = slices.Clone(r.multipath)
 			out = append(out, r)
 		}
-	}
+	})
 	slices.SortStableFunc(out, func(a, b route) int { return cmp.Compare(a.metric, b.metric) })
-	return out, nil
+	return out, err
 }
 
 // devices returns the indexes of the devices that the route leads out of.

@@ -1,0 +1,98 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// dump reads the kernel's nexthop objects.
+func (n *nexthops) dump(conn *rtnl.Conn, scope netstate.Scope) error {
+	n.reset(scope)
+	n.supported = true
+	var b rtnl.Batch
+	b.Message(unix.RTM_GETNEXTHOP, unix.NLM_F_DUMP, nexthopHeader(0, 0, 0)...)
+	for m, err := range conn.Dump(&b) {
+		switch {
+		case errors.Is(err, syscall.EOPNOTSUPP):
+			n.supported = false // a kernel before 5.3
+		case err != nil:
+			return fmt.Errorf("list nexthops: %w", err)
+		default:
+			n.found(m)
+		}
+	}
+	return nil
+}
+
+// sweep deletes the objects that no route refers to.
+func (n *nexthops) sweep(conn *rtnl.Conn) error {
+	if len(n.idle) == 0 {
+		return nil
+	}
+	var b rtnl.Batch
+	ids := make([]uint32, 0, len(n.idle))
+	for id := range n.idle {
+		b.Message(unix.RTM_DELNEXTHOP, 0, nexthopHeader(0, 0, 0)...)
+		b.Uint32(unix.NHA_ID, id)
+		ids = append(ids, id)
+	}
+	faults := conn.Exec(&b)
+	for _, id := range ids {
+		n.drop(id)
+	}
+	for _, f := range faults {
+		if !errors.Is(f.Err, syscall.ENOENT) {
+			return fmt.Errorf("remove nexthop object %d: %w", ids[f.Message], f.Err)
+		}
+	}
+	return nil
+}
+
+// nexthopHeader packs struct nhmsg of linux/nexthop.h.
+func nexthopHeader(family, protocol uint8, flags uint32) []byte {
+	h := make([]byte, unix.SizeofNhmsg)
+	h[0], h[2] = family, protocol
+	native.PutUint32(h[4:], flags)
+	return h
+}
+
+// decodeNexthop reads RTM_NEWNEXTHOP and RTM_DELNEXTHOP.
+func decodeNexthop(m rtnl.Message) (id uint32, protocol uint8, h hop, ok bool) {
+	head, attrs, ok := m.Header(unix.SizeofNhmsg)
+	if !ok {
+		return 0, 0, hop{}, false
+	}
+	h.onlink = native.Uint32(head[4:])&unix.RTNH_F_ONLINK != 0
+	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+		switch a.Type {
+		case unix.NHA_ID:
+			id = a.Uint32()
+		case unix.NHA_OIF:
+			h.dev = int32(a.Uint32())
+		case unix.NHA_GATEWAY:
+			h.via = a.Addr()
+		}
+	}
+	h.tag = idTag(id)
+	return id, head[2], h, id != 0
+}
+
+// encodeNexthop puts the request to make the object.
+func encodeNexthop(b *rtnl.Batch, id uint32, h hop) {
+	var flags uint32
+	if h.onlink {
+		flags = unix.RTNH_F_ONLINK
+	}
+	b.Message(unix.RTM_NEWNEXTHOP, unix.NLM_F_CREATE|unix.NLM_F_REPLACE,
+		nexthopHeader(afOf(netconf.FamilyOf(h.via)), netstate.RouteProtocol, flags)...)
+	b.Uint32(unix.NHA_ID, id)
+	b.Uint32(unix.NHA_OIF, uint32(h.dev))
+	b.Addr(unix.NHA_GATEWAY, h.via)
+}
