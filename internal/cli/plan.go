@@ -16,6 +16,9 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 )
 
+// exitTrouble is diff's exit code when it could not compare.
+const exitTrouble = 2
+
 // planner gathers what the plan command is told.
 type planner struct {
 	access
@@ -34,13 +37,18 @@ one it is computed here, from the store or the state directory's copy of it, wit
 the same flags as 'weft up'. Nothing is changed.
 
 With --diff the kernel is compared: + is missing, ~ is different, - is left over.
-The exit code then is 0 if there is no difference and 1 if there is one.`,
+As with diff(1), the exit code then is 0 if there is no difference, 1 if there is
+one, and 2 if the comparison failed.`,
 		Example: `  weft plan
   weft plan --diff
   weft plan --etcd-endpoints=http://10.0.0.5:2379 --iface=eth1`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.run(cmd)
+			err := p.run(cmd)
+			if _, told := errors.AsType[*exitError](err); err != nil && p.diff && !told {
+				err = &exitError{code: exitTrouble, err: err}
+			}
+			return err
 		},
 	}
 	fs := newFlagSet()

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/embedded"
 	"github.com/weft-net/weft/internal/store/etcd"
@@ -50,8 +53,35 @@ func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (store.S
 	if err != nil {
 		return nil, "", err
 	}
+	if err := writeDefault(ctx, st, log); err != nil {
+		return nil, "", errors.Join(err, st.Close())
+	}
 	s.endpoints = endpoints
 	return withRecord(st, kindEmbedded, s)
+}
+
+// writeDefault gives a store without a config the default one.
+func writeDefault(ctx context.Context, st store.Store, log *slog.Logger) error {
+	snap, err := st.Snapshot(ctx)
+	if err != nil || snap.Config != nil {
+		return err
+	}
+	err = st.SetConfig(ctx, netconf.Default(), snap.ConfigRevision)
+	if err == nil || errors.Is(err, store.ErrConflict) { // somebody was faster
+		log.Info("the store held no network config and has the default one now; 'weft config edit' changes it",
+			"config", compactJSON(netconf.Default()))
+		return nil
+	}
+	return err
+}
+
+// compactJSON is doc on one line.
+func compactJSON(doc []byte) string {
+	var out bytes.Buffer
+	if json.Compact(&out, doc) != nil {
+		return string(doc)
+	}
+	return out.String()
 }
 
 func withRecord(st store.Store, kind string, s *settings) (store.Store, string, error) {
