@@ -40,7 +40,7 @@ func Look(ctx context.Context, o Options) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	facts, err := host.Choose(ctx, o.Source, o.Uplink, families(net))
+	facts, err := host.Choose(ctx, o.Source, o.Uplink, net.Prefixes())
 	if err != nil {
 		return Preview{}, err
 	}

@@ -145,7 +145,7 @@ func (s *steerer) look(ctx context.Context) error {
 	if s.host != nil && !s.stale {
 		return nil
 	}
-	facts, err := host.Choose(ctx, s.opts.Source, s.opts.Uplink, families(*s.net))
+	facts, err := host.Choose(ctx, s.opts.Source, s.opts.Uplink, s.net.Prefixes())
 	if err != nil {
 		return err
 	}
@@ -250,14 +250,6 @@ func others(all []lease.Lease, self lease.Lease) []lease.Lease {
 
 func sameSubnets(l lease.Lease) func(lease.Lease) bool {
 	return func(o lease.Lease) bool { return slices.Equal(l.Subnets, o.Subnets) }
-}
-
-func families(net netconf.Network) []netconf.Family {
-	var out []netconf.Family
-	for _, r := range net.Ranges {
-		out = append(out, r.Family())
-	}
-	return out
 }
 
 // passed is called by the loop after each pass.

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -12,22 +11,33 @@ import (
 	"github.com/weft-net/weft/internal/netconf"
 )
 
-// Choose finds the uplink and the addresses to announce, for a network of the
-// given families. The order is flannel's: Iface, IfaceRegex, CanReach; without
-// any of these the interface that has a Public address, else that of the
-// default route; and, beyond flannel, the only usable interface when there is
-// no default route. An error lists every interface and why it was passed over.
-func Choose(ctx context.Context, src Source, o Options, families []netconf.Family) (Facts, error) {
+// Choose finds the uplink and the addresses to announce for the overlay
+// networks, which say what families are needed. The order is flannel's: Iface,
+// IfaceRegex, CanReach; without any of these the interface that has a Public
+// address, else that of the default route; and, beyond flannel, the only usable
+// interface when there is no default route. An error lists every interface and
+// why it was passed over.
+func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix) (Facts, error) {
 	ifaces, err := src.Interfaces(ctx)
 	if err != nil {
 		return Facts{}, fmt.Errorf("list interfaces: %w", err)
 	}
-	c := &chooser{src: src, opts: o, families: families, ifaces: ifaces}
+	c := &chooser{src: src, opts: o, networks: networks, families: familiesOf(networks), ifaces: ifaces}
 	pick, err := c.pick(ctx)
 	if err != nil {
 		return Facts{}, err
 	}
 	return c.facts(pick), nil
+}
+
+// familiesOf lists the families of the networks, v4 first.
+func familiesOf(networks []netip.Prefix) []netconf.Family {
+	var out []netconf.Family
+	for _, n := range networks {
+		out = append(out, netconf.FamilyOf(n.Addr()))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // pick is a chosen interface.
@@ -40,6 +50,7 @@ type pick struct {
 type chooser struct {
 	src      Source
 	opts     Options
+	networks []netip.Prefix
 	families []netconf.Family
 	ifaces   []Interface
 	passed   []string // why candidates were not taken
@@ -99,19 +110,6 @@ func (c *chooser) matching(context.Context) (*pick, error) {
 	return nil, nil
 }
 
-// match returns the address that re fits, or none if it fits the name.
-func (i Interface) match(re *regexp.Regexp) (netip.Addr, bool) {
-	if re.MatchString(i.Name) {
-		return netip.Addr{}, true
-	}
-	for _, a := range i.Addrs {
-		if re.MatchString(a.Addr().String()) {
-			return a.Addr(), true
-		}
-	}
-	return netip.Addr{}, false
-}
-
 // reaching asks the kernel for the way to --iface-can-reach.
 func (c *chooser) reaching(ctx context.Context) (*pick, error) {
 	if !c.opts.CanReach.IsValid() {
@@ -154,11 +152,12 @@ func (c *chooser) byDefaultRoute(ctx context.Context) (*pick, error) {
 	return nil, nil
 }
 
-// only takes the one interface that would do, if no other would.
+// only takes the one interface that would do, if no other would. Interfaces
+// of the overlay itself, which an earlier run left behind, do not count.
 func (c *chooser) only(context.Context) (*pick, error) {
 	var able []Interface
 	for _, i := range c.ifaces {
-		if !i.Loopback && c.fits(i) {
+		if !i.Loopback && !c.overlay(i) && c.fits(i) {
 			able = append(able, i)
 		}
 	}
@@ -169,6 +168,19 @@ func (c *chooser) only(context.Context) (*pick, error) {
 		return nil, nil
 	}
 	return &pick{iface: able[0], reason: "the only usable interface"}, nil
+}
+
+// overlay reports whether i has an address in the overlay: a tunnel of ours or
+// a bridge of containers. It notes that.
+func (c *chooser) overlay(i Interface) bool {
+	for _, a := range i.Addrs {
+		inside := func(n netip.Prefix) bool { return n.Contains(a.Addr()) }
+		if slices.ContainsFunc(c.networks, inside) {
+			c.passed = append(c.passed, fmt.Sprintf("%s: belongs to the overlay, as its address %s shows", i.Name, a.Addr()))
+			return true
+		}
+	}
+	return false
 }
 
 func (c *chooser) byName(name, reason string) *pick {
@@ -239,55 +251,4 @@ func (c *chooser) facts(p pick) Facts {
 		f.Public = append(f.Public, public)
 	}
 	return f
-}
-
-func (i Interface) has(a netip.Addr) bool {
-	return a.IsValid() && slices.ContainsFunc(i.Addrs, func(o Addr) bool { return o.Addr() == a })
-}
-
-// bestAddr returns the address of family f that peers shall use: the asked
-// one if i has it, else global before link-local, lasting before leased.
-// Temporary and deprecated addresses never count.
-func bestAddr(i Interface, f netconf.Family, asked netip.Addr) netip.Addr {
-	var able []Addr
-	for _, a := range i.Addrs {
-		if netconf.FamilyOf(a.Addr()) != f || a.Temporary || a.Deprecated {
-			continue
-		}
-		if a.Addr() == asked {
-			return asked
-		}
-		able = append(able, a)
-	}
-	if len(able) == 0 {
-		return netip.Addr{}
-	}
-	return slices.MinFunc(able, func(a, b Addr) int {
-		return cmp.Or(less(a.LinkLocal, b.LinkLocal), less(a.Dynamic, b.Dynamic))
-	}).Addr()
-}
-
-// less orders false before true.
-func less(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-// onLink returns the prefixes connected to i, but for IPv6 link-local.
-func onLink(i Interface) []netip.Prefix {
-	var out []netip.Prefix
-	for _, a := range i.Addrs {
-		if p := a.Masked(); !p.IsSingleIP() && !p.Addr().IsLinkLocalUnicast() {
-			out = append(out, p)
-		}
-	}
-	slices.SortFunc(out, func(a, b netip.Prefix) int {
-		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
-	})
-	return slices.Compact(out)
 }

@@ -56,39 +56,45 @@ func system() fixed {
 	}
 }
 
+var networks = []netip.Prefix{netip.MustParsePrefix("10.5.0.0/16"), netip.MustParsePrefix("fd05::/48")}
+
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func TestChoose(t *testing.T) {
-	v4, v6, dual := []netconf.Family{netconf.V4}, []netconf.Family{netconf.V6}, netconf.Families
+	v4, v6, dual := networks[:1], networks[1:], networks
 	for name, tc := range map[string]struct {
 		opts     Options
-		families []netconf.Family
+		networks []netip.Prefix
 		change   func(*fixed)
 		uplink   string
 		addrs    string
 		public   string
 		reason   string
 	}{
-		"default route, best metric":        {families: v4, uplink: "eth1", addrs: "192.168.1.5", reason: "default route"},
-		"default route, other family":       {families: v6, uplink: "eth0", addrs: "fd07::21"},
-		"dual stack needs one interface":    {families: dual, uplink: "eth0", addrs: "10.4.7.21 fd07::21"},
-		"by name":                           {opts: Options{Iface: []string{"eth0"}}, families: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "--iface eth0"},
-		"by address":                        {opts: Options{Iface: []string{"10.4.9.21"}}, families: v4, uplink: "eth0", addrs: "10.4.9.21"},
-		"first that exists":                 {opts: Options{Iface: []string{"eth9", "eth0", "eth1"}}, families: v4, uplink: "eth0", addrs: "10.4.7.21"},
-		"names before patterns":             {opts: Options{Iface: []string{"eth9"}, IfaceRegex: []string{"^eth1$"}}, families: v4, uplink: "eth1", addrs: "192.168.1.5", reason: "--iface-regex ^eth1$"},
-		"pattern on an address":             {opts: Options{IfaceRegex: []string{`^10\.4\.9\.`}}, families: v4, uplink: "eth0", addrs: "10.4.9.21"},
-		"reaching":                          {opts: Options{CanReach: addr("10.4.7.1")}, families: v4, uplink: "eth0", addrs: "10.4.7.21"},
-		"names before reaching":             {opts: Options{Iface: []string{"eth1"}, CanReach: addr("10.4.7.1")}, families: v4, uplink: "eth1", addrs: "192.168.1.5"},
-		"public address finds its own":      {opts: Options{Public: []netip.Addr{addr("10.4.9.21")}}, families: v4, uplink: "eth0", addrs: "10.4.9.21", public: "10.4.9.21"},
-		"public address of elsewhere (NAT)": {opts: Options{Public: []netip.Addr{addr("203.0.113.9")}}, families: v4, uplink: "eth1", addrs: "192.168.1.5", public: "203.0.113.9"},
-		"loopback when named":               {opts: Options{Iface: []string{"lo"}}, families: v4, uplink: "lo", addrs: "127.0.0.1"},
-		"no default route, one usable": {families: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "the only usable interface",
+		"default route, best metric":        {networks: v4, uplink: "eth1", addrs: "192.168.1.5", reason: "default route"},
+		"default route, other family":       {networks: v6, uplink: "eth0", addrs: "fd07::21"},
+		"dual stack needs one interface":    {networks: dual, uplink: "eth0", addrs: "10.4.7.21 fd07::21"},
+		"by name":                           {opts: Options{Iface: []string{"eth0"}}, networks: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "--iface eth0"},
+		"by address":                        {opts: Options{Iface: []string{"10.4.9.21"}}, networks: v4, uplink: "eth0", addrs: "10.4.9.21"},
+		"first that exists":                 {opts: Options{Iface: []string{"eth9", "eth0", "eth1"}}, networks: v4, uplink: "eth0", addrs: "10.4.7.21"},
+		"names before patterns":             {opts: Options{Iface: []string{"eth9"}, IfaceRegex: []string{"^eth1$"}}, networks: v4, uplink: "eth1", addrs: "192.168.1.5", reason: "--iface-regex ^eth1$"},
+		"pattern on an address":             {opts: Options{IfaceRegex: []string{`^10\.4\.9\.`}}, networks: v4, uplink: "eth0", addrs: "10.4.9.21"},
+		"reaching":                          {opts: Options{CanReach: addr("10.4.7.1")}, networks: v4, uplink: "eth0", addrs: "10.4.7.21"},
+		"names before reaching":             {opts: Options{Iface: []string{"eth1"}, CanReach: addr("10.4.7.1")}, networks: v4, uplink: "eth1", addrs: "192.168.1.5"},
+		"public address finds its own":      {opts: Options{Public: []netip.Addr{addr("10.4.9.21")}}, networks: v4, uplink: "eth0", addrs: "10.4.9.21", public: "10.4.9.21"},
+		"public address of elsewhere (NAT)": {opts: Options{Public: []netip.Addr{addr("203.0.113.9")}}, networks: v4, uplink: "eth1", addrs: "192.168.1.5", public: "203.0.113.9"},
+		"loopback when named":               {opts: Options{Iface: []string{"lo"}}, networks: v4, uplink: "lo", addrs: "127.0.0.1"},
+		"no default route, one usable": {networks: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "the only usable interface",
 			change: func(f *fixed) { f.defaults, f.ifaces = nil, f.ifaces[:2] }},
-		"lasting before leased, global before link": {families: v4, uplink: "eth1", addrs: "192.168.1.6",
+		"no default route, overlay left behind": {networks: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "the only usable interface",
+			change: func(f *fixed) {
+				f.defaults, f.ifaces = nil, append(f.ifaces[:2:2], iface("flannel.1", "10.5.1.0/32"), iface("cni0", "10.5.1.1/24"))
+			}},
+		"lasting before leased, global before link": {networks: v4, uplink: "eth1", addrs: "192.168.1.6",
 			change: func(f *fixed) {
 				f.ifaces[2] = iface("eth1", "169.254.0.5/16 link", "192.168.1.5/24 dynamic", "192.168.1.6/24")
 			}},
-		"never temporary or deprecated": {families: v6, uplink: "eth0", addrs: "fd07::3",
+		"never temporary or deprecated": {networks: v6, uplink: "eth0", addrs: "fd07::3",
 			change: func(f *fixed) {
 				f.ifaces[1] = iface("eth0", "fd07::1/64 temporary", "fd07::2/64 deprecated", "fd07::3/64 dynamic")
 			}},
@@ -98,7 +104,7 @@ func TestChoose(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&sys)
 			}
-			got, err := Choose(t.Context(), sys, tc.opts, tc.families)
+			got, err := Choose(t.Context(), sys, tc.opts, tc.networks)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +133,7 @@ func join(addrs []netip.Addr) string {
 }
 
 func TestOnLinkPrefixes(t *testing.T) {
-	got, err := Choose(t.Context(), system(), Options{Iface: []string{"eth0"}}, netconf.Families)
+	got, err := Choose(t.Context(), system(), Options{Iface: []string{"eth0"}}, networks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +161,7 @@ func TestRefusalSaysWhyEachInterfaceWasPassedOver(t *testing.T) {
 	} {
 		sys := system()
 		tc.change(&sys)
-		_, err := Choose(t.Context(), sys, tc.opts, []netconf.Family{netconf.V4})
+		_, err := Choose(t.Context(), sys, tc.opts, networks[:1])
 		for _, want := range tc.says {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: the error does not say %q:\n%v", name, want, err)
