@@ -1,0 +1,413 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/reconcile/memkernel"
+	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/mem"
+	"github.com/weft-net/weft/internal/subnetenv"
+)
+
+const vxlanConfig = `{"Network":"172.7.0.0/16","Backend":{"Type":"vxlan"}}`
+
+// station is a host with an agent, in memory.
+type station struct {
+	t      *testing.T
+	store  *mem.Store
+	world  *memkernel.World
+	addr   netip.Prefix
+	dir    string
+	name   string
+	ready  int
+	agent  *steerer
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// Interfaces and the like make the station its own host.Source.
+func (s *station) Interfaces(context.Context) ([]host.Interface, error) {
+	return []host.Interface{{Name: "eth0", Index: 2, MTU: 1500, Up: true, Addrs: []host.Addr{{Prefix: s.addr}}}}, nil
+}
+
+func (s *station) DefaultRoutes(context.Context) ([]host.DefaultRoute, error) {
+	return []host.DefaultRoute{{Family: netconf.V4, Dev: "eth0"}}, nil
+}
+
+func (s *station) RouteTo(context.Context, netip.Addr) (string, error) { return "eth0", nil }
+
+func newStation(t *testing.T, st *mem.Store, addr string) *station {
+	s := &station{
+		t: t, store: st.Client(), world: memkernel.New("eth0"),
+		addr: netip.MustParsePrefix(addr), dir: t.TempDir(), name: "host-" + addr,
+	}
+	return s
+}
+
+func (s *station) options() Options {
+	return Options{
+		Store: s.store, StoreKind: "memory", Kernel: s.world.Open(), Source: s,
+		SubnetFile: filepath.Join(s.dir, "run", "subnet.env"), StateDir: filepath.Join(s.dir, "state"),
+		RenewMargin: time.Hour, Hostname: s.name, Log: slog.New(slog.DiscardHandler),
+		Notify: func() { s.ready++ },
+	}
+}
+
+func (s *station) start() {
+	s.t.Helper()
+	var err error
+	if s.agent, err = prepare(s.options()); err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(s.t.Context())
+	s.cancel, s.done = cancel, make(chan error, 1)
+	go func() { s.done <- s.agent.work(ctx) }()
+	s.t.Cleanup(s.stop)
+	synctest.Wait()
+}
+
+func (s *station) stop() {
+	if s.cancel == nil {
+		return
+	}
+	s.cancel()
+	if err := <-s.done; !errors.Is(err, context.Canceled) {
+		s.t.Error("the agent ended with", err)
+	}
+	s.cancel = nil
+}
+
+// reboot empties the kernel.
+func (s *station) reboot() {
+	s.stop()
+	s.world = memkernel.New("eth0")
+}
+
+func (s *station) subnet() netip.Prefix {
+	s.t.Helper()
+	in := s.agent.board.input()
+	if in == nil {
+		s.t.Fatalf("%s has no plan: %v", s.name, s.agent.board.Ready())
+	}
+	return in.Self.Subnets[0]
+}
+
+func (s *station) routes(to ...netip.Prefix) {
+	s.t.Helper()
+	var got []netip.Prefix
+	for _, r := range s.world.State().Routes {
+		got = append(got, r.Dst)
+	}
+	slices.SortFunc(to, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
+	if !slices.Equal(got, to) {
+		s.t.Errorf("%s has routes to %v, want %v", s.name, got, to)
+	}
+}
+
+func configured(t *testing.T, doc string) *mem.Store {
+	st := mem.New()
+	if err := st.SetConfig(t.Context(), []byte(doc), store.AnyRevision); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func settle(d time.Duration) {
+	time.Sleep(d) // of the bubble's clock
+	synctest.Wait()
+}
+
+func TestHostsFindEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a.start()
+		a.routes()
+		b.start()
+		settle(time.Second)
+		a.routes(b.subnet())
+		b.routes(a.subnet())
+		if a.ready != 1 || a.agent.board.Ready() != nil {
+			t.Errorf("notified %d times, ready: %v", a.ready, a.agent.board.Ready())
+		}
+		env, err := subnetenv.Read(a.options().SubnetFile)
+		if err != nil || env.Subnets[0] != a.subnet() || env.MTU != 1450 {
+			t.Errorf("subnet.env: %+v, %v", env, err)
+		}
+		b.stop()
+		settle(time.Minute)
+		a.routes(b.subnet())
+		if err := st.Release(t.Context(), []netip.Prefix{b.subnet()}); err != nil {
+			t.Fatal(err)
+		}
+		settle(time.Second)
+		a.routes()
+	})
+}
+
+func TestRestartKeepsSubnetAndMACAndWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a.start()
+		b.start()
+		settle(time.Second)
+		subnet, before := a.subnet(), a.world.State().String()
+		written := len(a.world.Applied())
+		a.stop()
+		a.start()
+		settle(time.Minute)
+		if a.subnet() != subnet || a.world.State().String() != before {
+			t.Errorf("%s became %s:\n%s", subnet, a.subnet(), a.world.State())
+		}
+		if extra := a.world.Applied()[written:]; len(extra) != 0 {
+			t.Error("a restart wrote", extra)
+		}
+	})
+}
+
+func TestAddressChangeKeepsTheSubnetAndPeersFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a.start()
+		b.start()
+		settle(time.Second)
+		subnet := b.subnet()
+		b.stop()
+		b.addr = netip.MustParsePrefix("10.4.7.99/24")
+		b.start()
+		settle(time.Second)
+		if b.subnet() != subnet {
+			t.Errorf("%s became %s", subnet, b.subnet())
+		}
+		if fdb := a.world.State().FDB; len(fdb) != 1 || fdb[0].Dst != b.addr.Addr() {
+			t.Error("the peer sends to", fdb)
+		}
+	})
+}
+
+func TestRebootWithoutTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a.start()
+		b.start()
+		settle(time.Minute)
+		before := a.world.State().String()
+		a.store.Break(errors.New("connection refused"))
+		a.reboot()
+		a.start()
+		settle(time.Minute)
+		if after := a.world.State().String(); after != before {
+			t.Errorf("rebuilt from the copy:\n%s\nbefore:\n%s", after, before)
+		}
+		if err := a.agent.board.Ready(); err == nil {
+			t.Error("ready without a lease held")
+		}
+		a.store.Mend()
+		settle(time.Minute)
+		if err := a.agent.board.Ready(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestDamagedCopyIsSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a := newStation(t, st, "10.4.7.21/24")
+		a.start()
+		settle(time.Minute)
+		subnet := a.subnet()
+		a.stop()
+		path := filepath.Join(a.options().StateDir, memoryFile)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)/2] ^= 1
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a.start()
+		settle(time.Second)
+		if a.subnet() != subnet {
+			t.Error("another subnet", a.subnet())
+		}
+		if _, err := os.Stat(path + ".damaged"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestBrokenConfigLeavesTheLastGoodOneInForce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a.start()
+		b.start()
+		settle(time.Second)
+		for _, doc := range []string{`{`, `{"Network":"172.7.0.0/30"}`, `{"Network":"172.7.0.0/16","Backend":{"Type":"udp"}}`} {
+			if err := st.SetConfig(t.Context(), []byte(doc), store.AnyRevision); err != nil {
+				t.Fatal(err)
+			}
+			settle(time.Second)
+			a.routes(b.subnet())
+			if err := a.agent.board.Ready(); err == nil || !strings.HasPrefix(err.Error(), "config: ") {
+				t.Errorf("%s: ready says %v", doc, err)
+			}
+		}
+	})
+}
+
+func TestLostLeaseIsTakenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a := newStation(t, st, "10.4.7.21/24")
+		a.start()
+		settle(time.Second)
+		subnet := a.subnet()
+		if err := st.Release(t.Context(), []netip.Prefix{subnet}); err != nil {
+			t.Fatal(err)
+		}
+		settle(time.Second)
+		if a.subnet() != subnet || a.agent.board.Ready() != nil {
+			t.Error(a.subnet(), a.agent.board.Ready())
+		}
+	})
+}
+
+func TestSecondHostWithTheSameAddressIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a, twin := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.21/24")
+		twin.name = "the twin"
+		a.start()
+		twin.start()
+		settle(time.Minute)
+		err := twin.agent.board.Ready()
+		var taken *lease.AddressTakenError
+		if !errors.As(err, &taken) || taken.Holder.Hostname != a.name {
+			t.Fatalf("the twin says %v", err)
+		}
+		if n := len(twin.world.Applied()); n != 0 {
+			t.Error("the twin wrote", n, "rows")
+		}
+		a.stop()
+		if err := st.Release(t.Context(), []netip.Prefix{a.subnet()}); err != nil {
+			t.Fatal(err)
+		}
+		settle(time.Minute)
+		if err := twin.agent.board.Ready(); err != nil {
+			t.Error("after the first is gone:", err)
+		}
+	})
+}
+
+func TestExhaustedNetworkIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, `{"Network":"172.7.0.0/24","SubnetLen":26,"Backend":{"Type":"vxlan"}}`)
+		var all []*station
+		for i := range 4 {
+			s := newStation(t, st, fmt.Sprintf("10.4.7.%d/24", 21+i))
+			s.start()
+			all = append(all, s)
+		}
+		settle(time.Minute)
+		last := all[3]
+		if err := last.agent.board.Ready(); !errors.Is(err, store.ErrExhausted) {
+			t.Fatal("with three subnets and four hosts:", err)
+		}
+		all[0].stop()
+		if err := st.Release(t.Context(), []netip.Prefix{all[0].subnet()}); err != nil {
+			t.Fatal(err)
+		}
+		settle(time.Minute)
+		if err := last.agent.board.Ready(); err != nil {
+			t.Error("with one given back:", err)
+		}
+	})
+}
+
+func TestStatusNamesPathsAndProblems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, `{"Network":"172.7.0.0/16","Backend":{"Type":"vxlan","DirectRouting":true}}`)
+		a, near, far := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24"), newStation(t, st, "10.4.8.23/24")
+		a.start()
+		near.start()
+		far.start()
+		st.Put("subnets/172.7.1.0-24", []byte(`{"PublicIP":"10.4.7.77","BackendType":"udp"}`), time.Hour)
+		st.Put("subnets/rubbish", []byte(`{}`), time.Hour)
+		settle(time.Second)
+		s := a.agent.board.Status()
+		kinds := map[netip.Prefix]string{}
+		for _, p := range s.Peers {
+			kinds[p.Subnets[0]] = p.Paths[0].Kind
+		}
+		if kinds[near.subnet()] != "direct" || kinds[far.subnet()] != "vxlan" || kinds[netip.MustParsePrefix("172.7.1.0/24")] != "none" {
+			t.Error("paths", kinds)
+		}
+		if len(s.Problems) != 2 || !s.Ready {
+			t.Errorf("ready %v, problems %v", s.Ready, s.Problems)
+		}
+	})
+}
+
+func TestLookChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		b.start()
+		settle(time.Second)
+		p, err := Look(t.Context(), a.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !p.Chosen || len(p.Want.Routes) != 1 || p.Want.Routes[0].Dst != b.subnet() {
+			t.Errorf("%+v", p)
+		}
+		if _, err := os.Stat(a.options().StateDir); err == nil || len(a.world.Applied()) != 0 {
+			t.Error("a look left something behind")
+		}
+	})
+}
+
+func TestCleanLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a.start()
+		b.start()
+		settle(time.Minute)
+		a.stop()
+		before := a.world.State().String()
+		c, err := Clean(t.Context(), a.options(), true)
+		if err != nil || len(c.Ops) == 0 || len(c.Files) != 2 || a.world.State().String() != before {
+			t.Fatalf("dry run: %+v, %v", c, err)
+		}
+		if c, err = Clean(t.Context(), a.options(), false); err != nil {
+			t.Fatal(err)
+		}
+		if left := a.world.State(); len(left.Routes)+len(left.Neighs)+len(left.FDB) != 0 || strings.Contains(left.String(), "flannel") {
+			t.Errorf("left over:\n%s", left)
+		}
+		if c, err = Clean(t.Context(), a.options(), false); err != nil || len(c.Ops)+len(c.Files) != 0 {
+			t.Errorf("a second time: %+v, %v", c, err)
+		}
+	})
+}

@@ -1,0 +1,52 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// diary writes the agent's memory to disk, at most once in diaryPause, so
+// that a burst of changes costs one write.
+type diary struct {
+	dir   string
+	pages latest[memory]
+	log   *slog.Logger
+}
+
+const diaryPause = 3 * time.Second
+
+func newDiary(dir string, log *slog.Logger) *diary {
+	return &diary{dir: dir, pages: newLatest[memory](), log: log}
+}
+
+func (d *diary) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return d.flush(ctx.Err())
+		case m := <-d.pages:
+			d.write(m)
+		}
+		if !sleep(ctx, diaryPause) {
+			return d.flush(ctx.Err())
+		}
+	}
+}
+
+// flush writes the page that waits, if one does.
+func (d *diary) flush(err error) error {
+	select {
+	case m := <-d.pages:
+		d.write(m)
+	default:
+	}
+	return err
+}
+
+func (d *diary) write(m memory) {
+	if err := m.save(d.dir); err != nil {
+		d.log.Warn("the copy of the snapshot was not written; a reboot without the store would lose the network", "error", fmt.Errorf("%s: %w", d.dir, err))
+	}
+}
