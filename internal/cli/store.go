@@ -41,6 +41,7 @@ func (s *storeSettings) etcdOptions(log *slog.Logger) etcd.Options {
 // the run directory where it is, for the commands beside it.
 func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (store.Store, string, error) {
 	if s.chosen {
+		log.Info("store", "etcd", s.endpoints, "prefix", s.prefix)
 		st, err := etcd.Open(ctx, s.etcdOptions(log))
 		if err != nil {
 			return nil, "", err
