@@ -114,13 +114,15 @@ func (c *client) unreachable(err error) string {
 	if known, ok := errors.AsType[rpctypes.EtcdError](err); ok {
 		return known.Error()
 	}
-	if why := c.trail.cause(); why != "" {
+	why, failed := c.trail.cause()
+	switch {
+	case failed >= len(c.urls):
 		return "not reached: " + why
-	}
-	switch code(err) {
-	case codes.Canceled:
+	case failed > 0:
+		return "not reached: " + why + "; no answer from the others"
+	case code(err) == codes.Canceled:
 		return "given up"
-	case codes.DeadlineExceeded:
+	case code(err) == codes.DeadlineExceeded:
 		return "connected, but no answer within " + c.o.RequestTimeout.String()
 	}
 	return "the connection was lost"

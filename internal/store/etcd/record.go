@@ -65,14 +65,6 @@ func (r record) holds(kv *mvccpb.KeyValue) bool {
 	return kv != nil && string(kv.Value) == r.name
 }
 
-// owned returns who has the lease; the zero Owner if that is not recorded.
-func (r record) owned() (lease.Owner, error) {
-	if r.owner == nil {
-		return lease.Owner{}, nil
-	}
-	return parseOwner(r.owner)
-}
-
 func parseOwner(kv *mvccpb.KeyValue) (lease.Owner, error) {
 	var o lease.Owner
 	if err := json.Unmarshal(kv.Value, &o); err != nil {

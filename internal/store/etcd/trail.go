@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -36,15 +37,15 @@ func (t *trail) connected(addr string) {
 }
 
 // cause joins the failures, in a stable order and in stable words, so that
-// the same trouble always reads the same; "" if there are none.
-func (t *trail) cause() string {
+// the same trouble always reads the same; n is their number.
+func (t *trail) cause() (why string, n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var parts []string
 	for _, addr := range slices.Sorted(maps.Keys(t.last)) {
 		parts = append(parts, fmt.Sprintf("%s: %s", addr, plain(t.last[addr])))
 	}
-	return strings.Join(parts, "; ")
+	return strings.Join(parts, "; "), len(parts)
 }
 
 // plain drops what changes from one attempt to the next (ephemeral ports) and
@@ -56,7 +57,7 @@ func plain(err error) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time"
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the server closed the connection at once (does it speak TLS, and this host not, or the other way round?)"
 	}
 	return strings.TrimPrefix(err.Error(), "connect: ")
