@@ -1,0 +1,156 @@
+// Command bench measures a whole agent: the real binary, a real etcd, the real
+// kernel, in network namespaces of their own and without root. It prints and
+// judges nothing; README.md beside it says what the columns mean.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+
+	"github.com/weft-net/weft/internal/netns"
+	"github.com/weft-net/weft/internal/store/embedded"
+)
+
+// options are what the command line says, and what follows from it.
+type options struct {
+	weft     string // the binary to measure
+	peers    []int
+	backends []string
+	runs     int
+	puts     int
+	idle     time.Duration
+	json     bool
+
+	dir      string // for everything the bench and its agents write
+	endpoint string // of etcd
+}
+
+func main() { os.Exit(netns.Main(run)) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err == nil {
+		err = bench(ctx, o)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+func parse(args []string) (*options, error) {
+	o := &options{}
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.StringVar(&o.weft, "weft", "", "the weft `binary` to measure (default: built from this repository)")
+	peers := fs.String("n", "100,1000,10000", "numbers of peers")
+	stretch := fs.Bool("stretch", false, "also 30000 peers")
+	backends := fs.String("backends", vxlanBackend+","+hostGWBackend, "backends")
+	fs.IntVar(&o.runs, "runs", 3, "cold starts for each case; the median counts")
+	fs.IntVar(&o.puts, "puts", 20, "new leases for each case, and again as many under strace")
+	fs.DurationVar(&o.idle, "idle", 20*time.Second, "how long to watch an agent at rest")
+	output := fs.String("o", "table", "table or json")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if *stretch {
+		*peers += ",30000"
+	}
+	for _, s := range strings.Split(*peers, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > 50000 {
+			return nil, fmt.Errorf("-n %q: each must be a number from 1 to 50000", *peers)
+		}
+		o.peers = append(o.peers, n)
+	}
+	o.backends = strings.Split(*backends, ",")
+	o.json = *output == "json"
+	if o.runs < 1 || o.puts < 1 || *output != "table" && *output != "json" {
+		return nil, errors.New("-runs and -puts must be at least 1, and -o table or json")
+	}
+	return o, nil
+}
+
+func bench(ctx context.Context, o *options) error {
+	dir, err := os.MkdirTemp("", "weft-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if o.weft == "" {
+		if o.weft, err = build(ctx, dir); err != nil {
+			return err
+		}
+	}
+	// What is written goes to memory: a disk's fsync is no property of weft.
+	o.dir = filepath.Join(dir, "mem")
+	if err := os.Mkdir(o.dir, 0o700); err != nil {
+		return err
+	}
+	if err := netns.MountTmpfs(o.dir); err != nil {
+		return err
+	}
+	if err := addressHub(); err != nil {
+		return fmt.Errorf("address the store's host: %w", err)
+	}
+	server, err := embedded.Serve(ctx, embedded.ServerOptions{Dir: filepath.Join(o.dir, "etcd"), Listen: hubAddr.String() + ":0"})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	o.endpoint = server.Endpoints()[0]
+	etcd, err := clientv3.New(clientv3.Config{Endpoints: server.Endpoints(), Logger: zap.NewNop()})
+	if err != nil {
+		return err
+	}
+	defer etcd.Close()
+	return measureAll(ctx, o, etcd)
+}
+
+func measureAll(ctx context.Context, o *options, etcd *clientv3.Client) error {
+	progress("%s", machine())
+	var all []result
+	for _, backend := range o.backends {
+		for _, n := range o.peers {
+			progress("%s, %d peers ...", backend, n)
+			r, err := measure(ctx, o, etcd, backend, n)
+			if err != nil {
+				return err
+			}
+			all = append(all, r)
+		}
+	}
+	if o.json {
+		return printJSON(os.Stdout, all)
+	}
+	return printTable(os.Stdout, all)
+}
+
+// build makes the binary as a release is made.
+func build(ctx context.Context, dir string) (string, error) {
+	progress("building weft ...")
+	to := filepath.Join(dir, "weft")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", to, "github.com/weft-net/weft/cmd/weft")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build weft: %w\n%s", err, out)
+	}
+	return to, nil
+}
