@@ -100,9 +100,11 @@ func MTU(net netconf.Network, facts host.Facts) int {
 	return mtu - over
 }
 
+// underlayMTU is what the uplink carries, or less if the config says so. More
+// than the uplink carries would be refused by the kernel, or lost on the way.
 func underlayMTU(net netconf.Network, facts host.Facts) int {
 	if m := net.Backend.VXLAN.MTU; net.Backend.Type == VXLAN && m > 0 {
-		return m
+		return min(m, facts.Uplink.MTU)
 	}
 	return facts.Uplink.MTU
 }
