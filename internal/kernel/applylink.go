@@ -145,12 +145,13 @@ func (a *applier) mendLink(have link, want netstate.Link) error {
 	b.Reset()
 	b.Message(unix.RTM_NEWLINK, 0, linkHeader(have.index, up, unix.IFF_UP)...)
 	if err := a.one(&b); err != nil {
-		return fmt.Errorf("set it up or down: %w", err)
+		return fmt.Errorf("set it up or down: %w", a.whyNot(want, err))
 	}
 	return nil
 }
 
-// whyNot adds to the kernel's refusal to make a device what stands in the way.
+// whyNot adds to the kernel's refusal to make a device or bring it up what
+// stands in the way.
 func (a *applier) whyNot(want netstate.Link, err error) error {
 	if !errors.Is(err, syscall.EEXIST) && !errors.Is(err, syscall.EADDRINUSE) {
 		return err
@@ -161,8 +162,8 @@ func (a *applier) whyNot(want netstate.Link, err error) error {
 	}
 	for _, l := range tunnels {
 		same := l.VNI == want.VNI || errors.Is(err, syscall.EADDRINUSE)
-		if same && l.Port == want.Port && l.Local.Is6() == want.Local.Is6() {
-			return fmt.Errorf("device %s has VNI %d on UDP port %d already; remove it with: ip link delete %s, or choose another VNI or port (%w)",
+		if same && l.Name != want.Name && l.Port == want.Port && l.Local.Is6() == want.Local.Is6() {
+			return fmt.Errorf("device %s has VNI %d on UDP port %d already; remove it with: ip link delete %s, or choose another VNI and port (%w)",
 				l.Name, l.VNI, l.Port, l.Name, err)
 		}
 	}

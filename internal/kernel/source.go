@@ -130,15 +130,22 @@ func (k *Kernel) RouteTo(_ context.Context, dst netip.Addr) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var b rtnl.Batch
-	b.Message(unix.RTM_GETROUTE, 0, routeHeader(afOf(netconf.FamilyOf(dst)), dst.BitLen(), 0, 0, 0, 0)...)
+	header := routeHeader(afOf(netconf.FamilyOf(dst)), dst.BitLen(), 0, 0, 0, 0)
+	header[4] = unix.RT_TABLE_UNSPEC // the rules say in which tables to look
+	b.Message(unix.RTM_GETROUTE, 0, header...)
 	b.Addr(unix.RTA_DST, dst)
+	var dev int32
 	for m, err := range k.conn.Dump(&b) {
 		if err != nil {
 			return "", fmt.Errorf("look up the route to %s: %w", dst, err)
 		}
-		if r, ok := decodeRoute(m); ok && r.dev != 0 {
-			return newDevices(k.conn).name(r.dev)
+		if r, ok := decodeRoute(m); ok {
+			dev = r.dev
 		}
 	}
-	return "", fmt.Errorf("there is no route to %s", dst)
+	name, err := newDevices(k.conn).name(dev)
+	if err == nil && name == "" {
+		err = fmt.Errorf("there is no route to %s", dst)
+	}
+	return name, err
 }

@@ -211,21 +211,26 @@ func (c *Conn) drain() {
 // Dump sends the only message of b and yields the messages that answer it: all
 // of a list if it asks for one (NLM_F_DUMP), else the one object. The last
 // thing it yields is an error, if there was one: ErrInterrupted, or an *Error.
+// The Conn is busy until the loop over the messages ends.
 func (c *Conn) Dump(b *Batch) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		if err := c.dump(b, yield); err != nil {
+		// A list has to be read to its end: until then the kernel refuses to
+		// begin another on this socket.
+		stopped := false
+		err := c.dump(b, func(m Message) { stopped = stopped || !yield(m, nil) })
+		if err != nil && !stopped {
 			yield(Message{}, err)
 		}
 	}
 }
 
-// dump returns the error to yield last; nil if yield asked it to stop.
-func (c *Conn) dump(b *Batch, yield func(Message, error) bool) error {
+// dump calls yield for every message of the answer.
+func (c *Conn) dump(b *Batch, yield func(Message)) error {
 	c.seq++
 	if err := c.write(b.seal(0, 1, c.seq)); err != nil {
 		return err
 	}
-	interrupted, stopped := false, false
+	interrupted := false
 	for {
 		data, err := c.read()
 		if err != nil {
@@ -241,17 +246,13 @@ func (c *Conn) dump(b *Batch, yield func(Message, error) bool) error {
 			}
 			interrupted = interrupted || m.Flags&unix.NLM_F_DUMP_INTR != 0
 			end, err := last(m)
-			switch {
-			case end && stopped:
-				return nil
-			case end && err == nil && interrupted:
+			if end && err == nil && interrupted {
 				return ErrInterrupted
-			case end:
+			}
+			if end {
 				return err
 			}
-			// A list has to be read to its end: until then the kernel refuses
-			// to begin another on this socket.
-			stopped = stopped || !yield(m, nil)
+			yield(m)
 		}
 	}
 }
