@@ -1,6 +1,9 @@
 package netconf
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // Network is a parsed and valid network config document.
 type Network struct {
@@ -22,6 +25,14 @@ type Range struct {
 type Backend struct {
 	Type  string // lower case; "vxlan" or "host-gw"
 	VXLAN VXLAN  // meaningful for Type "vxlan" only; the zero value else
+}
+
+// String is the backend in a few words: "host-gw", "vxlan with VNI 1".
+func (b Backend) String() string {
+	if b.Type != "vxlan" {
+		return b.Type
+	}
+	return fmt.Sprintf("vxlan with VNI %d", b.VXLAN.VNI)
 }
 
 // VXLAN holds the keys of a vxlan backend.

@@ -60,36 +60,37 @@ func tunnelMAC(seed string, f netconf.Family, vni uint32, before Before) netstat
 	return vxlan.DeriveMAC(seed, f, vni)
 }
 
-// tunnel is this host's end of the network's VXLAN in family f.
-func tunnel(in Input, f netconf.Family) (vxlan.Tunnel, error) {
+// tunnel is this host's end, in family f, of the VXLAN that it announced with
+// end.
+func tunnel(in *Input, f netconf.Family, end Former) (*vxlan.Tunnel, error) {
 	subnet, ok := in.Self.Subnet(f)
 	if !ok {
-		return vxlan.Tunnel{}, fmt.Errorf("the network has an %s range, but this host's lease has no %s subnet", f, f)
+		return nil, fmt.Errorf("the network has an %s range, but this host's lease has no %s subnet", f, f)
 	}
-	data, err := vxlan.ParseData(in.Self.Data[f])
+	data, err := vxlan.ParseData(end.Attrs.Data[f])
 	if err != nil {
-		return vxlan.Tunnel{}, fmt.Errorf("own lease: %w", err)
+		return nil, fmt.Errorf("own lease: %w", err)
 	}
 	i := slices.IndexFunc(in.Host.Uplink.Addrs, netconf.Of(f))
 	if i < 0 {
-		return vxlan.Tunnel{}, fmt.Errorf("uplink %s has no %s address", in.Host.Uplink.Name, f)
+		return nil, fmt.Errorf("uplink %s has no %s address", in.Host.Uplink.Name, f)
 	}
-	return vxlan.Tunnel{
-		Name:   vxlan.Name(f, in.Net.Backend.VXLAN.VNI),
-		Conf:   in.Net.Backend.VXLAN,
+	return &vxlan.Tunnel{
+		Name:   vxlan.Name(f, end.Backend.VXLAN.VNI),
+		Conf:   end.Backend.VXLAN,
 		Family: f,
 		Subnet: subnet,
 		MAC:    data.MAC,
 		Local:  in.Host.Uplink.Addrs[i],
 		Dev:    in.Host.Uplink.Name,
-		MTU:    underlayMTU(in.Net, in.Host) - vxlan.Overhead(f),
+		MTU:    underlayMTU(end.Backend, in.Host) - vxlan.Overhead(f),
 	}, nil
 }
 
 // MTU returns the largest packet, in bytes, that fits through every path of
 // the network: what containers get told.
 func MTU(net netconf.Network, facts host.Facts) int {
-	mtu := underlayMTU(net, facts)
+	mtu := underlayMTU(net.Backend, facts)
 	if net.Backend.Type != VXLAN {
 		return mtu
 	}
@@ -102,8 +103,8 @@ func MTU(net netconf.Network, facts host.Facts) int {
 
 // underlayMTU is what the uplink carries, or less if the config says so. More
 // than the uplink carries would be refused by the kernel, or lost on the way.
-func underlayMTU(net netconf.Network, facts host.Facts) int {
-	if m := net.Backend.VXLAN.MTU; net.Backend.Type == VXLAN && m > 0 {
+func underlayMTU(b netconf.Backend, facts host.Facts) int {
+	if m := b.VXLAN.MTU; b.Type == VXLAN && m > 0 {
 		return min(m, facts.Uplink.MTU)
 	}
 	return facts.Uplink.MTU

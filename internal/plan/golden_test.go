@@ -119,6 +119,7 @@ func render(s *netstate.State, problems []Problem) string {
 //	backend {JSON}
 //	uplink NAME mtu BYTES addr ADDR onlink PREFIX...
 //	self|peer PREFIX public ADDR vxlan VNI MAC
+//	former vxlan VNI MAC port PORT
 //	self|peer PREFIX public ADDR BACKEND
 func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 	t.Helper()
@@ -152,6 +153,14 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		case "self":
 			in.Self = readLease(w, fams)
 			in.Host.Public = in.Self.Public
+		case "former":
+			l := readLease(slices.Concat([]string{"", "172.7.0.0/24", "", "10.0.0.1"}, w[1:4]), fams)
+			vni, _ := strconv.ParseUint(w[2], 10, 32)
+			port, _ := strconv.ParseUint(w[5], 10, 16)
+			in.Former = append(in.Former, Former{
+				Backend: netconf.Backend{Type: VXLAN, VXLAN: netconf.VXLAN{VNI: uint32(vni), Port: uint16(port)}},
+				Attrs:   l.Attrs,
+			})
 		case "peer":
 			in.Peers = append(in.Peers, readLease(w, fams))
 		default:

@@ -27,6 +27,7 @@ type Path struct {
 	Dev    string       // the device packets leave by
 	Remote netip.Addr   // the peer's public address
 	MAC    netstate.MAC // the peer's tunnel device; Tunnelled only
+	VNI    uint32       // of the tunnel; Tunnelled only
 }
 
 // PathTo returns how packets to p's subnet of family f travel, or why they
@@ -34,14 +35,15 @@ type Path struct {
 func PathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
 	path, err := pathTo(&in, &p, f)
 	if err == nil && path.Kind == Tunnelled {
-		path.Dev = vxlan.Name(f, in.Net.Backend.VXLAN.VNI)
+		path.Dev = vxlan.Name(f, path.VNI)
 	}
 	return path, err
 }
 
 // pathTo is the one place where a path is chosen, from the config, the host's
-// facts and the peer's lease. Of a tunnelled path it leaves Dev out, which is
-// the same for all.
+// facts and the peer's lease. A peer is sent to by what it announces, whatever
+// the config says now, so that hosts may change over in any order. Of a
+// tunnelled path Dev is left out, which follows from VNI.
 func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 	remote, ok := p.PublicAddr(f)
 	if !ok {
@@ -53,18 +55,30 @@ func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 	near := onLink(in.Host.Uplink.OnLink, remote)
 	direct := Path{Kind: Direct, Via: remote, Dev: in.Host.Uplink.Name, Remote: remote}
 	switch {
-	case p.Backend == HostGW && near:
+	case p.Backend != HostGW && p.Backend != VXLAN:
+		return Path{}, fmt.Errorf("announces backend %q, which weft does not speak; it speaks vxlan and host-gw", p.Backend)
+	case near && (p.Backend == HostGW || in.direct()):
 		return direct, nil
 	case p.Backend == HostGW:
 		return Path{}, fmt.Errorf("its address %s is on no prefix connected to %s, and it announces host-gw, which cannot cross a router; use vxlan with DirectRouting", remote, in.Host.Uplink.Name)
-	case p.Backend != VXLAN:
-		return Path{}, fmt.Errorf("announces backend %q, which weft does not speak; it speaks vxlan and host-gw", p.Backend)
-	case in.Net.Backend.Type != VXLAN:
-		return Path{}, fmt.Errorf("announces vxlan, but the network's backend is %s", in.Net.Backend.Type)
-	case in.Net.Backend.VXLAN.DirectRouting && near:
-		return direct, nil
 	}
 	return tunnelTo(in, p, f, remote)
+}
+
+// direct reports whether the config wants the direct path to those on the
+// same segment. Every host takes in what comes that way.
+func (in *Input) direct() bool {
+	return in.Net.Backend.Type == HostGW || in.Net.Backend.VXLAN.DirectRouting
+}
+
+// speaks reports whether this host has, or still has, a tunnel with vni.
+func (in *Input) speaks(vni uint32) bool {
+	if in.Net.Backend.Type == VXLAN && in.Net.Backend.VXLAN.VNI == vni {
+		return true
+	}
+	return slices.ContainsFunc(in.Former, func(f Former) bool {
+		return f.Backend.Type == VXLAN && f.Backend.VXLAN.VNI == vni
+	})
 }
 
 func tunnelTo(in *Input, p *lease.Lease, f netconf.Family, remote netip.Addr) (Path, error) {
@@ -72,12 +86,11 @@ func tunnelTo(in *Input, p *lease.Lease, f netconf.Family, remote netip.Addr) (P
 	if err != nil {
 		return Path{}, err
 	}
-	vni := in.Net.Backend.VXLAN.VNI
-	if data.VNI != vni {
-		return Path{}, fmt.Errorf("announces VNI %d, the network's is %d", data.VNI, vni)
+	if !in.speaks(data.VNI) {
+		return Path{}, fmt.Errorf("announces vxlan with VNI %d, which the network's config (%s) does not have", data.VNI, in.Net.Backend)
 	}
 	subnet, _ := p.Subnet(f)
-	return Path{Kind: Tunnelled, Via: subnet.Addr(), Remote: remote, MAC: data.MAC}, nil
+	return Path{Kind: Tunnelled, Via: subnet.Addr(), Remote: remote, MAC: data.MAC, VNI: data.VNI}, nil
 }
 
 func onLink(prefixes []netip.Prefix, a netip.Addr) bool {

@@ -24,10 +24,18 @@ const (
 
 // Input is all that a plan depends on.
 type Input struct {
-	Net   netconf.Network
-	Host  host.Facts
-	Self  lease.Lease   // as announced
-	Peers []lease.Lease // everybody else, in any order
+	Net    netconf.Network
+	Host   host.Facts
+	Self   lease.Lease   // as announced, or about to be
+	Former []Former      // what was announced before and peers may still go by
+	Peers  []lease.Lease // everybody else, in any order
+}
+
+// Former is a way of being reached that this host announced under an earlier
+// config.
+type Former struct {
+	Backend netconf.Backend
+	Attrs   lease.Attrs
 }
 
 // Problem is a fault of one peer, or of the host itself, that the plan works
@@ -48,11 +56,11 @@ func (p Problem) Unwrap() error { return p.Err }
 func Build(in Input) (*netstate.State, []Problem) {
 	s := &netstate.State{}
 	forward(s, in.Net)
-	tunnels, problems := receive(s, in)
+	tunnels, problems := receive(s, &in)
 	for _, f := range netconf.Families {
 		peers, bad := admit(in, f)
 		problems = append(problems, bad...)
-		problems = append(problems, send(s, in, f, tunnels[f], peers)...)
+		problems = append(problems, send(s, &in, f, tunnels, peers)...)
 	}
 	if err := s.Normalize(); err != nil {
 		// Peers were checked against each other, so this is a fault of the
@@ -73,51 +81,69 @@ func forward(s *netstate.State, net netconf.Network) {
 	}
 }
 
-// receive adds what the host needs to be reached as it announces, and returns
-// its tunnels.
-func receive(s *netstate.State, in Input) (map[netconf.Family]*vxlan.Tunnel, []Problem) {
-	tunnels := map[netconf.Family]*vxlan.Tunnel{}
+// tunnels are this host's, by family; the one that is announced comes first.
+type tunnels map[netconf.Family][]*vxlan.Tunnel
+
+// receive adds what the host needs to be reached as it announces and as it
+// announced before, and returns its tunnels.
+func receive(s *netstate.State, in *Input) (tunnels, []Problem) {
+	all := tunnels{}
 	var problems []Problem
-	if in.Net.Backend.Type != VXLAN {
-		return tunnels, nil
-	}
+	ends := append([]Former{{in.Net.Backend, in.Self.Attrs}}, in.Former...)
 	for _, r := range in.Net.Ranges {
-		t, err := tunnel(in, r.Family())
-		if err != nil {
-			problems = append(problems, Problem{Subject: "this host", Err: err})
-			continue
+		for i, end := range ends {
+			f := r.Family()
+			if end.Backend.Type != VXLAN || all.find(f, end.Backend.VXLAN.VNI) != nil {
+				continue
+			}
+			t, err := tunnel(in, f, end)
+			if err == nil {
+				t.Receive(s)
+				all[f] = append(all[f], t)
+			} else if i == 0 {
+				problems = append(problems, Problem{Subject: "this host", Err: err})
+			}
 		}
-		t.Receive(s)
-		tunnels[r.Family()] = &t
 	}
-	return tunnels, problems
+	return all, problems
+}
+
+// find returns the tunnel of family f with the given VNI, or nil.
+func (t tunnels) find(f netconf.Family, vni uint32) *vxlan.Tunnel {
+	for _, one := range t[f] {
+		if one.Conf.VNI == vni {
+			return one
+		}
+	}
+	return nil
 }
 
 // send adds what the host needs to reach peers, all of family f.
-func send(s *netstate.State, in Input, f netconf.Family, t *vxlan.Tunnel, peers []peer) []Problem {
+func send(s *netstate.State, in *Input, f netconf.Family, all tunnels, peers []peer) []Problem {
 	var problems []Problem
 	s.Routes = slices.Grow(s.Routes, len(peers))
-	if t != nil {
+	if len(all[f]) > 0 {
 		s.Neighs = slices.Grow(s.Neighs, len(peers))
 		s.FDB = slices.Grow(s.FDB, len(peers))
 	}
 	macs := make(map[netstate.MAC]int, len(peers))
-	if t != nil {
+	for _, t := range all[f] {
 		macs[t.MAC] = -1
 	}
 	for i := range peers {
 		p := &peers[i]
-		path, err := pathTo(&in, p.Lease, f)
+		path, err := pathTo(in, p.Lease, f)
 		if err == nil && path.Kind == Tunnelled {
 			err = claimMAC(macs, peers, i, path.MAC)
 		}
 		switch {
 		case err != nil:
 			problems = append(problems, p.problem(err))
-		case path.Kind == Tunnelled && t == nil:
-			// receive said already why this host has no tunnel.
 		case path.Kind == Tunnelled:
-			t.Send(s, p.subnet, path.MAC, path.Remote)
+			// Without the tunnel, receive has said already why.
+			if t := all.find(f, path.VNI); t != nil {
+				t.Send(s, p.subnet, path.MAC, path.Remote)
+			}
 		default:
 			hostgw.Send(s, p.subnet, path.Via, path.Dev)
 		}
