@@ -32,13 +32,13 @@ func (x *access) add(fs *flag.FlagSet) {
 }
 
 // with opens the store, runs work on it within the time allowed, and closes
-// it. make allows an embedded store to be made that is not there yet.
-func (x *access) with(cmd *cobra.Command, make bool, work func(context.Context, store.Store) error) error {
+// it. create allows an embedded store to be made that is not there yet.
+func (x *access) with(cmd *cobra.Command, create bool, work func(context.Context, store.Store) error) error {
 	ctx, cancel := x.context(cmd)
 	defer cancel()
 	x.chosen = anyGiven(cmd.Flags(), storeFlagPrefix)
 	return waiting(cmd.ErrOrStderr(), "the store", func() error {
-		st, err := x.open(ctx, make, slog.New(slog.DiscardHandler))
+		st, err := x.open(ctx, create, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return err
 		}
@@ -51,8 +51,8 @@ func (x *access) with(cmd *cobra.Command, make bool, work func(context.Context, 
 }
 
 // snapshot reads the store once.
-func (x *access) snapshot(cmd *cobra.Command, make bool) (snap store.Snapshot, err error) {
-	err = x.with(cmd, make, func(ctx context.Context, st store.Store) error {
+func (x *access) snapshot(cmd *cobra.Command, create bool) (snap store.Snapshot, err error) {
+	err = x.with(cmd, create, func(ctx context.Context, st store.Store) error {
 		snap, err = st.Snapshot(ctx)
 		return err
 	})

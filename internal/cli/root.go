@@ -89,9 +89,9 @@ func takeFlags(cmd *cobra.Command, fs *flag.FlagSet) {
 // anyGiven tells whether a flag whose name begins with prefix was given, on
 // the command line or by the environment.
 func anyGiven(fs *pflag.FlagSet, prefix string) bool {
-	any := false
-	fs.VisitAll(func(f *pflag.Flag) { any = any || f.Changed && strings.HasPrefix(f.Name, prefix) })
-	return any
+	found := false
+	fs.VisitAll(func(f *pflag.Flag) { found = found || f.Changed && strings.HasPrefix(f.Name, prefix) })
+	return found
 }
 
 // group makes cmd a mere holder of commands: alone it shows help, and a

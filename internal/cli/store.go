@@ -132,8 +132,8 @@ func (m minLevel) WithGroup(g string) slog.Handler { return minLevel{m.Handler.W
 
 // open opens the store for a command that answers and ends: the one that
 // flags name, else that of the agent that runs here, else the embedded one
-// under the state directory. Only make lets it create the latter.
-func (x *access) open(ctx context.Context, make bool, log *slog.Logger) (store.Store, error) {
+// under the state directory. Only create lets it create the latter.
+func (x *access) open(ctx context.Context, create bool, log *slog.Logger) (store.Store, error) {
 	if err := x.storeSettings.check(); err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (x *access) open(ctx context.Context, make bool, log *slog.Logger) (store.S
 		return nil, err
 	}
 	dir := embeddedDir(x.stateDir)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !make {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !create {
 		return nil, &noStoreError{runDir: x.runDir, dir: dir}
 	}
 	st, _, err := openEmbedded(ctx, x.stateDir, x.prefix, log)

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestRecordTellsWhereTheStoreIs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	want := storeSettings{
+		endpoints: []string{"https://192.0.2.1:2379"}, prefix: "/weft",
+		caFile: "/etc/ca.pem", certFile: "/etc/cert.pem", keyFile: "/etc/key.pem",
+	}
+	if err := writeRecord(dir, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readRecord(dir)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read back %+v, %v; want %+v", got, err, want)
+	}
+	info, err := os.Stat(filepath.Join(dir, recordName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the record has mode %v, want 0600", info.Mode().Perm())
+	}
+}
+
+func TestRecordKeepsThePasswordOut(t *testing.T) {
+	dir := t.TempDir()
+	s := storeSettings{endpoints: []string{"http://192.0.2.1:2379"}, prefix: "/weft", username: "me", password: "hunter2"}
+	if err := writeRecord(dir, s); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, recordName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "hunter2") {
+		t.Error("the password is in the record")
+	}
+	if _, err := readRecord(dir); err == nil || !strings.Contains(hintOf(err), "WEFT_ETCD_PASSWORD") {
+		t.Errorf("got %v, want an error that says how to give the password", err)
+	}
+}
+
+func TestBrokenRecords(t *testing.T) {
+	for _, text := range []string{"", "{", "[]", "{}", `{"endpoints": []}`} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, recordName), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readRecord(dir); err == nil || !strings.Contains(hintOf(err), "--etcd-endpoints") {
+			t.Errorf("%q: got %v, want an error with a way out", text, err)
+		}
+	}
+	if _, err := readRecord(t.TempDir()); err == nil {
+		t.Error("a record that is not there was read")
+	}
+}
+
+func TestSystemdIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	notifySystemd(slog.New(slog.DiscardHandler))
+	buf := make([]byte, 64)
+	n, err := socket.Read(buf)
+	if err != nil || string(buf[:n]) != "READY=1" {
+		t.Errorf("systemd heard %q, %v; want READY=1", buf[:n], err)
+	}
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bytes"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/weft-net/weft/internal/api"
+)
+
+var now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+// busy is a status with a peer on each path and something wrong.
+func busy() api.Status {
+	subnet := netip.MustParsePrefix
+	peer := func(s, public, kind, via, dev, problem string) api.Peer {
+		p := api.Peer{
+			Subnets: []netip.Prefix{subnet(s)}, Public: []netip.Addr{netip.MustParseAddr(public)},
+			Backend: "vxlan", Problem: problem,
+		}
+		if via != "" {
+			p.Paths = []api.Path{{Subnet: subnet(s), Kind: kind, Via: netip.MustParseAddr(via), Dev: dev}}
+		}
+		return p
+	}
+	return api.Status{
+		Version: "v1", Started: now.Add(-26 * time.Hour), Hostname: "one", Revision: 42,
+		Network: []netip.Prefix{subnet("172.7.0.0/16")}, Backend: "vxlan", Direct: true,
+		Uplink: api.Uplink{Name: "eth0", MTU: 1500, Addrs: []netip.Addr{netip.MustParseAddr("10.4.7.21")}, Reason: "default route"},
+		Lease: api.Lease{
+			Subnets: []netip.Prefix{subnet("172.7.21.0/24")}, Public: []netip.Addr{netip.MustParseAddr("10.4.7.21")},
+			MTU: 1450, Held: true, Expires: now.Add(23 * time.Hour),
+		},
+		Peers: []api.Peer{
+			peer("172.7.22.0/24", "10.4.7.22", "direct", "10.4.7.22", "eth0", ""),
+			peer("172.7.24.0/24", "10.4.8.24", "vxlan", "172.7.24.0", "flannel.1", ""),
+			peer("172.8.0.0/24", "10.4.8.25", "", "", "", "outside the network"),
+		},
+		Problems: []api.Problem{{Subject: "172.8.0.0/24", Message: "outside the network"}},
+		Store:    api.StoreState{Kind: "etcd", Since: now.Add(-90 * time.Second), Error: "connection refused"},
+		Pass:     api.Pass{At: now.Add(-5 * time.Second), Took: 3 * time.Millisecond, Rows: 12, Changed: 2, Failed: 1},
+		Totals:   api.Totals{Passes: 3, Ops: []api.OpSum{{Kind: "route", Verb: "add", Done: 4, Failed: 1}}},
+		NotReady: "a row failed",
+	}
+}
+
+const busyText = `agent    v1 on one, up 1d2h
+state    NOT READY: a row failed
+network  172.7.0.0/16, vxlan with direct routing
+uplink   eth0 10.4.7.21, mtu 1500, by default route
+lease    172.7.21.0/24, announced at 10.4.7.21, mtu 1450, ends in 23h0m unless renewed
+store    etcd, OUT OF REACH for 1m30s: connection refused
+kernel   12 rows, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
+
+PEER           PUBLIC     PATH
+172.7.22.0/24  10.4.7.22  direct
+172.7.24.0/24  10.4.8.24  vxlan
+172.8.0.0/24   10.4.8.25  none (see problems)
+
+problems
+  172.8.0.0/24: outside the network
+`
+
+const busyWide = `agent     v1 on one, up 1d2h
+state     NOT READY: a row failed
+network   172.7.0.0/16, vxlan with direct routing
+uplink    eth0 10.4.7.21, mtu 1500, by default route
+lease     172.7.21.0/24, announced at 10.4.7.21, mtu 1450, ends in 23h0m unless renewed
+store     etcd, OUT OF REACH for 1m30s: connection refused
+kernel    12 rows, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
+revision  42
+totals    3 passes, 4 operations, 1 failed
+
+PEER           PUBLIC     BACKEND  PATH    VIA         DEVICE     PROBLEM
+172.7.22.0/24  10.4.7.22  vxlan    direct  10.4.7.22   eth0       -
+172.7.24.0/24  10.4.8.24  vxlan    vxlan   172.7.24.0  flannel.1  -
+172.8.0.0/24   10.4.8.25  vxlan    none    -           -          outside the network
+
+problems
+  172.8.0.0/24: outside the network
+`
+
+const newText = `agent    v1 on -, up 0s
+state    NOT READY: starting
+network  none yet
+uplink   none yet
+lease    none yet
+store    embedded, answering for 0s
+kernel   not touched yet
+
+no peers
+`
+
+func TestStatusText(t *testing.T) {
+	fresh := api.Status{Version: "v1", Started: now, NotReady: "starting", Store: api.StoreState{Kind: "embedded", Up: true, Since: now}}
+	for _, test := range []struct {
+		name, output string
+		status       api.Status
+		want         string
+	}{
+		{"busy", outputText, busy(), busyText},
+		{"busy, wide", outputWide, busy(), busyWide},
+		{"just started", outputText, fresh, newText},
+	} {
+		var out bytes.Buffer
+		if err := showStatus(&out, test.status, test.output, now); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != test.want {
+			t.Errorf("%s:\n%s\nwant:\n%s", test.name, &out, test.want)
+		}
+	}
+}
