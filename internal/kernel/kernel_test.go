@@ -20,6 +20,14 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// TestConformanceWithoutNexthops is the same with plain gateways, on one side.
+func TestConformanceWithoutNexthops(t *testing.T) {
+	kerneltest.Run(t, func(t *testing.T) kerneltest.Host {
+		ns := newHost(t)
+		return kerneltest.Host{Kernel: open(t, ns).WithoutNexthops(), Other: open(t, ns)}
+	})
+}
+
 // newHost makes a host as kerneltest wants it.
 func newHost(t testing.TB) *netns.NS {
 	t.Helper()

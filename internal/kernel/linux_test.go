@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -188,16 +189,21 @@ func TestForeignRoutesOfEveryKindGiveWay(t *testing.T) {
 			ip route add fd05:0:0:2::/64 dev eth0; ip route append fd05:0:0:2::/64 dev lo`,
 		"covering": "ip route add 10.5.0.0/16 dev eth0; ip route add fd05::/48 dev eth0",
 	} {
-		t.Run(name, func(t *testing.T) {
-			ns := newHost(t)
-			shell(t, ns, script)
-			a := newAgent(t, ns, networks...)
-			a.settle(want)
-			if out := shell(t, ns, "ip route get 10.5.2.7; ip route get fd05:0:0:2::7"); count(out, "dev flannel") != 2 {
-				t.Errorf("packets go elsewhere:\n%s\n%s", out, shell(t, ns, "ip route; ip -6 route"))
-			}
-			a.settle(tunnels)
-		})
+		for _, plain := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s plain=%v", name, plain), func(t *testing.T) {
+				ns := newHost(t)
+				shell(t, ns, script)
+				a := newAgent(t, ns, networks...)
+				if plain {
+					a.k.WithoutNexthops()
+				}
+				a.settle(want)
+				if out := shell(t, ns, "ip route get 10.5.2.7; ip route get fd05:0:0:2::7"); count(out, "dev flannel") != 2 {
+					t.Errorf("packets go elsewhere:\n%s\n%s", out, shell(t, ns, "ip route; ip -6 route"))
+				}
+				a.settle(tunnels)
+			})
+		}
 	}
 }
 

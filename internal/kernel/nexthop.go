@@ -63,21 +63,22 @@ type tagged struct {
 
 // nexthops remembers the nexthop objects in our tags.
 type nexthops struct {
-	supported bool
-	networks  []tagged
-	ids       map[hop]uint32
-	objects   map[uint32]object
-	routes    map[netip.Prefix]uint32 // object that our route goes through
-	idle      map[uint32]bool         // objects without routes
-	taken     map[uint32]bool         // ids in our tags that others use
-	free      map[tag]uint32          // number to try next
+	missing  bool // the kernel has no nexthop objects
+	networks []tagged
+	ids      map[hop]uint32
+	objects  map[uint32]object
+	routes   map[netip.Prefix]uint32 // object that our route goes through
+	idle     map[uint32]bool         // objects without routes
+	taken    map[uint32]bool         // ids in our tags that others use
+	free     map[tag]uint32          // number to try next
 }
 
 // reset forgets all and begins anew for the networks of scope.
 func (n *nexthops) reset(scope netstate.Scope) {
 	if n.ids == nil {
 		*n = nexthops{
-			ids: map[hop]uint32{}, objects: map[uint32]object{},
+			missing: n.missing,
+			ids:     map[hop]uint32{}, objects: map[uint32]object{},
 			routes: map[netip.Prefix]uint32{}, idle: map[uint32]bool{},
 			taken: map[uint32]bool{}, free: map[tag]uint32{},
 		}
@@ -211,7 +212,7 @@ func (n *nexthops) unused(t tag) (uint32, error) {
 
 // tagFor returns the tag for routes to dst; false if they do without objects.
 func (n *nexthops) tagFor(dst netip.Prefix) (tag, bool) {
-	if !n.supported {
+	if n.missing {
 		return 0, false
 	}
 	for _, o := range n.networks {

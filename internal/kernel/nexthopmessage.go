@@ -15,13 +15,15 @@ import (
 // dump reads the kernel's nexthop objects.
 func (n *nexthops) dump(conn *rtnl.Conn, scope netstate.Scope) error {
 	n.reset(scope)
-	n.supported = true
+	if n.missing {
+		return nil
+	}
 	var b rtnl.Batch
 	b.Message(unix.RTM_GETNEXTHOP, unix.NLM_F_DUMP, nexthopHeader(0, 0, 0)...)
 	for m, err := range conn.Dump(&b) {
 		switch {
 		case errors.Is(err, syscall.EOPNOTSUPP):
-			n.supported = false // a kernel before 5.3
+			n.missing = true // a kernel before 5.3
 		case err != nil:
 			return fmt.Errorf("list nexthops: %w", err)
 		default:

@@ -72,7 +72,7 @@ func sysctlHint(err error, want netstate.Sysctl) string {
 	case errors.Is(err, syscall.EROFS):
 		return fmt.Sprintf(": %s is mounted read-only here; set %s=%s on the host, or run the container with a writable %s",
 			procSys, want.Name, want.Value, procSys)
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, syscall.EACCES):
 		return ": root or CAP_NET_ADMIN is needed"
 	}
 	return ""
