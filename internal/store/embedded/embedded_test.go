@@ -18,6 +18,7 @@ import (
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/embedded"
 	"github.com/weft-net/weft/internal/store/etcd"
+	"github.com/weft-net/weft/internal/store/etcdtest"
 	"github.com/weft-net/weft/internal/store/storetest"
 )
 
@@ -181,6 +182,41 @@ func TestListensWhereTold(t *testing.T) {
 	defer s.Close()
 	if _, err := s.Snapshot(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	ca, err := etcdtest.NewCA(dir, "ca")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, err := ca.Issue("server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, embedded.ServerOptions{
+		Dir: t.TempDir(), Listen: "127.0.0.1:0", CertFile: cert, KeyFile: key, ClientCAFile: ca.File,
+	})
+	if ep := server.Endpoints(); !strings.HasPrefix(ep[0], "https://127.0.0.1:") {
+		t.Fatalf("endpoints %v", ep)
+	}
+	for name, c := range map[string]struct {
+		o  etcd.Options
+		ok bool
+	}{
+		"with a certificate":    {etcd.Options{CAFile: ca.File, CertFile: cert, KeyFile: key}, true},
+		"without a certificate": {etcd.Options{CAFile: ca.File}, false},
+	} {
+		c.o.Endpoints, c.o.RequestTimeout = server.Endpoints(), 2*time.Second
+		s, err := etcd.Open(t.Context(), c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Snapshot(t.Context()); (err == nil) != c.ok {
+			t.Errorf("%s: error %v", name, err)
+		}
+		s.Close()
 	}
 }
 

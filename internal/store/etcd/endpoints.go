@@ -58,7 +58,8 @@ func (o Options) endpoint(raw string) (full string, secure bool, err error) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", false, fmt.Errorf("etcd: endpoint %q: port %s is not within 1..65535", raw, port)
 	}
-	return u.Scheme + "://" + net.JoinHostPort(u.Hostname(), port), u.Scheme == "https", nil
+	out := url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(u.Hostname(), port)}
+	return out.String(), u.Scheme == "https", nil
 }
 
 // withoutUser keeps a password that stands in a malformed URL out of errors.

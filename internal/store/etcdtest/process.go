@@ -88,7 +88,9 @@ func (p *Process) run() error {
 		"--heartbeat-interval", "100", "--election-timeout", "500",
 		"--logger", "zap", "--log-outputs", "stderr", "--enable-grpc-gateway=false",
 	}, p.args...)...)
-	// A test binary that is killed takes its etcd along.
+	// A test binary that is killed takes its etcd along. (The kernel means
+	// the thread: do not start one from a goroutine that is locked to a
+	// thread and ends before etcd should.)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	log, err := p.cmd.StderrPipe()
 	if err != nil {
