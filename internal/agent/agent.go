@@ -94,6 +94,8 @@ func newSteerer(o Options, owner lease.Owner, mem memory, b *board) *steerer {
 		outage:    newLatest[error](),
 		facts:     newLatest[struct{}](),
 		wants:     newLatest[reconcile.Want](),
+		passes:    newLatest[reconcile.Pass](),
+		ways:      mem.ways,
 		diary:     newDiary(o.StateDir, o.Log),
 	}
 	s.keeper = &keeper{

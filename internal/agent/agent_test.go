@@ -34,6 +34,7 @@ type station struct {
 	dir    string
 	name   string
 	ready  int
+	held   netip.Prefix // its subnet, once known
 	agent  *steerer
 	cancel context.CancelFunc
 	done   chan error

@@ -16,6 +16,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/store"
 )
@@ -30,6 +31,7 @@ type memory struct {
 	Self     *lease.Lease
 	Networks []netip.Prefix
 	Links    []string
+	ways     ways // how this host announced itself, now and before
 }
 
 // memoryDoc is memory as it is written down: leases in the store's own form.
@@ -40,6 +42,12 @@ type memoryDoc struct {
 	Self     *leaseDoc      `json:"self,omitempty"`
 	Networks []netip.Prefix `json:"networks"`
 	Links    []string       `json:"links"`
+	Ways     []wayDoc       `json:"ways,omitempty"`
+}
+
+type wayDoc struct {
+	Config string          `json:"config"`
+	Value  json.RawMessage `json:"value"`
 }
 
 type leaseDoc struct {
@@ -93,6 +101,13 @@ func (m *memory) save(dir string) error {
 			return err
 		}
 		doc.Self = &d
+	}
+	for _, w := range m.ways {
+		value, err := lease.MarshalAttrs(w.attrs)
+		if err != nil {
+			return err
+		}
+		doc.Ways = append(doc.Ways, wayDoc{Config: string(w.doc), Value: value})
 	}
 	body, err := json.Marshal(doc)
 	if err != nil {
@@ -153,6 +168,13 @@ func parseMemory(data []byte) (memory, error) {
 		}
 		m.Self = &l
 	}
+	for _, d := range doc.Ways {
+		w, err := d.way()
+		if err != nil {
+			return memory{}, err
+		}
+		m.ways = append(m.ways, w)
+	}
 	return m, nil
 }
 
@@ -171,4 +193,13 @@ func (d leaseDoc) lease() (lease.Lease, error) {
 		return lease.Lease{}, fmt.Errorf("lease %s: %w", d.Key, err)
 	}
 	return lease.Lease{Subnets: subnets, Attrs: attrs, Reserved: d.Reserved}, nil
+}
+
+func (d wayDoc) way() (way, error) {
+	net, err := netconf.Parse([]byte(d.Config))
+	if err != nil {
+		return way{}, err
+	}
+	attrs, err := lease.ParseAttrs(d.Value)
+	return way{doc: []byte(d.Config), backend: net.Backend, attrs: attrs}, err
 }

@@ -34,19 +34,24 @@ type steerer struct {
 	outage    latest[error]
 	facts     latest[struct{}]
 	wants     latest[reconcile.Want]
+	passes    latest[reconcile.Pass]
 	keeper    *keeper
 	loop      *reconcile.Loop
 	diary     *diary
 
 	memory  memory
-	primed  bool // a whole snapshot is known, from the store or from memory
-	config  []byte
+	primed  bool   // a whole snapshot is known, from the store or from memory
+	config  []byte // as last seen, good or not
+	doc     []byte // the config in force
 	net     *netconf.Network
 	host    *host.Facts
 	stale   bool // host may not hold any more
 	dirty   bool // an input of the plan has changed
+	ways    ways
+	serial  int // of the last plan
+	ready   int // serial of the last plan by which this host can be reached as planned
 	claimed *claim
-	self    *lease.Lease
+	self    *lease.Lease // with what is announced, or about to be
 }
 
 // factsRetry is the pause before the host is looked at again while it has no
@@ -67,6 +72,8 @@ func (s *steerer) run(ctx context.Context) error {
 			s.resort()
 		case l := <-s.keeper.leases:
 			s.self, s.dirty = &l, true
+		case p := <-s.passes:
+			s.arrived(p)
 		case <-s.facts:
 			s.stale = true
 		case <-retry.C:
@@ -74,9 +81,13 @@ func (s *steerer) run(ctx context.Context) error {
 		if !s.primed {
 			continue
 		}
-		if err := s.steer(ctx); err != nil {
+		again, err := s.steer(ctx)
+		if err != nil {
 			s.log.Warn("not planned", "error", err)
-			retry.Reset(factsRetry)
+			again = factsRetry
+		}
+		if again > 0 {
+			retry.Reset(again)
 		}
 	}
 }
@@ -92,27 +103,77 @@ func (s *steerer) resort() {
 	s.self = s.memory.Self
 }
 
-// steer brings claim and plan up to the inputs. An error is worth another try.
-func (s *steerer) steer(ctx context.Context) error {
+// steer brings plan and claim up to the inputs, in this order: a host
+// announces only what it can already receive. It returns after what time to
+// look again, 0 for not by itself. An error is worth another try.
+func (s *steerer) steer(ctx context.Context) (time.Duration, error) {
 	s.configure()
 	if s.net == nil {
-		return nil
+		return 0, nil
 	}
 	if err := s.look(ctx); err != nil {
 		s.board.facts(nil, err)
-		return err
+		return 0, err
 	}
-	if !s.dirty {
-		return nil
+	attrs, err := plan.Announce(*s.net, *s.host, s.owner.ID, s.before(ctx))
+	s.board.announce(err)
+	if err != nil {
+		return 0, err
 	}
-	if err := s.claim(ctx); err != nil {
-		return err
-	}
-	if s.self != nil {
-		s.plan()
+	s.resume()
+	again := s.turnTo(attrs)
+	if s.self != nil && s.dirty {
+		s.plan(attrs)
 		s.dirty = false
 	}
-	return nil
+	if s.self == nil || s.ready == s.serial {
+		s.claim(attrs)
+	}
+	return again, nil
+}
+
+// resume goes by the lease of before a restart if it still stands in the
+// store, so that the host is ready to receive before it announces anything.
+func (s *steerer) resume() {
+	old := s.memory.Self
+	if s.self != nil || old == nil {
+		return
+	}
+	i := slices.IndexFunc(s.memory.Snapshot.Leases, sameSubnets(*old))
+	if i < 0 || !slices.Equal(s.memory.Snapshot.Leases[i].Public, old.Public) {
+		return
+	}
+	s.self, s.dirty = &s.memory.Snapshot.Leases[i], true
+}
+
+// turnTo makes attrs the present way of being reached, and returns after what
+// time a former one may be given up.
+func (s *steerer) turnTo(attrs lease.Attrs) time.Duration {
+	before := len(s.ways)
+	s.ways = s.ways.take(way{doc: s.doc, backend: s.net.Backend, attrs: attrs})
+	s.dirty = s.dirty || len(s.ways) != before
+	if len(s.ways) == 1 {
+		return 0
+	}
+	kept, wait := s.ways.prune(s.memory.Snapshot.Leases, time.Now())
+	s.dirty = s.dirty || len(kept) != len(s.ways)
+	s.ways = kept
+	return wait
+}
+
+// arrived takes note that the kernel was brought up to a plan, as far as
+// receiving goes: a peer's row that fails keeps nobody from reaching this host.
+func (s *steerer) arrived(p reconcile.Pass) {
+	receives := p.Err == nil && !slices.ContainsFunc(p.Failures, func(f reconcile.Failure) bool {
+		switch f.Op.Row.(type) {
+		case netstate.Link, netstate.Addr:
+			return true
+		}
+		return false
+	})
+	if receives {
+		s.ready = p.Serial
+	}
 }
 
 // configure takes up the snapshot's config. A config that cannot be used
@@ -136,7 +197,7 @@ func (s *steerer) configure() {
 	if len(net.Unknown) > 0 {
 		s.log.Warn("the network config has keys that weft does not know", "keys", net.Unknown)
 	}
-	s.net, s.stale = &net, true
+	s.doc, s.net, s.stale = doc, &net, true
 	s.log.Info("network config", "network", net.Prefixes(), "backend", net.Backend.Type)
 }
 
@@ -159,12 +220,7 @@ func (s *steerer) look(ctx context.Context) error {
 }
 
 // claim tells the keeper what to get a lease for, if that has changed.
-func (s *steerer) claim(ctx context.Context) error {
-	attrs, err := plan.Announce(*s.net, *s.host, s.owner.ID, s.before(ctx))
-	s.board.announce(err)
-	if err != nil {
-		return err
-	}
+func (s *steerer) claim(attrs lease.Attrs) {
 	c := claim{net: *s.net, Claim: lease.Claim{
 		Owner:     s.owner,
 		Attrs:     attrs,
@@ -172,11 +228,10 @@ func (s *steerer) claim(ctx context.Context) error {
 		Avoid:     s.host.Uplink.OnLink,
 	}}
 	if s.claimed != nil && sameClaim(*s.claimed, c) {
-		return nil
+		return
 	}
 	s.claimed = &c
 	s.keeper.claims.put(c)
-	return nil
 }
 
 // sameClaim leaves out Preferred, which changes once a lease is held.
@@ -187,6 +242,9 @@ func sameClaim(a, b claim) bool {
 
 // before gathers what peers may know of this host already.
 func (s *steerer) before(ctx context.Context) plan.Before {
+	if attrs, ok := s.ways.announced(s.net.Backend); ok {
+		return plan.Before{Attrs: attrs}
+	}
 	if s.self != nil {
 		return plan.Before{Attrs: s.self.Attrs}
 	}
@@ -229,13 +287,16 @@ func (s *steerer) preferred() []netip.Prefix {
 }
 
 // plan hands the state that the inputs call for to the loop.
-func (s *steerer) plan() {
-	in := plan.Input{Net: *s.net, Host: *s.host, Self: *s.self, Peers: others(s.memory.Snapshot.Leases, *s.self)}
+func (s *steerer) plan(attrs lease.Attrs) {
+	self := *s.self
+	self.Attrs = attrs
+	in := plan.Input{Net: *s.net, Host: *s.host, Self: self, Former: s.ways.former(), Peers: others(s.memory.Snapshot.Leases, self)}
 	want, problems := plan.Build(in)
 	s.memory.served(s.net.Prefixes(), want)
-	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want)})
+	s.serial++
+	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want), Serial: s.serial})
 	s.board.plan(in, want, problems, s.memory.Snapshot.Revision)
-	s.memory.Self = s.self
+	s.memory.Self, s.memory.ways = &self, s.ways
 	s.diary.pages.put(s.memory)
 }
 
@@ -258,6 +319,7 @@ func (s *steerer) passed(p reconcile.Pass) {
 	for _, f := range p.Failures {
 		s.log.Error("row not in place; trying again", "row", f.Op.String(), "error", f.Err)
 	}
+	s.passes.put(p)
 	if p.Err != nil {
 		s.log.Error("looking at the kernel failed; trying again", "error", p.Err)
 		return

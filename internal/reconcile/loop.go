@@ -150,11 +150,11 @@ func (l *Loop) attempt(ctx context.Context, t *turn) Pass {
 	if t.have == nil {
 		have, err := l.Kernel.Observe(ctx, t.want.Scope)
 		if err != nil {
-			return Pass{Start: start, Took: time.Since(start), Err: err}
+			return Pass{Serial: t.want.Serial, Start: start, Took: time.Since(start), Err: err}
 		}
 		t.have, t.looked = have, start
 	}
 	p := change(ctx, l.Kernel, t.have, t.want.State)
-	p.Start, p.Took = start, time.Since(start)
+	p.Serial, p.Start, p.Took = t.want.Serial, start, time.Since(start)
 	return p
 }

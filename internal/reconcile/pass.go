@@ -10,12 +10,14 @@ import (
 
 // Want is what the kernel shall be made equal to.
 type Want struct {
-	State *netstate.State // normalized; not changed afterwards
-	Scope netstate.Scope
+	State  *netstate.State // normalized; not changed afterwards
+	Scope  netstate.Scope
+	Serial int // the caller's number, handed back with the passes that serve this
 }
 
 // Pass is one round of looking and changing.
 type Pass struct {
+	Serial   int // of the Want it served
 	Start    time.Time
 	Took     time.Duration
 	Rows     int           // wanted
