@@ -26,8 +26,9 @@ func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
 // address nor all zeros.
 func (m MAC) IsUnicast() bool { return m[0]&1 == 0 && m != MAC{} }
 
-func (m MAC) compare(o MAC) int { return cmp.Compare(m.number(), o.number()) }
+func (m MAC) compare(o MAC) int { return cmp.Compare(m.Number(), o.Number()) }
 
-func (m MAC) number() uint64 {
+// Number returns the address as a number of 48 bits. Tables are in its order.
+func (m MAC) Number() uint64 {
 	return uint64(m[0])<<40 | uint64(m[1])<<32 | uint64(m[2])<<24 | uint64(m[3])<<16 | uint64(m[4])<<8 | uint64(m[5])
 }

@@ -53,13 +53,24 @@ func (t Table[R]) drop(r R) Table[R] {
 // normalize sorts t and drops exact repetitions. Two rows of one identity
 // that differ are a *ConflictError.
 func (t Table[R]) normalize() (Table[R], error) {
-	if !slices.IsSortedFunc(t, R.compare) {
-		slices.SortFunc(t, R.compare)
+	if t.inOrder() {
+		return t, nil
 	}
+	slices.SortFunc(t, R.compare)
 	for i := 1; i < len(t); i++ {
 		if t[i-1].compare(t[i]) == 0 && t[i-1] != t[i] {
 			return t, &ConflictError{A: t[i-1], B: t[i]}
 		}
 	}
 	return slices.Compact(t), nil
+}
+
+// inOrder reports whether t is sorted and holds every object once.
+func (t Table[R]) inOrder() bool {
+	for i := 1; i < len(t); i++ {
+		if t[i-1].compare(t[i]) >= 0 {
+			return false
+		}
+	}
+	return true
 }

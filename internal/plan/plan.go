@@ -6,13 +6,11 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
-	"github.com/weft-net/weft/internal/plan/hostgw"
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
@@ -56,11 +54,11 @@ func (p Problem) Unwrap() error { return p.Err }
 func Build(in Input) (*netstate.State, []Problem) {
 	s := &netstate.State{}
 	forward(s, in.Net)
-	tunnels, problems := receive(s, &in)
+	own, problems := receive(s, &in)
 	for _, f := range netconf.Families {
 		peers, bad := admit(in, f)
 		problems = append(problems, bad...)
-		problems = append(problems, send(s, &in, f, tunnels, peers)...)
+		problems = append(problems, send(s, &in, f, own[f], peers)...)
 	}
 	if err := s.Normalize(); err != nil {
 		// Peers were checked against each other, so this is a fault of the
@@ -81,19 +79,19 @@ func forward(s *netstate.State, net netconf.Network) {
 	}
 }
 
-// tunnels are this host's, by family; the one that is announced comes first.
-type tunnels map[netconf.Family][]*vxlan.Tunnel
+// tunnels are this host's of one family; the one that is announced comes first.
+type tunnels []*vxlan.Tunnel
 
 // receive adds what the host needs to be reached as it announces and as it
-// announced before, and returns its tunnels.
-func receive(s *netstate.State, in *Input) (tunnels, []Problem) {
-	all := tunnels{}
+// announced before, and returns its tunnels by family.
+func receive(s *netstate.State, in *Input) (map[netconf.Family]tunnels, []Problem) {
+	all := map[netconf.Family]tunnels{}
 	var problems []Problem
 	ends := append([]Former{{in.Net.Backend, in.Self.Attrs}}, in.Former...)
 	for _, r := range in.Net.Ranges {
 		for i, end := range ends {
 			f := r.Family()
-			if end.Backend.Type != VXLAN || all.find(f, end.Backend.VXLAN.VNI) != nil {
+			if end.Backend.Type != VXLAN || all[f].find(end.Backend.VXLAN.VNI) != nil {
 				continue
 			}
 			t, err := tunnel(in, f, end)
@@ -108,59 +106,12 @@ func receive(s *netstate.State, in *Input) (tunnels, []Problem) {
 	return all, problems
 }
 
-// find returns the tunnel of family f with the given VNI, or nil.
-func (t tunnels) find(f netconf.Family, vni uint32) *vxlan.Tunnel {
-	for _, one := range t[f] {
+// find returns the tunnel with the given VNI, or nil.
+func (t tunnels) find(vni uint32) *vxlan.Tunnel {
+	for _, one := range t {
 		if one.Conf.VNI == vni {
 			return one
 		}
 	}
 	return nil
-}
-
-// send adds what the host needs to reach peers, all of family f.
-func send(s *netstate.State, in *Input, f netconf.Family, all tunnels, peers []peer) []Problem {
-	var problems []Problem
-	s.Routes = slices.Grow(s.Routes, len(peers))
-	if len(all[f]) > 0 {
-		s.Neighs = slices.Grow(s.Neighs, len(peers))
-		s.FDB = slices.Grow(s.FDB, len(peers))
-	}
-	macs := make(map[netstate.MAC]int, len(peers))
-	for _, t := range all[f] {
-		macs[t.MAC] = -1
-	}
-	for i := range peers {
-		p := &peers[i]
-		path, err := pathTo(in, p.Lease, f)
-		if err == nil && path.Kind == Tunnelled {
-			err = claimMAC(macs, peers, i, path.MAC)
-		}
-		switch {
-		case err != nil:
-			problems = append(problems, p.problem(err))
-		case path.Kind == Tunnelled:
-			// Without the tunnel, receive has said already why.
-			if t := all.find(f, path.VNI); t != nil {
-				t.Send(s, p.subnet, path.MAC, path.Remote)
-			}
-		default:
-			hostgw.Send(s, p.subnet, path.Via, path.Dev)
-		}
-	}
-	return problems
-}
-
-// claimMAC refuses a tunnel MAC that another peer, or this host, has already:
-// one of the two would get the other's packets.
-func claimMAC(macs map[netstate.MAC]int, peers []peer, i int, mac netstate.MAC) error {
-	holder, taken := macs[mac]
-	if !taken {
-		macs[mac] = i
-		return nil
-	}
-	if holder < 0 {
-		return fmt.Errorf("announces this host's own VtepMAC %s", mac)
-	}
-	return fmt.Errorf("announces VtepMAC %s, which %s has already", mac, lease.FormatSubnets(peers[holder].Subnets))
 }

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/weft-net/weft/internal/netstate"
 )
@@ -25,7 +23,7 @@ func (d Data) Marshal() json.RawMessage {
 // ParseData reads what a host announced. The MAC is a unicast address. A VNI
 // that is missing reads as 1, since early flannel wrote none.
 func ParseData(raw json.RawMessage) (Data, error) {
-	d, ok := scan(string(raw))
+	d, ok := scan(raw)
 	if !ok {
 		var err error
 		if d, err = decode(raw); err != nil {
@@ -40,24 +38,28 @@ func ParseData(raw json.RawMessage) (Data, error) {
 
 // scan reads the very form that Marshal and flannel write. Thousands of peers
 // are planned at each change, and general JSON decoding would dominate that.
-func scan(s string) (Data, bool) {
-	s, ok := strings.CutPrefix(s, `{"VNI":`)
-	if !ok {
+func scan(raw []byte) (d Data, ok bool) {
+	const head, middle, tail = `{"VNI":`, `,"VtepMAC":"`, `"}`
+	const fixed = len(middle) + len("32:11:d5:cd:3b:c9") + len(tail)
+	digits := len(raw) - len(head) - fixed
+	if digits < 1 || digits > 8 || string(raw[:len(head)]) != head {
 		return Data{}, false
 	}
-	vni, s, ok := strings.Cut(s, `,"VtepMAC":"`)
-	if !ok || len(s) != len(`32:11:d5:cd:3b:c9"}`) || !strings.HasSuffix(s, `"}`) {
+	for _, c := range raw[len(head) : len(head)+digits] {
+		if c < '0' || c > '9' {
+			return Data{}, false
+		}
+		d.VNI = 10*d.VNI + uint32(c-'0')
+	}
+	rest := raw[len(head)+digits:]
+	if d.VNI >= 1<<24 || string(rest[:len(middle)]) != middle || string(rest[fixed-len(tail):]) != tail {
 		return Data{}, false
 	}
-	n, err := strconv.ParseUint(vni, 10, 24)
-	if err != nil {
-		return Data{}, false
-	}
-	mac, ok := scanMAC(s[:17])
-	return Data{VNI: uint32(n), MAC: mac}, ok
+	d.MAC, ok = scanMAC(rest[len(middle):])
+	return d, ok
 }
 
-func scanMAC(s string) (mac netstate.MAC, ok bool) {
+func scanMAC(s []byte) (mac netstate.MAC, ok bool) {
 	for i := range mac {
 		high, low := hexDigit(s[3*i]), hexDigit(s[3*i+1])
 		if high > 15 || low > 15 || i < 5 && s[3*i+2] != ':' {

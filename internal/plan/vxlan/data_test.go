@@ -65,7 +65,7 @@ func FuzzParseData(f *testing.F) {
 	f.Add(`{"VNI":1,"VtepMAC":"32:11:d5:cd:3b:c9"}`)
 	f.Add(`{"VNI":01,"VtepMAC":"32:11:d5:cd:3b:c9"}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		quick, ok := scan(text)
+		quick, ok := scan([]byte(text))
 		if !ok {
 			_, _ = ParseData([]byte(text))
 			return

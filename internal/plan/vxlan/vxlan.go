@@ -76,11 +76,16 @@ func (t *Tunnel) Receive(s *netstate.State) {
 	}
 }
 
-// Send adds to s what the host needs to reach subnet, whose host has the
-// tunnel device address mac and is reached at remote.
-func (t *Tunnel) Send(s *netstate.State, subnet netip.Prefix, mac netstate.MAC, remote netip.Addr) {
+// SendPackets adds to s what the host needs to put packets for subnet into
+// frames for mac, the tunnel device of subnet's host.
+func (t *Tunnel) SendPackets(s *netstate.State, subnet netip.Prefix, mac netstate.MAC) {
 	gateway := subnet.Masked().Addr()
 	s.Neighs = append(s.Neighs, netstate.Neigh{Addr: gateway, MAC: mac, Dev: t.Name})
-	s.FDB = append(s.FDB, netstate.FDB{MAC: mac, Dst: remote, Dev: t.Name})
 	s.Routes = append(s.Routes, netstate.Route{Dst: subnet, Via: gateway, Dev: t.Name, OnLink: true})
+}
+
+// SendFrames adds to s what the host needs to carry frames for mac to the host
+// at remote.
+func (t *Tunnel) SendFrames(s *netstate.State, mac netstate.MAC, remote netip.Addr) {
+	s.FDB = append(s.FDB, netstate.FDB{MAC: mac, Dst: remote, Dev: t.Name})
 }
