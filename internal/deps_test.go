@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"internal/kernel/rtnl": {},
 	"internal/store":       {"internal/lease", "internal/netconf"},
 	"internal/api":         {"internal/netstate"},
+	"internal/docker":      {"internal/netconf", "internal/subnetenv"},
 }
 
 // pure packages compute: what would let them look at the world is barred.

@@ -40,8 +40,10 @@ func addFlanneldFlags(fs *flag.FlagSet, s *settings) {
 	addBool(fs, &s.version, "version", "false", "print the version and exit")
 }
 
+const defaultSubnetFile = "/run/flannel/subnet.env"
+
 func addSubnetFileFlag(fs *flag.FlagSet, s *settings) {
-	addText(fs, &s.subnetFile, "subnet-file", "/run/flannel/subnet.env", "file",
+	addText(fs, &s.subnetFile, "subnet-file", defaultSubnetFile, "file",
 		"where the environment file with this host's subnet is written")
 }
 

@@ -42,7 +42,7 @@ It takes flannel's place host by host: same store, same flags, same subnet file.
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newUpCommand(a), newStatusCommand(a), newPlanCommand(), newCleanCommand(),
-		newConfigCommand(a), newLeaseCommand(), newLabCommand(), newVersionCommand(a),
+		newConfigCommand(a), newLeaseCommand(), newDockerCommand(a), newLabCommand(), newVersionCommand(a),
 	)
 	return root, &a.began
 }

@@ -4,7 +4,6 @@
 package subnetenv
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"net/netip"
@@ -51,18 +50,24 @@ func (e Env) Format() []byte {
 	return b.Bytes()
 }
 
-// Parse reads a subnet.env, also one written by hand: unknown lines, quotes
-// and blanks are passed over, and every key may be missing. An address that
-// is none is an error naming its key.
-func Parse(data []byte) (Env, error) {
+// Values returns what the lines of a subnet.env say by key, unread, as a
+// shell would without expanding anything.
+func Values(data []byte) map[string]string {
 	values := map[string]string{}
-	scan := bufio.NewScanner(bytes.NewReader(data))
-	for scan.Scan() {
-		key, value, ok := strings.Cut(strings.TrimSpace(scan.Text()), "=")
+	for line := range bytes.Lines(data) {
+		key, value, ok := strings.Cut(strings.TrimSpace(string(line)), "=")
 		if ok {
 			values[strings.TrimSpace(key)] = strings.Trim(strings.TrimSpace(value), `"'`)
 		}
 	}
+	return values
+}
+
+// Parse reads a subnet.env, also one written by hand: unknown lines, quotes
+// and blanks are passed over, and every key may be missing. An address that
+// is none is an error naming its key.
+func Parse(data []byte) (Env, error) {
+	values := Values(data)
 	var e Env
 	for _, f := range netconf.Families {
 		var err error
@@ -75,7 +80,7 @@ func Parse(data []byte) (Env, error) {
 	}
 	e.MTU, _ = strconv.Atoi(values["FLANNEL_MTU"]) // absent or odd: unknown
 	e.IPMasq = values["FLANNEL_IPMASQ"] == "true"
-	return e, scan.Err()
+	return e, nil
 }
 
 // prefixes appends those of a value; a network may be a comma list.

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/docker"
+	"github.com/weft-net/weft/internal/kernel"
+)
+
+// dockerEnv gathers what the docker env command is told.
+type dockerEnv struct {
+	subnetFile, file string
+	form             docker.Form
+}
+
+func newDockerEnvCommand(a *app) *cobra.Command {
+	var d dockerEnv
+	cmd := &cobra.Command{
+		Use:   "env",
+		Short: "Write dockerd's options to an environment file",
+		Long: `Write this host's subnet as options for dockerd's command line to an environment
+file, with the flags and the output of flannel's mk-docker-opts.sh. What the
+variable of --key holds already is put in front of the combined options.
+
+The exit code is 1 without a subnet file, for a value in it that makes no sense,
+and, after writing, if the routing table leads this host's own subnet to a
+gateway. The format knows IPv4 only; 'weft docker configure' knows both.`,
+		Example: `  weft docker env                      # /run/docker_opts.env, for EnvironmentFile=
+  weft docker env -c -k DOCKER_NETWORK_OPTIONS -d /run/docker/net.env
+  weft docker env -d -                 # only show it`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d.form.Before, _ = a.Env(d.form.Key)
+			return d.run(cmd)
+		},
+	}
+	fs := cmd.Flags()
+	fs.VarP(newValue(&d.subnetFile, "file", defaultSubnetFile, parseText), "subnet-file", "f", "file with this host's subnet, as the agent writes it")
+	fs.Lookup("subnet-file").Annotations = map[string][]string{fromEnv: {"true"}}
+	fs.VarP(newValue(&d.file, "file", "/run/docker_opts.env", parseText), "output", "d", "file to write; - is this terminal")
+	fs.BoolVarP(&d.form.Individual, "individual", "i", false, "write a variable for each option: DOCKER_OPT_BIP, DOCKER_OPT_IPMASQ, DOCKER_OPT_MTU")
+	fs.BoolVarP(&d.form.Combined, "combined", "c", false, "write one variable for all options (without -i and -c: both ways)")
+	fs.VarP(newValue(&d.form.Key, "name", "DOCKER_OPTS", parseText), "key", "k", "name of the variable for all options")
+	fs.BoolVarP(&d.form.NoMasq, "no-ip-masq", "m", false, "leave out --ip-masq")
+	return cmd
+}
+
+func (d *dockerEnv) run(cmd *cobra.Command) error {
+	bridge, err := readBridge(d.subnetFile)
+	if err != nil {
+		return err
+	}
+	text, err := docker.Variables(bridge, d.form)
+	if err != nil {
+		return fmt.Errorf("--key: %w", err)
+	}
+	if err := writeVariables(cmd.OutOrStdout(), d.file, text); err != nil {
+		return fmt.Errorf("write Docker's options: %w", err)
+	}
+	if !bridge.Address.IsValid() {
+		return nil
+	}
+	return refuseRouted(cmd.Context(), bridge.Address.Masked())
+}
+
+// writeVariables replaces a file by rename, and writes to what is none (a
+// pipe, /dev/stdout) as it is.
+func writeVariables(w io.Writer, path, text string) error {
+	if path == "-" {
+		_, err := io.WriteString(w, text)
+		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(path, []byte(text), 0o644)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return renameio.WriteFile(path, []byte(text), 0o644)
+}
+
+// refuseRouted fails if packets to this host's own subnet leave it: Docker
+// would not find them.
+func refuseRouted(ctx context.Context, subnet netip.Prefix) error {
+	k, err := kernel.New(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	gateways, err := k.Gateways(ctx, subnet)
+	if err != nil {
+		return err
+	}
+	if len(gateways) > 0 {
+		return withHint(fmt.Errorf("the options are written, but the routing table leads this host's own subnet %s to %s", subnet, addrs(gateways)),
+			"see 'ip route show %s'; remove that route, and give no two hosts one subnet", subnet)
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package docker
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// record is what weft keeps beside daemon.json to undo what it did there.
+type record struct {
+	Existed bool              `json:"existed"`           // whether the file was there
+	MadeDir bool              `json:"madeDir,omitempty"` // whether its directory was not
+	Before  string            `json:"before"`            // the file's text without weft's keys
+	After   string            `json:"after"`             // SHA-256 of the text that weft wrote
+	Keys    map[string]string `json:"keys"`              // what weft set, as JSON, where Before says otherwise
+}
+
+func parseRecord(data []byte) (*record, error) {
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("not a record of weft's: %w", err)
+	}
+	if _, err := parseObject(r.Before); err != nil {
+		return nil, fmt.Errorf("not a record of weft's: what it says stood there before is %w", err)
+	}
+	return &r, nil
+}
+
+func (r *record) format() ([]byte, error) {
+	data, err := json.MarshalIndent(r, "", "  ")
+	return append(data, '\n'), err
+}
+
+func sum(text string) string {
+	digest := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(digest[:])
+}
+
+// content is a file: its text, and whether there is one.
+type content struct {
+	text   string
+	exists bool
+}
+
+// undo returns the file without what weft set, and the keys of weft's that
+// somebody changed since, which it leaves. A file that is as weft left it
+// becomes what it was, byte for byte.
+func undo(now content, r *record) (before content, changed []string, err error) {
+	switch {
+	case r == nil:
+		return now, nil, nil
+	case !now.exists:
+		return now, nil, nil // somebody removed it, and weft's keys with it
+	case sum(now.text) == r.After:
+		return content{r.Before, r.Existed}, nil, nil
+	}
+	o, err := parseObject(now.text)
+	if err != nil {
+		return content{}, nil, err
+	}
+	old, err := parseObject(r.Before)
+	if err != nil {
+		return content{}, nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Keys)) {
+		switch have := o.get(key); {
+		case have != "" && equal(have, r.Keys[key]):
+			o = o.with(key, old.get(key))
+		case have != old.get(key):
+			changed = append(changed, key)
+		}
+	}
+	if len(o.members) == 0 && !r.Existed {
+		return content{}, changed, nil
+	}
+	return content{o.String(), true}, changed, nil
+}
