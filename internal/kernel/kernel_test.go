@@ -28,7 +28,8 @@ func TestConformanceWithoutNexthops(t *testing.T) {
 	})
 }
 
-// newHost makes a host as kerneltest wants it.
+// newHost makes a host as kerneltest wants it, and waits until the kernel has
+// no more news of its making.
 func newHost(t testing.TB) *netns.NS {
 	t.Helper()
 	ns, err := netns.New("host")
@@ -45,7 +46,9 @@ func newHost(t testing.TB) *netns.NS {
 		ip addr add 10.4.7.21/24 dev eth0
 		ip addr add fd00:4:7::21/64 dev eth0 nodad
 		ip link set eth0-peer up
-		ip link set eth0 up`)
+		ip link set eth0 up
+		until ip link show eth0 | grep -q "state UP"; do :; done
+		until ip link show eth0-peer | grep -q "state UP"; do :; done`)
 	return ns
 }
 

@@ -34,6 +34,7 @@ func Run(t *testing.T, newHost func(*testing.T) Host) {
 		{"Refuse a busy VNI", testBusyVNI},
 		{"Leave a foreign device alone", testForeignDevice},
 		{"Foreign routes", testForeignRoutes},
+		{"Remove only our own", testForeignSuccessor},
 		{"Two agents on one host", testTwoAgents},
 		{"Sweep what a predecessor left", testSweep},
 		{"Go on after a failure", testFailures},

@@ -27,10 +27,26 @@ func testForeignDevice(t *testing.T, h Host) {
 	if err == nil || !strings.Contains(err.Error(), "lo") || !strings.Contains(err.Error(), have.Links[0].Kind) {
 		t.Errorf("the error does not name the foreign device and its kind: %v", err)
 	}
+	remove := netstate.Op{Verb: netstate.Remove, Row: link, Have: link}
+	if err := h.Kernel.Apply(t.Context(), []netstate.Op{remove})[0]; err == nil {
+		t.Error("a foreign device was removed in place of ours")
+	}
 	expect(t, h.Kernel, s, have)
 	if ops := netstate.Diff(have, &netstate.State{}); len(ops) != 0 {
 		t.Errorf("a foreign device would be removed: %v", ops)
 	}
+}
+
+// testForeignSuccessor removes routes of ours that somebody has replaced since
+// we looked.
+func testForeignSuccessor(t *testing.T, h Host) {
+	s := netstate.Scope{Networks: networks}
+	ours := state(t, "route 10.5.2.0/24 via 10.4.7.22 dev eth0\nroute fd05:0:0:2::/64 via fd00:4:7::22 dev eth0")
+	theirs := state(t, "route 10.5.2.0/24 via 10.4.7.99 dev eth0 proto 4\nroute fd05:0:0:2::/64 via fd00:4:7::99 dev eth0 proto 4")
+	settle(t, h.Kernel, s, ours)
+	apply(t, h.Other, netstate.Diff(ours, theirs)...)
+	apply(t, h.Kernel, netstate.Diff(ours, &netstate.State{})...)
+	expect(t, h.Kernel, s, theirs)
 }
 
 const foreign = `

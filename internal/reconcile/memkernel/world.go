@@ -105,17 +105,33 @@ func (w *World) change(op netstate.Op, pid uint32) error {
 	return nil
 }
 
+// remove takes away what stands where op's row stood, if that is of the same
+// make.
 func (w *World) remove(op netstate.Op, pid uint32) error {
-	if _, isSysctl := op.Row.(netstate.Sysctl); isSysctl || w.rows.Find(op.Row) == nil {
+	have := w.rows.Find(op.Row)
+	switch r := have.(type) {
+	case nil, netstate.Sysctl:
 		return nil
+	case netstate.Link:
+		if r.Foreign() {
+			return foreignDevice(r)
+		}
+	case netstate.Route:
+		if r.Proto != op.Row.(netstate.Route).Proto {
+			return nil
+		}
 	}
-	w.rows.Drop(op.Row)
+	w.rows.Drop(have)
 	w.applied = append(w.applied, op)
-	w.emit(netstate.Event{Row: op.Row, Gone: true, PID: pid})
-	if _, ok := op.Row.(netstate.Link); ok {
+	w.emit(netstate.Event{Row: have, Gone: true, PID: pid})
+	if _, ok := have.(netstate.Link); ok {
 		w.emit(netstate.Event{}) // more went with it
 	}
 	return nil
+}
+
+func foreignDevice(l netstate.Link) error {
+	return fmt.Errorf("a device of kind %q has the name %s: %w", l.Kind, l.Name, syscall.EEXIST)
 }
 
 // flush drops the routes of a device that went down, without a word.
@@ -147,7 +163,7 @@ func (w *World) check(row netstate.Row) error {
 func (w *World) checkLink(l netstate.Link) error {
 	for _, other := range w.rows.Links {
 		if other.Name == l.Name && other.Foreign() != l.Foreign() {
-			return fmt.Errorf("a device of kind %q has the name %s: %w", other.Kind, l.Name, syscall.EEXIST)
+			return foreignDevice(other)
 		}
 		same := other.VNI == l.VNI && other.Port == l.Port && other.Local.Is6() == l.Local.Is6()
 		if other.Name != l.Name && !l.Foreign() && !other.Foreign() && same {
