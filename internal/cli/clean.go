@@ -71,15 +71,12 @@ func (c *cleaner) run(ctx context.Context, cmd *cobra.Command) (err error) {
 }
 
 func refuseWhileRunning(ctx context.Context, runDir string) error {
-	running, err := api.DialDir(ctx, runDir)
-	if err == nil {
-		running.Close()
-		return withHint(fmt.Errorf("an agent runs in %s and would put back what is removed", runDir), "stop it first")
-	}
-	if _, denied := errors.AsType[*api.DeniedError](err); denied {
+	agent, err := running(ctx, runDir)
+	if err != nil || agent == nil {
 		return err
 	}
-	return nil
+	agent.Close()
+	return withHint(fmt.Errorf("an agent runs in %s and would put back what is removed", runDir), "stop it first")
 }
 
 func clean(ctx context.Context, w io.Writer, o agent.Options, dry bool) error {

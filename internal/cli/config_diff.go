@@ -44,15 +44,23 @@ func compareDocuments(from, to []byte) []string {
 // leaves returns the values of a document by lower-case key.
 func leaves(doc []byte) map[string]leaf {
 	out := map[string]leaf{}
-	addLeaves(out, "", doc)
+	if json.Valid(doc) {
+		addLeaves(out, "", doc)
+	}
 	return out
 }
 
+// addLeaves walks doc in its order, so that of several spellings of a key the
+// last counts, as it does when the config is read.
 func addLeaves(out map[string]leaf, path string, doc json.RawMessage) {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(doc, &object) == nil && object != nil {
-		for key, value := range object {
-			addLeaves(out, strings.TrimPrefix(path+"."+key, "."), value)
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	if first, err := dec.Token(); err == nil && first == json.Delim('{') {
+		for dec.More() {
+			key, _ := dec.Token() // doc is known to be valid
+			var value json.RawMessage
+			if dec.Decode(&value) == nil {
+				addLeaves(out, strings.TrimPrefix(fmt.Sprint(path, ".", key), "."), value)
+			}
 		}
 		return
 	}

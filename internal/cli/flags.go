@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
 	"strings"
 )
 
@@ -107,7 +106,7 @@ func parseAnnotationPrefix(s string) (string, error) {
 }
 
 func addKlogFlags(fs *flag.FlagSet, k *klogSettings) {
-	fs.Var(newValue(&k.verbosity, "level", "0", parseInt(-1<<31, 1<<31-1, "")), "v",
+	fs.Var(newValue(&k.verbosity, "number", "0", parseInt(-1<<31, 1<<31-1, "")), "v",
 		fmt.Sprintf("verbosity; %d and above log at debug level", debugVerbosity))
 	addText(fs, &k.module, "vmodule", "", "pattern", "accepted for flanneld's sake; no effect")
 	addText(fs, &k.backtrace, "log_backtrace_at", "", "file:line", "accepted for flanneld's sake; no effect")
@@ -163,13 +162,4 @@ func parseFormat(s string) (string, error) {
 // healthAddr is where the health server listens.
 func (s *settings) healthAddr() netip.AddrPort {
 	return netip.AddrPortFrom(s.healthIP, uint16(s.healthPort))
-}
-
-// hostname is the system's name for this host, "" if it has none.
-func hostname() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return ""
-	}
-	return name
 }

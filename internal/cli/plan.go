@@ -93,13 +93,13 @@ func showDiff(w io.Writer, ops []netstate.Op) error {
 
 // look asks the running agent, else computes the plan itself.
 func (p *planner) look(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (agent.Preview, error) {
-	running, err := api.DialDir(ctx, p.runDir)
-	if err == nil {
-		defer running.Close()
-		return p.ask(ctx, running, k)
-	}
-	if _, denied := errors.AsType[*api.DeniedError](err); denied {
+	client, err := running(ctx, p.runDir)
+	if err != nil {
 		return agent.Preview{}, err
+	}
+	if client != nil {
+		defer client.Close()
+		return p.ask(ctx, client, k)
 	}
 	seen, err := p.compute(ctx, cmd, k)
 	if err == nil && seen.Chosen {
@@ -109,12 +109,12 @@ func (p *planner) look(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel
 	return seen, err
 }
 
-func (p *planner) ask(ctx context.Context, running *api.Client, k *kernel.Kernel) (agent.Preview, error) {
-	want, err := running.Plan(ctx)
+func (p *planner) ask(ctx context.Context, client *api.Client, k *kernel.Kernel) (agent.Preview, error) {
+	want, err := client.Plan(ctx)
 	if err != nil || !p.diff {
 		return agent.Preview{Want: want}, err
 	}
-	status, err := running.Status(ctx)
+	status, err := client.Status(ctx)
 	if err != nil {
 		return agent.Preview{}, err
 	}

@@ -31,6 +31,7 @@ It takes flannel's place host by host: same store, same flags, same subnet file.
   weft status                 # what it does
   weft plan --diff            # what the kernel lacks
   weft lab demo               # see it work on one machine`,
+		Version:                    readBuild(p.Version).Version,
 		SilenceErrors:              true,
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,
@@ -40,6 +41,7 @@ It takes flannel's place host by host: same store, same flags, same subnet file.
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	root.SetFlagErrorFunc(flagError)
+	root.SetVersionTemplate(versionLine(p.Version) + "\n")
 	root.AddCommand(
 		newUpCommand(a), newStatusCommand(a), newPlanCommand(), newCleanCommand(),
 		newConfigCommand(a), newLeaseCommand(), newDockerCommand(a), newLabCommand(), newVersionCommand(a),
@@ -83,6 +85,7 @@ func takeFlags(cmd *cobra.Command, fs *flag.FlagSet) {
 		pf.Hidden = ignored
 		pf.Shorthand = ""
 		cmd.Flags().AddFlag(pf)
+		complete(cmd, pf)
 	})
 }
 

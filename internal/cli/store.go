@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/embedded"
@@ -140,17 +139,17 @@ func (x *access) open(ctx context.Context, create bool, log *slog.Logger) (store
 	if x.chosen {
 		return x.openEtcd(ctx, x.storeSettings, log)
 	}
-	running, err := api.DialDir(ctx, x.runDir)
-	if err == nil {
-		running.Close()
+	agent, err := running(ctx, x.runDir)
+	if err != nil {
+		return nil, err
+	}
+	if agent != nil {
+		agent.Close()
 		s, err := readRecord(x.runDir)
 		if err != nil {
 			return nil, err
 		}
 		return x.openEtcd(ctx, s, log)
-	}
-	if _, denied := errors.AsType[*api.DeniedError](err); denied {
-		return nil, err
 	}
 	dir := embeddedDir(x.stateDir)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !create {

@@ -43,14 +43,17 @@ func readBuild(version string) build {
 	return b
 }
 
-func printVersion(w io.Writer, version string) {
+// versionLine is what --version prints: "weft v1.2.3 go1.26.1 linux/amd64".
+func versionLine(version string) string {
 	b := readBuild(version)
 	line := "weft " + b.Version
 	if b.Revision != "" {
 		line += " " + b.Revision
 	}
-	fmt.Fprintf(w, "%s %s %s\n", line, b.Go, b.Platform)
+	return fmt.Sprintf("%s %s %s", line, b.Go, b.Platform)
 }
+
+func printVersion(w io.Writer, version string) { fmt.Fprintln(w, versionLine(version)) }
 
 func newVersionCommand(a *app) *cobra.Command {
 	var output string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
@@ -63,16 +64,23 @@ func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options
 
 // refuseTwin ends the start of a second agent before it opens anything.
 func refuseTwin(ctx context.Context, runDir string) error {
-	running, err := api.DialDir(ctx, runDir)
-	if err == nil {
-		running.Close()
-		return withHint(fmt.Errorf("another agent runs here: it answers in %s", runDir),
-			"see it with 'weft status', or give this agent its own --run-dir and --state-dir")
-	}
-	if _, denied := errors.AsType[*api.DeniedError](err); denied {
+	other, err := running(ctx, runDir)
+	if err != nil || other == nil {
 		return err
 	}
-	return nil
+	other.Close()
+	return withHint(fmt.Errorf("another agent runs here: it answers in %s", runDir),
+		"see it with 'weft status', or give this agent its own --run-dir and --state-dir")
+}
+
+// running returns a client of the agent of runDir, nil if none runs there, and
+// an error if there is one that does not talk to this user.
+func running(ctx context.Context, runDir string) (*api.Client, error) {
+	c, err := api.DialDir(ctx, runDir)
+	if _, none := errors.AsType[*api.NotRunningError](err); none {
+		return nil, nil
+	}
+	return c, err
 }
 
 // notifySystemd says READY to systemd, if that waits for it.
@@ -80,4 +88,13 @@ func notifySystemd(log *slog.Logger) {
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 		log.Warn("systemd was not told that the agent is ready", "error", err)
 	}
+}
+
+// hostname is the system's name for this host, "" if it has none.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
 }

@@ -96,6 +96,9 @@ func TestCompareDocuments(t *testing.T) {
 	if got := compareDocuments([]byte(from), []byte(from)); len(got) != 0 {
 		t.Errorf("a document differs from itself: %q", got)
 	}
+	if got := compareDocuments([]byte(`{"a": 1, "A": 2}`), []byte(`{"A": 1, "a": 2}`)); len(got) != 0 {
+		t.Errorf("of two spellings the last counts: %q", got)
+	}
 	if got := compareDocuments(nil, []byte(`{"Network": "x"}`)); !slices.Equal(got, []string{`+ Network: "x"`}) {
 		t.Errorf("from nothing: %q", got)
 	}
