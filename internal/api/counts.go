@@ -10,7 +10,7 @@ import (
 type Counts struct {
 	Passes   int            `json:"passes"`
 	Failures int            `json:"failures"` // rows that could not be put in place, each try counted
-	Ops      map[string]int `json:"ops"`      // changes carried out, by OpLabel
+	Ops      map[string]int `json:"ops"`      // changes carried out, by OpLabel: "add route"
 }
 
 // Clone returns a copy that shares nothing with c.

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -17,7 +19,7 @@ var (
 	descReady     = desc("ready", "1 while the lease is held and the last pass left no row in error.")
 	descPasses    = desc("passes_total", "Reconcile passes since the agent started.")
 	descOps       = desc("ops_total", "Operations that the kernel carried out.", "kind", "verb")
-	descFailures  = desc("op_failures_total", "Operations that the kernel refused.", "kind", "verb")
+	descFailures  = desc("op_failures_total", "Rows that could not be put in place, each try counted.")
 	descRows      = desc("rows", "Rows of the wanted state.")
 	descFailed    = desc("rows_failed", "Rows that the last pass left in error.")
 	descPass      = desc("last_pass_timestamp_seconds", "Unix time of the last pass.")
@@ -46,15 +48,16 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	count := func(d *prometheus.Desc, v uint64, labels ...string) {
+	count := func(d *prometheus.Desc, v int, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
 	gauge(descInfo, 1, s.Version, s.Backend, s.Store.Kind)
 	gauge(descReady, truth(m.agent.Ready() == nil))
-	count(descPasses, s.Totals.Passes)
-	for _, o := range s.Totals.Ops {
-		count(descOps, o.Done, o.Kind, o.Verb)
-		count(descFailures, o.Failed, o.Kind, o.Verb)
+	count(descPasses, s.Counts.Passes)
+	count(descFailures, s.Counts.Failures)
+	for label, n := range s.Counts.Ops {
+		verb, kind, _ := strings.Cut(label, " ") // as OpLabel made it
+		count(descOps, n, kind, verb)
 	}
 	gauge(descRows, float64(s.Pass.Rows))
 	gauge(descFailed, float64(s.Pass.Failed))

@@ -22,7 +22,6 @@ type Status struct {
 	Store    StoreState     `json:"store"`
 	Pass     Pass           `json:"pass"`
 	Counts   Counts         `json:"counts"`
-	Totals   Totals         `json:"totals"`
 	Ready    bool           `json:"ready"`
 	NotReady string         `json:"notReady,omitempty"` // why, when not
 }
@@ -83,18 +82,4 @@ type Pass struct {
 	Rows    int           `json:"rows"`    // wanted
 	Changed int           `json:"changed"` // operations carried out
 	Failed  int           `json:"failed"`
-}
-
-// Totals counts what the agent did since it started.
-type Totals struct {
-	Passes uint64  `json:"passes"`
-	Ops    []OpSum `json:"ops,omitempty"` // sorted by kind and verb
-}
-
-// OpSum counts the operations of one verb on one kind of row.
-type OpSum struct {
-	Kind   string `json:"kind"`   // "link", "addr", "neigh", "fdb", "route", "sysctl"
-	Verb   string `json:"verb"`   // "add", "replace", "remove"
-	Done   uint64 `json:"done"`   // succeeded
-	Failed uint64 `json:"failed"` // refused by the kernel
 }

@@ -96,7 +96,7 @@ func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
 	if wide {
 		out = append(out,
 			[2]string{"revision", fmt.Sprint(s.Revision)},
-			[2]string{"totals", totalsLine(s.Totals)})
+			[2]string{"totals", countsLine(s.Counts)})
 	}
 	return out
 }
@@ -154,12 +154,12 @@ func passLine(p api.Pass, now time.Time) string {
 	return line
 }
 
-func totalsLine(t api.Totals) string {
-	done, failed := uint64(0), uint64(0)
-	for _, o := range t.Ops {
-		done, failed = done+o.Done, failed+o.Failed
+func countsLine(c api.Counts) string {
+	done := 0
+	for _, n := range c.Ops {
+		done += n
 	}
-	return fmt.Sprintf("%d passes, %d operations, %d failed", t.Passes, done, failed)
+	return fmt.Sprintf("%d passes, %d operations, %d failed", c.Passes, done, c.Failures)
 }
 
 func showPeers(w io.Writer, peers []api.Peer, wide bool) {

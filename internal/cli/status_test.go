@@ -40,7 +40,7 @@ func busy() api.Status {
 		Problems: []api.Problem{{Subject: "172.8.0.0/24", Message: "outside the network"}},
 		Store:    api.StoreState{Kind: "etcd", Since: now.Add(-90 * time.Second), Error: "connection refused"},
 		Pass:     api.Pass{At: now.Add(-5 * time.Second), Took: 3 * time.Millisecond, Rows: 12, Changed: 2, Failed: 1},
-		Totals:   api.Totals{Passes: 3, Ops: []api.OpSum{{Kind: "route", Verb: "add", Done: 4, Failed: 1}}},
+		Counts:   api.Counts{Passes: 3, Failures: 1, Ops: map[string]int{"add route": 3, "replace link": 1}},
 		NotReady: "a row failed",
 	}
 }
