@@ -39,19 +39,20 @@ type steerer struct {
 	loop      *reconcile.Loop
 	diary     *diary
 
-	memory  memory
-	primed  bool   // a whole snapshot is known, from the store or from memory
-	config  []byte // as last seen, good or not
-	doc     []byte // the config in force
-	net     *netconf.Network
-	host    *host.Facts
-	stale   bool // host may not hold any more
-	dirty   bool // an input of the plan has changed
-	ways    ways
-	serial  int // of the last plan
-	ready   int // serial of the last plan by which this host can be reached as planned
-	claimed *claim
-	self    *lease.Lease // with what is announced, or about to be
+	memory     memory
+	primed     bool   // a whole snapshot is known, from the store or from memory
+	lostConfig bool   // the store has none
+	config     []byte // as last seen, good or not
+	doc        []byte // the config in force
+	net        *netconf.Network
+	host       *host.Facts
+	stale      bool // host may not hold any more
+	dirty      bool // an input of the plan has changed
+	ways       ways
+	serial     int // of the last plan
+	ready      int // serial of the last plan by which this host can be reached as planned
+	claimed    *claim
+	self       *lease.Lease // with what is announced, or about to be
 }
 
 // factsRetry is the pause before the host is looked at again while it has no
@@ -66,7 +67,8 @@ func (s *steerer) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case snap := <-s.snapshots:
-			s.memory.Snapshot, s.primed, s.dirty = snap, true, true
+			s.lostConfig = snap.Config == nil
+			s.memory.Snapshot, s.primed, s.dirty = salvage(s.memory.Snapshot, snap), true, true
 			s.board.strangers(snap.Bad)
 		case <-s.outage:
 			s.resort()
@@ -184,12 +186,20 @@ func (s *steerer) configure() {
 		s.board.config(errors.New("the store has no network config yet; write one with 'weft config set'"))
 		return
 	}
+	if s.lostConfig {
+		s.board.config(errors.New("the store has lost its network config; the last one stays in force, put it back with 'weft config set'"))
+	}
 	if bytes.Equal(doc, s.config) {
+		if !s.lostConfig && bytes.Equal(doc, s.doc) {
+			s.board.config(nil)
+		}
 		return
 	}
 	s.config = doc
 	net, err := netconf.Parse(doc)
-	s.board.config(err)
+	if !s.lostConfig {
+		s.board.config(err)
+	}
 	if err != nil {
 		s.log.Error("the network config cannot be used; the last good one stays in force", "error", err)
 		return

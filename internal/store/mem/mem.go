@@ -82,6 +82,19 @@ func (s *Store) Put(key string, value []byte, ttl time.Duration) {
 	s.put(key, value, ttl)
 }
 
+// Clear removes everything, as when a cluster is set up anew.
+func (s *Store) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.keys {
+		s.stop(key)
+	}
+	clear(s.keys)
+	clear(s.owners)
+	s.revision++
+	s.notify()
+}
+
 // Close does nothing: the content belongs to all clients.
 func (s *Store) Close() error { return nil }
 

@@ -1,0 +1,39 @@
+package agent
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/store"
+)
+
+// salvage returns fresh as it is to be gone by. A store that has lost its
+// config has lost its data: a new cluster, an emptied disk. Nobody left the
+// network by that, so the last config stays in force, and so does every lease
+// of last until its host has registered again or somebody else has its subnet.
+// As soon as there is a config again, the store is believed.
+func salvage(last, fresh store.Snapshot) store.Snapshot {
+	if fresh.Config != nil || last.Config == nil {
+		return fresh
+	}
+	merged := fresh
+	merged.Config = last.Config
+	merged.Leases = slices.Clone(fresh.Leases)
+	for _, old := range last.Leases {
+		if !slices.ContainsFunc(fresh.Leases, func(l lease.Lease) bool { return rivals(l, old) }) {
+			merged.Leases = append(merged.Leases, old)
+		}
+	}
+	slices.SortFunc(merged.Leases, func(a, b lease.Lease) int {
+		return cmp.Compare(lease.Key(a.Subnets), lease.Key(b.Subnets))
+	})
+	return merged
+}
+
+// rivals reports whether a and b are of one host or claim the same addresses.
+func rivals(a, b lease.Lease) bool {
+	return slices.ContainsFunc(a.Subnets, func(p netip.Prefix) bool { return slices.ContainsFunc(b.Subnets, p.Overlaps) }) ||
+		slices.ContainsFunc(a.Public, func(p netip.Addr) bool { return slices.Contains(b.Public, p) })
+}
