@@ -26,8 +26,11 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 		if err == nil {
 			err = fn(within, etcd)
 		}
-		c.login.forget(token, err)
-		if err == nil || !passing(err) || pause.wait(within) != nil {
+		again := passing(err)
+		if refusedToken(err) {
+			again = c.login.forget(token)
+		}
+		if err == nil || !again || pause.wait(within) != nil {
 			return c.explain(ctx, what, err)
 		}
 	}
@@ -35,14 +38,9 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 
 // passing tells whether trying again can help.
 func passing(err error) bool {
-	if errors.Is(err, rpctypes.ErrAuthOldRevision) {
-		return true
-	}
 	switch code(err) {
 	case codes.Unavailable, codes.ResourceExhausted:
 		return !errors.Is(err, rpctypes.ErrNoSpace)
-	case codes.Unauthenticated: // a token that ran out; the next try gets a new one
-		return true
 	}
 	return false
 }

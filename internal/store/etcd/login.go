@@ -82,21 +82,22 @@ func (l *login) ensure(ctx context.Context, etcd *clientv3.Client) error {
 	return err
 }
 
-// forget drops a token with which err came, so that the next call logs in
-// again. etcd 3.4 says "permission denied" to a watch with an old token.
-func (l *login) forget(token string, err error) {
-	if l.user == "" || !refusedToken(err) {
-		return
+// forget drops token, if it is still the one in use, so that the next call
+// logs in again. It tells whether there is a user to log in.
+func (l *login) forget(token string) bool {
+	if l.user == "" {
+		return false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.token == token {
 		l.token, l.done = "", false
 	}
+	return true
 }
 
+// refusedToken tells whether err says that a token is no good (any more).
 func refusedToken(err error) bool {
 	return err != nil && (code(err) == codes.Unauthenticated ||
-		errors.Is(err, rpctypes.ErrUserEmpty) || errors.Is(err, rpctypes.ErrAuthOldRevision) ||
-		errors.Is(err, rpctypes.ErrPermissionDenied))
+		errors.Is(err, rpctypes.ErrUserEmpty) || errors.Is(err, rpctypes.ErrAuthOldRevision))
 }

@@ -45,7 +45,7 @@ func TestFollowThroughACutLine(t *testing.T) {
 	if _, err := other.Delete(t.Context(), leaseKey(prefix, 1)); err != nil {
 		t.Fatal(err)
 	}
-	for range 6 { // attempts that fail for the same reason are no news
+	for range 4 { // attempts that fail for the same reason are no news
 		<-proxy.Refused()
 	}
 	proxy.Mend()
@@ -147,7 +147,7 @@ func TestFollowThroughALossOfData(t *testing.T) {
 func TestFollowThroughAFrozenLine(t *testing.T) {
 	t.Parallel()
 	proxy, prefix, other := newProxy(t, shared.Addr()), newPrefix(), raw(t, shared.URL())
-	s := open(t, etcd.Options{Endpoints: []string{proxy.Addr()}, Prefix: prefix, RequestTimeout: second})
+	s := open(t, etcd.Options{Endpoints: []string{proxy.Addr()}, Prefix: prefix, RequestTimeout: brief})
 	follower := storetest.Follow(t, s)
 	follower.Until(t, subnets())
 	put(t, other, leaseKey(prefix, 1), "{}", 0)

@@ -30,6 +30,22 @@ func (t *trail) failed(addr string, err error) {
 	t.last[addr] = err
 }
 
+// These stand for an address until an attempt to connect ends.
+var (
+	errDialing = errors.New("no connection yet")
+	errSilent  = errors.New("connected, but it says nothing")
+)
+
+// trying notes how far an attempt is, unless it is known why the one before
+// failed.
+func (t *trail) trying(addr string, state error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if last := t.last[addr]; last == nil || last == errDialing {
+		t.last[addr] = state
+	}
+}
+
 func (t *trail) connected(addr string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -72,11 +88,13 @@ func (t *trail) dialer(timeout time.Duration) func(context.Context, string) (net
 		if rest, ok := strings.CutPrefix(addr, "unix:"); ok {
 			network, where = "unix", strings.TrimPrefix(rest, "//")
 		}
+		t.trying(addr, errDialing)
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, where)
 		if err != nil {
 			t.failed(addr, err)
 			return nil, err
 		}
+		t.trying(addr, errSilent)
 		return named{Conn: conn, addr: remote(addr)}, nil
 	}
 }

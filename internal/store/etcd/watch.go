@@ -44,7 +44,12 @@ func (c *client) watch(ctx context.Context, from int64, w watcher, spans ...span
 		return err
 	}
 	token, _ := c.login.current()
-	defer func() { c.login.forget(token, err) }()
+	defer func() {
+		// etcd 3.4 says "permission denied" to a watch with an old token.
+		if refusedToken(err) || errors.Is(err, rpctypes.ErrPermissionDenied) {
+			c.login.forget(token)
+		}
+	}()
 	stream, err := pb.NewWatchClient(etcd.ActiveConnection()).Watch(
 		clientv3.WithRequireLeader(ctx), grpc.MaxCallRecvMsgSize(math.MaxInt32))
 	if err != nil {
