@@ -28,7 +28,8 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 		}
 		again := passing(err)
 		if refusedToken(err) {
-			again = c.login.forget(token)
+			// Users known by their certificate see the old revision too.
+			again = c.login.forget(token) || errors.Is(err, rpctypes.ErrAuthOldRevision)
 		}
 		if err == nil || !again || pause.wait(within) != nil {
 			return c.explain(ctx, what, err)
