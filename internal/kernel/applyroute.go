@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"errors"
-	"slices"
 	"syscall"
 
 	"github.com/weft-net/weft/internal/kernel/rtnl"
@@ -142,18 +141,23 @@ func (a *applier) putHops(ops []netstate.Op, tasks []routeTask, errs []error) (r
 		failed[fresh[f.Message]] = f.Err
 		a.hops.drop(fresh[f.Message])
 	}
-	ready = slices.DeleteFunc(ready, func(t routeTask) bool {
+	usable := ready[:0]
+	for _, t := range ready {
 		err := failed[t.id]
 		switch {
 		case err == nil:
-			return false
+			usable = append(usable, t)
+		case errors.Is(err, syscall.ENETDOWN):
+			// No nexthop object without a carrier, but a gateway may be given.
+			t.id = 0
+			usable = append(usable, t)
 		case errors.Is(err, syscall.EINVAL) && !t.again:
 			retry = append(retry, t.second())
 		default:
 			errs[t.op] = refused(ops[t.op], err)
 		}
-		return true
-	})
+	}
+	ready = usable
 	return ready, retry
 }
 
