@@ -3,12 +3,14 @@ package agent
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/store"
 )
@@ -45,6 +47,8 @@ func Run(ctx context.Context, o Options) error {
 
 // prepare reads what earlier runs left on disk and builds the parts.
 func prepare(o Options) (*steerer, error) {
+	journal := newJournal(o.Log.Handler())
+	o.Log = slog.New(journal)
 	if o.Resync == 0 {
 		o.Resync = DefaultResync
 	}
@@ -56,7 +60,7 @@ func prepare(o Options) (*steerer, error) {
 	if err != nil {
 		o.Log.Warn("starting without a copy of the last snapshot", "error", err)
 	}
-	return newSteerer(o, owner, mem, newBoard(o)), nil
+	return newSteerer(o, owner, mem, newBoard(o, journal.pages)), nil
 }
 
 // work runs the parts until ctx ends or one fails.
@@ -112,6 +116,7 @@ func newSteerer(o Options, owner lease.Owner, mem memory, b *board) *steerer {
 		Resync: o.Resync,
 		Report: s.passed,
 		Facts:  func() { s.facts.put(struct{}{}) },
+		Drift:  func(events []netstate.Event) { drifted(o.Log, events) },
 	}
 	return s
 }

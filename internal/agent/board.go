@@ -21,6 +21,8 @@ type board struct {
 	version, hostname, storeKind string
 	started                      time.Time
 
+	pages *pages
+
 	mu       sync.Mutex
 	in       *plan.Input // nil before the first plan
 	want     *netstate.State
@@ -41,12 +43,13 @@ type board struct {
 // The parts that can have a fault, in the order in which readiness names them.
 var parts = []string{"config", "uplink", "announcement", "lease", "kernel", "subnet file"}
 
-func newBoard(o Options) *board {
+func newBoard(o Options, journal *pages) *board {
 	return &board{
 		version:   o.Version,
 		hostname:  o.Hostname,
 		storeKind: o.StoreKind,
 		started:   time.Now(),
+		pages:     journal,
 		upSince:   time.Now(),
 		faults:    map[string]error{},
 		counts:    api.Counts{Ops: map[string]int{}},
@@ -164,6 +167,9 @@ func (b *board) ready() error {
 	}
 	return nil
 }
+
+// Events implements api.Agent.
+func (b *board) Events(after int64) []api.Event { return b.pages.after(after) }
 
 // Plan implements api.Agent.
 func (b *board) Plan() *netstate.State {

@@ -9,6 +9,9 @@ type Agent interface {
 	// Plan returns the state that the agent holds the kernel to; nil before
 	// the first plan. It must not be changed.
 	Plan() *netstate.State
+	// Events returns the kept events whose number is greater than after,
+	// oldest first.
+	Events(after int64) []Event
 	// Ready returns nil while the lease is held and the last pass left no row
 	// of ours in error, else the reason.
 	Ready() error

@@ -30,10 +30,13 @@ func Local(a Agent) http.Handler {
 	mux.HandleFunc(pathPlan, getOnly(func(w http.ResponseWriter, _ *http.Request) {
 		servePlan(w, a.Plan())
 	}))
+	mux.HandleFunc(pathEvents, getOnly(func(w http.ResponseWriter, r *http.Request) {
+		serveEvents(w, r, a)
+	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusNotFound, failure{
 			Error: "this agent does not know " + r.URL.Path,
-			Hint:  "it knows " + pathStatus + " and " + pathPlan + "; agent and command may be of different versions",
+			Hint:  "it knows " + pathStatus + ", " + pathPlan + " and " + pathEvents + "; agent and command may be of different versions",
 		})
 	})
 	return mux

@@ -173,3 +173,13 @@ func TestDialWithoutAgent(t *testing.T) {
 		t.Errorf("got %v, want a NotRunningError that says how to start one", err)
 	}
 }
+
+func TestEventsAfter(t *testing.T) {
+	client, _ := start(t, &twin{})
+	for after, want := range map[int64]int{0: 2, 1: 1, 2: 0} {
+		events, err := client.Events(t.Context(), after)
+		if err != nil || len(events) != want || want > 0 && events[0].Number != after+1 {
+			t.Errorf("after %d: %v, %v", after, events, err)
+		}
+	}
+}

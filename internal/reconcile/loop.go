@@ -15,10 +15,10 @@ import (
 type Loop struct {
 	Kernel Kernel
 	Log    *slog.Logger
-	Resync time.Duration        // a full look at the kernel at least this often
-	Report func(Pass)           // called after every pass; must return soon
-	Facts  func()               // called when facts of the host may have changed; must return soon
-	Drift  func(netstate.Event) // called when somebody changed what is ours; may be nil
+	Resync time.Duration          // a full look at the kernel at least this often
+	Report func(Pass)             // called after every pass; must return soon
+	Facts  func()                 // called when facts of the host may have changed; must return soon
+	Drift  func([]netstate.Event) // called when somebody changed rows of ours; not empty; must return soon
 }
 
 // Bounds of the loop's own timing.
@@ -109,6 +109,7 @@ func (t *turn) take(w Want) {
 // and forgets what it knows if so.
 func (l *Loop) news(t *turn, events []netstate.Event) bool {
 	fresh := false
+	var drift []netstate.Event
 	for _, e := range events {
 		if e.Facts {
 			l.Facts()
@@ -117,9 +118,12 @@ func (l *Loop) news(t *turn, events []netstate.Event) bool {
 			continue
 		}
 		fresh = true
-		if l.Drift != nil && e.Row != nil {
-			l.Drift(e)
+		if e.Row != nil {
+			drift = append(drift, e)
 		}
+	}
+	if len(drift) > 0 {
+		l.Drift(drift)
 	}
 	if fresh {
 		t.have = nil

@@ -113,10 +113,10 @@ func (r *rig) fact() {
 	r.facts++
 }
 
-func (r *rig) drifted(e netstate.Event) {
+func (r *rig) drifted(e []netstate.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.drift = append(r.drift, e)
+	r.drift = append(r.drift, e...)
 }
 
 func (r *rig) settle(d time.Duration) {

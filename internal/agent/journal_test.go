@@ -1,0 +1,56 @@
+package agent
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+func TestJournalKeepsTheLastRecords(t *testing.T) {
+	var out bytes.Buffer
+	j := newJournal(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(j).With("host", "h 1")
+	for i := range journalSize + 5 {
+		log.Info("tick", "n", i)
+	}
+	log.Debug("not kept")
+	log.Warn("kept and logged")
+	all := j.pages.after(0)
+	if len(all) != journalSize || all[0].Number != 7 || all[0].Detail != `host="h 1" n=6` {
+		t.Errorf("%d events, the first %+v", len(all), all[0])
+	}
+	last := all[len(all)-1]
+	if last.Message != "kept and logged" || last.Level != "warn" || len(j.pages.after(last.Number)) != 0 {
+		t.Errorf("the last: %+v", last)
+	}
+	if n := strings.Count(out.String(), "\n"); n != 1 {
+		t.Errorf("%d lines logged:\n%s", n, out.String())
+	}
+}
+
+func TestDriftIsToldWithWhoDidIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := configured(t, vxlanConfig)
+		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a.start()
+		b.start()
+		settle(time.Second)
+		route := a.world.State().Routes[0]
+		a.world.Emit(netstate.Event{Row: route, Gone: true, PID: uint32(os.Getpid())})
+		settle(time.Second)
+		want := fmt.Sprintf("[%d]", os.Getpid())
+		for _, e := range a.agent.board.Events(0) {
+			if strings.Contains(e.Message, "removed from outside") && strings.Contains(e.Detail, route.String()) && strings.Contains(e.Detail, want) {
+				return
+			}
+		}
+		t.Errorf("no event names the route and %s: %+v", want, a.agent.board.Events(0))
+	})
+}

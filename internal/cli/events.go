@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/api"
+)
+
+// followPause is how often a following command asks for news.
+const followPause = time.Second
+
+func newEventsCommand() *cobra.Command {
+	var dirs dirSettings
+	var once onceSettings
+	var output string
+	var follow bool
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "Show what the running agent did and saw",
+		Long: `Show the last thousand things that the running agent did or saw: changes of
+the kernel and who made them, leases, outages of the store, changes of config
+and uplink. With --follow it goes on until interrupted.`,
+		Example: "  weft events\n  weft events --follow\n  weft events -o json | jq 'select(.level == \"warn\")'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, cancel := once.context(cmd)
+			defer cancel()
+			agent, err := api.DialDir(ctx, dirs.runDir)
+			if err != nil {
+				return err
+			}
+			defer agent.Close()
+			last, err := showEvents(ctx, cmd.OutOrStdout(), agent, 0, output)
+			for follow && err == nil {
+				select {
+				case <-cmd.Context().Done():
+					return nil
+				case <-time.After(followPause):
+				}
+				last, err = showEvents(cmd.Context(), cmd.OutOrStdout(), agent, last, output)
+			}
+			return err
+		},
+	}
+	fs := newFlagSet()
+	addRunDirFlag(fs, &dirs)
+	addOnceFlags(fs, &once)
+	addBool(fs, &follow, "follow", "false", "go on showing what happens")
+	takeFlags(cmd, fs)
+	addOutputFlag(cmd, &output, outputText, outputJSON)
+	return cmd
+}
+
+// showEvents writes the events after the one numbered after, and returns the
+// number of the last.
+func showEvents(ctx context.Context, w io.Writer, agent *api.Client, after int64, output string) (int64, error) {
+	events, err := agent.Events(ctx, after)
+	if err != nil {
+		return after, err
+	}
+	enc := json.NewEncoder(w)
+	for _, e := range events {
+		after = e.Number
+		if output == outputJSON {
+			err = enc.Encode(e)
+		} else {
+			_, err = fmt.Fprintf(w, "%s  %-5s  %s  %s\n", e.At.Format(time.DateTime), e.Level, e.Message, e.Detail)
+		}
+		if err != nil {
+			return after, err
+		}
+	}
+	return after, nil
+}
