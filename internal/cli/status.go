@@ -72,7 +72,7 @@ func showStatus(w io.Writer, s api.Status, output string, now time.Time) error {
 	if len(s.Problems) > 0 {
 		fmt.Fprintf(w, "\nproblems\n")
 		for _, p := range s.Problems {
-			fmt.Fprintf(w, "  %s: %s\n", p.Subject, p.Message)
+			fmt.Fprintf(w, "  %s: %s\n", p.Subject, strings.ReplaceAll(p.Message, "\n", "\n    "))
 		}
 	}
 	return nil
@@ -82,7 +82,7 @@ func showStatus(w io.Writer, s api.Status, output string, now time.Time) error {
 func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
 	state := "ready"
 	if !s.Ready {
-		state = "NOT READY: " + orNone(s.NotReady)
+		state = "NOT READY: " + orNone(firstLine(s.NotReady))
 	}
 	out := [][2]string{
 		{"agent", fmt.Sprintf("%s on %s, up %s", s.Version, orNone(s.Hostname), since(s.Started, now))},
@@ -140,7 +140,7 @@ func storeLine(s api.StoreState, now time.Time) string {
 	if s.Up {
 		return fmt.Sprintf("%s, answering for %s", s.Kind, since(s.Since, now))
 	}
-	return fmt.Sprintf("%s, OUT OF REACH for %s: %s", s.Kind, since(s.Since, now), orNone(s.Error))
+	return fmt.Sprintf("%s, OUT OF REACH for %s: %s", s.Kind, since(s.Since, now), orNone(firstLine(s.Error)))
 }
 
 func passLine(p api.Pass, now time.Time) string {
@@ -207,7 +207,7 @@ func peerCells(p api.Peer, path api.Path, wide bool) []string {
 	if path.Via.IsValid() {
 		via = path.Via.String()
 	}
-	return []string{path.Subnet.String(), public, orNone(p.Backend), path.Kind, via, orNone(path.Dev), orNone(p.Problem)}
+	return []string{path.Subnet.String(), public, orNone(p.Backend), path.Kind, via, orNone(path.Dev), orNone(firstLine(p.Problem))}
 }
 
 // publicFor is the peer's address of the subnet's family, else all it has.

@@ -37,16 +37,16 @@ func busy() api.Status {
 			peer("172.7.24.0/24", "10.4.8.24", "vxlan", "172.7.24.0", "flannel.1", ""),
 			peer("172.8.0.0/24", "10.4.8.25", "", "", "", "outside the network"),
 		},
-		Problems: []api.Problem{{Subject: "172.8.0.0/24", Message: "outside the network"}},
+		Problems: []api.Problem{{Subject: "172.8.0.0/24", Message: "outside the network\nwhich is 172.7.0.0/16"}},
 		Store:    api.StoreState{Kind: "etcd", Since: now.Add(-90 * time.Second), Error: "connection refused"},
 		Pass:     api.Pass{At: now.Add(-5 * time.Second), Took: 3 * time.Millisecond, Rows: 12, Changed: 2, Failed: 1},
 		Counts:   api.Counts{Passes: 3, Failures: 1, Ops: map[string]int{"add route": 3, "replace link": 1}},
-		NotReady: "a row failed",
+		NotReady: "a row failed\nand another",
 	}
 }
 
 const busyText = `agent    v1 on one, up 1d2h
-state    NOT READY: a row failed
+state    NOT READY: a row failed ...
 network  172.7.0.0/16, vxlan with direct routing
 uplink   eth0 10.4.7.21, mtu 1500, by default route
 lease    172.7.21.0/24, announced at 10.4.7.21, mtu 1450, ends in 23h0m unless renewed
@@ -60,10 +60,11 @@ PEER           PUBLIC     PATH
 
 problems
   172.8.0.0/24: outside the network
+    which is 172.7.0.0/16
 `
 
 const busyWide = `agent     v1 on one, up 1d2h
-state     NOT READY: a row failed
+state     NOT READY: a row failed ...
 network   172.7.0.0/16, vxlan with direct routing
 uplink    eth0 10.4.7.21, mtu 1500, by default route
 lease     172.7.21.0/24, announced at 10.4.7.21, mtu 1450, ends in 23h0m unless renewed
@@ -79,6 +80,7 @@ PEER           PUBLIC     BACKEND  PATH    VIA         DEVICE     PROBLEM
 
 problems
   172.8.0.0/24: outside the network
+    which is 172.7.0.0/16
 `
 
 const newText = `agent    v1 on -, up 0s

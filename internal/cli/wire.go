@@ -20,6 +20,8 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	if err := s.check(); err != nil {
 		return err
 	}
+	log.Debug("starting", "version", readBuild(p.Version).Version, "stateDirectory", s.stateDir,
+		"runDirectory", s.runDir, "subnetFile", s.subnetFile, "renewMargin", s.margin())
 	for _, w := range s.warnings() {
 		log.Warn(w)
 	}

@@ -14,6 +14,15 @@ func orNone(s string) string {
 	return s
 }
 
+// firstLine is what of a longer message fits into a table.
+func firstLine(s string) string {
+	line, _, more := strings.Cut(s, "\n")
+	if more {
+		line += " ..."
+	}
+	return line
+}
+
 func addrs(list []netip.Addr) string {
 	var parts []string
 	for _, a := range list {
