@@ -50,7 +50,7 @@ func (k *Kernel) Watch(ctx context.Context, fn func(netstate.Event)) (err error)
 		if err != nil {
 			return fmt.Errorf("watch the kernel: %w", err)
 		}
-		if e, ok := w.event(m); ok {
+		if e, ok := w.translate(w.view.Load(), m); ok {
 			e.PID = m.PID
 			fn(e)
 		}
@@ -85,9 +85,8 @@ func (w *watcher) look() error {
 	return nil
 }
 
-// event translates m; false if it cannot concern weft.
-func (w *watcher) event(m rtnl.Message) (netstate.Event, bool) {
-	v := w.view.Load()
+// translate turns m into an event; false if it cannot concern weft.
+func (w *watcher) translate(v *view, m rtnl.Message) (netstate.Event, bool) {
 	gone := m.Type == unix.RTM_DELLINK || m.Type == unix.RTM_DELADDR || m.Type == unix.RTM_DELROUTE ||
 		m.Type == unix.RTM_DELNEIGH || m.Type == unix.RTM_DELNEXTHOP
 	switch m.Type {

@@ -1,0 +1,84 @@
+package kernel
+
+import (
+	"net/netip"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// FuzzDecode feeds the decoders what a kernel would never send: none may
+// panic or invent a row without an identity.
+func FuzzDecode(f *testing.F) {
+	f.Add(linkHeader(1, unix.IFF_UP, 0))
+	f.Add(addressHeader(unix.AF_INET, 24, 0, 1))
+	f.Add(neighbourHeader(unix.AF_BRIDGE, 1, unix.NUD_PERMANENT, unix.NTF_SELF))
+	f.Add(routeHeader(unix.AF_INET6, 64, netstate.RouteProtocol, 0, unix.RTN_UNICAST, 0))
+	f.Add(append(routeHeader(unix.AF_INET, 24, 4, 0, unix.RTN_UNICAST, 0), 8, 0, 1, 0, 10, 5, 2, 0, 12, 0, 9, 0, 8, 0, 0, 0, 2, 0, 0, 0))
+	f.Add(nexthopHeader(unix.AF_INET, netstate.RouteProtocol, 0))
+	v := &view{
+		scope: netstate.Scope{
+			Networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/1"), netip.MustParsePrefix("::/1")},
+			Links:    []string{"flannel.1"},
+			Sysctls:  []string{"net/ipv4/ip_forward"},
+		},
+		own: map[int32]string{1: "flannel.1"},
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		w := &watcher{mirror: mirror{1: {name: "flannel.1"}}}
+		for _, typ := range []uint16{
+			unix.RTM_DELLINK, unix.RTM_NEWADDR, unix.RTM_DELADDR, unix.RTM_NEWROUTE, unix.RTM_DELROUTE,
+			unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH, unix.RTM_NEWNEXTHOP, unix.RTM_NEWNETCONF,
+		} {
+			m := rtnl.Message{Type: typ, Data: data}
+			e, ok := w.translate(v, m)
+			if ok && e.Row != nil && e.Row.String() == "" {
+				t.Errorf("a row without a text: %#v", e.Row)
+			}
+			if r, ok := e.Row.(netstate.Route); ok && !r.Dst.IsValid() {
+				t.Errorf("a route without a destination: %#v", r)
+			}
+		}
+		if r, ok := decodeRoute(rtnl.Message{Data: data}); ok {
+			_ = r.devices()
+		}
+	})
+}
+
+func TestTagsAreStableAndInRange(t *testing.T) {
+	seen := map[tag]string{}
+	for _, text := range []string{"10.5.0.0/16", "10.6.0.0/16", "fd05::/48", "10.244.0.0/16", "172.7.0.0/16"} {
+		n := tagOf(netip.MustParsePrefix(text))
+		if n != tagOf(netip.MustParsePrefix(text)) || uint32(n)&hopRange == 0 || uint32(n)>>31 != 0 || uint32(n)%hopNumbers != 0 {
+			t.Errorf("%s has the tag %#x", text, n)
+		}
+		if before, double := seen[n]; double {
+			t.Errorf("%s and %s share a tag", text, before)
+		}
+		seen[n] = text
+		if idTag(uint32(n)|(hopNumbers-1)) != n {
+			t.Errorf("an id of %s does not carry its tag", text)
+		}
+	}
+}
+
+func TestIDsRunOutWithAnError(t *testing.T) {
+	var n nexthops
+	network := netip.MustParsePrefix("10.5.0.0/16")
+	n.reset(netstate.Scope{Networks: []netip.Prefix{network}})
+	own := tagOf(network)
+	for i := range hopNumbers {
+		n.taken[uint32(own)|i] = true
+	}
+	delete(n.taken, uint32(own)|7)
+	if id, err := n.unused(own); err != nil || id != uint32(own)|7 {
+		t.Errorf("the one free id was not found: %#x %v", id, err)
+	}
+	n.taken[uint32(own)|7] = true
+	if _, err := n.unused(own); err == nil {
+		t.Error("there was no id left, and no error")
+	}
+}
