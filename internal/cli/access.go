@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -18,11 +19,16 @@ type access struct {
 	onceSettings
 }
 
-// flags adds what chooses the store to cmd.
+// flags adds what chooses the store to cmd, and says in its help how that is
+// chosen.
 func (x *access) flags(cmd *cobra.Command) {
 	fs := newFlagSet()
 	x.add(fs)
 	takeFlags(cmd, fs)
+	cmd.Long += `
+
+The store is the one that an --etcd flag or variable names, else that of the agent
+that runs here, else the one of this host alone under --state-dir.`
 }
 
 func (x *access) add(fs *flag.FlagSet) {
@@ -45,6 +51,9 @@ func (x *access) with(cmd *cobra.Command, create bool, work func(context.Context
 		err = work(ctx, st)
 		if closing := st.Close(); err == nil && closing != nil {
 			err = fmt.Errorf("close the store: %w", closing)
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return withHint(err, "check --etcd-endpoints and that etcd runs there; --timeout allows more time")
 		}
 		return err
 	})

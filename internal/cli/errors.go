@@ -68,7 +68,7 @@ func hintOf(err error) string {
 	case errors.Is(err, context.Canceled):
 		return ""
 	case errors.Is(err, context.DeadlineExceeded):
-		return "check --etcd-endpoints and that etcd runs there; --timeout allows more time"
+		return "--timeout allows more time"
 	}
 	return ""
 }

@@ -22,7 +22,7 @@ type listedLease struct {
 	Reserved bool           `json:"reserved,omitempty"`
 	Seconds  int64          `json:"ttlSeconds,omitempty"` // what is left; 0: unknown or without end
 	Problem  string         `json:"problem,omitempty"`
-	left     string
+	term     string
 }
 
 func newLeaseListCommand() *cobra.Command {
@@ -32,7 +32,7 @@ func newLeaseListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List all leases and reservations",
 		Long: `List every lease in the store: its subnet, the address its host announces, how that
-host is reached, when the lease ends, and what is wrong with it.`,
+host is reached, whether it is reserved, and what is wrong with it.`,
 		Example: "  weft lease list\n  weft lease list -o json --etcd-endpoints=http://10.0.0.5:2379",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -61,7 +61,7 @@ func listLeases(snap store.Snapshot) []listedLease {
 	for _, l := range snap.Leases {
 		entry := listedLease{
 			Subnets: l.Subnets, Key: lease.Key(l.Subnets), Public: l.Public, Backend: l.Backend,
-			Reserved: l.Reserved, Seconds: int64(l.TTL.Seconds()), left: leaseEnd(l),
+			Reserved: l.Reserved, Seconds: int64(l.TTL.Seconds()), term: leaseTerm(l),
 		}
 		if netErr == nil {
 			entry.Problem = misfit(net, l.Subnets)
@@ -80,14 +80,15 @@ func listLeases(snap store.Snapshot) []listedLease {
 	return list
 }
 
-func leaseEnd(l lease.Lease) string {
+// leaseTerm says how long a lease lasts.
+func leaseTerm(l lease.Lease) string {
 	switch {
 	case l.Reserved:
 		return "reserved"
 	case l.TTL > 0:
-		return coarse(l.TTL)
+		return coarse(l.TTL) + " left"
 	}
-	return "-"
+	return "lease"
 }
 
 func showLeases(w io.Writer, list []listedLease) error {
@@ -96,13 +97,13 @@ func showLeases(w io.Writer, list []listedLease) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SUBNET\tPUBLIC\tBACKEND\tENDS IN\tPROBLEM")
+	fmt.Fprintln(t, "SUBNET\tPUBLIC\tBACKEND\tTERM\tPROBLEM")
 	for _, l := range list {
 		name := lease.FormatSubnets(l.Subnets)
 		if name == "" {
 			name = l.Key
 		}
-		fmt.Fprintln(t, strings.Join([]string{name, addrs(l.Public), orNone(l.Backend), orNone(l.left), orNone(l.Problem)}, "\t"))
+		fmt.Fprintln(t, strings.Join([]string{name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem)}, "\t"))
 	}
 	return t.Flush()
 }

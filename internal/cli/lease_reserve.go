@@ -38,10 +38,10 @@ that announces that address; a host that has the subnet now keeps it for good.`,
 		},
 	}
 	fs := newFlagSet()
-	x.add(fs)
 	fs.Var(newValue(&public.publicIP, "address", "", parseAddr("an IPv4 address", isHostV4)), "public-ip", "IPv4 address of the host it is for")
 	fs.Var(newValue(&public.publicIPv6, "address", "", parseAddr("an IPv6 address", isHostV6)), "public-ipv6", "IPv6 address of the host it is for")
 	takeFlags(cmd, fs)
+	x.flags(cmd)
 	return cmd
 }
 
