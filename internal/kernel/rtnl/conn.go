@@ -46,7 +46,7 @@ func Open() (*Conn, error) {
 	// defect, and no reason to stand still for ever.
 	timeout := unix.Timeval{Sec: 30}
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
-		return nil, errors.Join(os("setsockopt SO_RCVTIMEO", err), c.Close())
+		return nil, errors.Join(failed("setsockopt SO_RCVTIMEO", err), c.Close())
 	}
 	return c, nil
 }
@@ -55,7 +55,7 @@ func Open() (*Conn, error) {
 func socket(flags int) (fd int, pid uint32, err error) {
 	fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|flags, unix.NETLINK_ROUTE)
 	if err != nil {
-		return -1, 0, os("open an rtnetlink socket", err)
+		return -1, 0, failed("open an rtnetlink socket", err)
 	}
 	pid, err = bind(fd)
 	if err != nil {
@@ -71,11 +71,11 @@ func socket(flags int) (fd int, pid uint32, err error) {
 
 func bind(fd int) (uint32, error) {
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return 0, os("bind an rtnetlink socket", err)
+		return 0, failed("bind an rtnetlink socket", err)
 	}
 	addr, err := unix.Getsockname(fd)
 	if err != nil {
-		return 0, os("ask for the port id of an rtnetlink socket", err)
+		return 0, failed("ask for the port id of an rtnetlink socket", err)
 	}
 	nl, ok := addr.(*unix.SockaddrNetlink)
 	if !ok {
@@ -84,7 +84,7 @@ func bind(fd int) (uint32, error) {
 	return nl.Pid, nil
 }
 
-func os(what string, err error) error { return fmt.Errorf("%s: %w", what, err) }
+func failed(to string, err error) error { return fmt.Errorf("%s: %w", to, err) }
 
 // PID is the socket's port id, by which notifications name who made a change.
 func (c *Conn) PID() uint32 { return c.pid }

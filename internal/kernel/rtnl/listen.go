@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
-	stdos "os"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +18,7 @@ const listenBuffer = 8 << 20
 // Listener is a socket for notifications, bound to the network namespace of
 // the thread that opened it.
 type Listener struct {
-	file *stdos.File
+	file *os.File
 	buf  []byte
 }
 
@@ -33,7 +33,7 @@ func Listen(except uint32, groups ...int) (*Listener, error) {
 	if err := subscribe(fd, except, groups); err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
-	return &Listener{file: stdos.NewFile(uintptr(fd), "rtnetlink"), buf: make([]byte, readSize)}, nil
+	return &Listener{file: os.NewFile(uintptr(fd), "rtnetlink"), buf: make([]byte, readSize)}, nil
 }
 
 func subscribe(fd int, except uint32, groups []int) error {
@@ -43,12 +43,12 @@ func subscribe(fd int, except uint32, groups []int) error {
 	}
 	if except != 0 {
 		if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, notFrom(except)); err != nil {
-			return os("filter notifications", err)
+			return failed("filter notifications", err)
 		}
 	}
 	for _, g := range groups {
 		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, g); err != nil && err != unix.EINVAL {
-			return os("subscribe to notifications", err) // EINVAL: a group that this kernel does not have
+			return failed("subscribe to notifications", err) // EINVAL: a group that this kernel does not have
 		}
 	}
 	return nil

@@ -134,7 +134,7 @@ func TestLostNotifications(t *testing.T) {
 	}
 	defer func() { _ = l.Close() }()
 	var b rtnl.Batch
-	for i := range 20_000 {
+	for i := range 50_000 {
 		addr(&b, unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, loopback, netip.AddrFrom4([4]byte{10, 79, 0, byte(i)}))
 	}
 	for _, f := range c.Exec(&b) {
@@ -148,7 +148,7 @@ func TestLostNotifications(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if heard++; heard == 20_000 {
+		if heard++; heard == 50_000 {
 			t.Fatal("nothing was lost")
 		}
 	}
