@@ -39,6 +39,7 @@ type steerer struct {
 	loop      *reconcile.Loop
 	diary     *diary
 
+	planner    plan.Planner
 	memory     memory
 	primed     bool   // a whole snapshot is known, from the store or from memory
 	lostConfig bool   // the store has none
@@ -301,7 +302,7 @@ func (s *steerer) plan(attrs lease.Attrs) {
 	self := *s.self
 	self.Attrs = attrs
 	in := plan.Input{Net: *s.net, Host: *s.host, Self: self, Former: s.ways.former(), Peers: others(s.memory.Snapshot.Leases, self)}
-	want, problems := plan.Build(in)
+	want, problems := s.planner.Build(in)
 	s.memory.served(s.net.Prefixes(), want)
 	s.serial++
 	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want), Serial: s.serial})

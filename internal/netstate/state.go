@@ -68,6 +68,18 @@ func (s *State) Clone() *State {
 	}
 }
 
+// CloneFor is Clone with room for n more rows in the tables that have one for
+// each peer.
+func (s *State) CloneFor(n int) *State {
+	c := *s
+	c.Neighs, c.FDB, c.Routes = nil, nil, nil
+	c = *c.Clone()
+	c.Neighs = append(slices.Grow(c.Neighs, len(s.Neighs)+n), s.Neighs...)
+	c.FDB = append(slices.Grow(c.FDB, len(s.FDB)+n), s.FDB...)
+	c.Routes = append(slices.Grow(c.Routes, len(s.Routes)+n), s.Routes...)
+	return &c
+}
+
 // Rows returns every row, table by table, each in its order.
 func (s *State) Rows() []Row {
 	out := make([]Row, 0, s.Len())

@@ -40,8 +40,30 @@ func crowd(b testing.TB, n int) Input {
 	return in
 }
 
+// BenchmarkAmend is what the agent computes when one lease appears among n and
+// it planned the others before.
+func BenchmarkAmend(b *testing.B) {
+	for _, n := range []int{100, 1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			in := crowd(b, n)
+			before := in
+			before.Peers = in.Peers[1:]
+			var last Planner
+			have, _ := last.Build(before)
+			b.ReportAllocs()
+			for b.Loop() {
+				p := last
+				want, problems := p.Build(in)
+				if ops := netstate.Diff(have, want); len(ops) != 3 || len(problems) != 0 {
+					b.Fatal(ops, problems)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkOneNewPeer is what the agent computes when one lease appears among
-// n: the whole plan and its difference to the last one.
+// n: the whole plan and its difference to the last one, with no memory.
 func BenchmarkOneNewPeer(b *testing.B) {
 	for _, n := range []int{100, 1000, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// Planner makes plan after plan of one network, and saves work where a few of
+// many peers have changed since the last one. It changes when work happens,
+// never what the answer is: its Build returns what func Build returns. The
+// zero Planner is ready. Leases that it was given must not be changed.
+type Planner struct {
+	in    Input
+	state *netstate.State
+	clean bool // state stands for in, and nothing had to be left out of it
+}
+
+// Build returns the state that in calls for, as func Build does. Neither
+// state nor leases may be changed afterwards.
+func (p *Planner) Build(in Input) (*netstate.State, []Problem) {
+	s := p.amend(in)
+	var problems []Problem
+	if s == nil {
+		s, problems = Build(in)
+	}
+	*p = Planner{in: in, state: s, clean: len(problems) == 0}
+	return s, problems
+}
+
+// mostAmended is the number of changed peers from which on a whole plan is
+// cheaper.
+const mostAmended = 32
+
+// amend returns the last plan without the rows of peers that went and with
+// those of peers that came. Where a peer might be in another's way it returns
+// nil: to judge that takes the whole plan.
+func (p *Planner) amend(in Input) *netstate.State {
+	if !p.clean || len(in.Former) > 0 || !sameButPeers(p.in, in) {
+		return nil
+	}
+	gone, come := changed(p.in.Peers, in.Peers)
+	if len(gone)+len(come) > mostAmended {
+		return nil
+	}
+	minus, ok := share(in, gone)
+	plus, alsoOK := share(in, come)
+	if !ok || !alsoOK {
+		return nil
+	}
+	s := p.state.CloneFor(len(plus))
+	for _, o := range minus {
+		s.Drop(o.Row)
+	}
+	for _, o := range plus {
+		if s.Find(o.Row) != nil || overlapsRoute(s.Routes, o.Row) {
+			return nil
+		}
+		s.Put(o.Row)
+	}
+	return s
+}
+
+// sameButPeers reports whether a and b agree in all that concerns every peer.
+func sameButPeers(a, b Input) bool {
+	a.Peers, b.Peers = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+// share returns what peers, taken by themselves, add to the plan; false if
+// something has to be left out.
+func share(in Input, peers []lease.Lease) ([]netstate.Op, bool) {
+	in.Peers = nil
+	base, _ := Build(in)
+	in.Peers = peers
+	with, problems := Build(in)
+	return netstate.Diff(base, with), len(problems) == 0
+}
+
+// changed returns the leases that are only in before and those that are only
+// in now. Both are complete in any order, and short when both are sorted by
+// subnet, as stores have them. It stops when there are more than mostAmended.
+func changed(before, now []lease.Lease) (gone, come []lease.Lease) {
+	i, j := 0, 0
+	for (i < len(before) || j < len(now)) && len(gone)+len(come) <= mostAmended {
+		if i < len(before) && j < len(now) && same(&before[i], &now[j]) {
+			i, j = i+1, j+1
+			continue
+		}
+		c := 0
+		switch {
+		case i == len(before):
+			c = 1
+		case j == len(now):
+			c = -1
+		default:
+			c = slices.CompareFunc(before[i].Subnets, now[j].Subnets, netip.Prefix.Compare)
+		}
+		if c <= 0 {
+			gone = append(gone, before[i])
+			i++
+		}
+		if c >= 0 {
+			come = append(come, now[j])
+			j++
+		}
+	}
+	return gone, come
+}
+
+// same reports whether two leases are one and the same, which takes no look at
+// what they refer to: snapshots share the leases that did not change. Equal
+// leases that do not share count as changed; that costs work and no more.
+func same(a, b *lease.Lease) bool {
+	return shares(a.Subnets, b.Subnets) && shares(a.Public, b.Public) && a.Backend == b.Backend &&
+		reflect.ValueOf(a.Data).Pointer() == reflect.ValueOf(b.Data).Pointer()
+}
+
+func shares[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// overlapsRoute reports whether row is a route that shares addresses with one
+// of routes, which are sorted and share none with each other: those beside its
+// place tell.
+func overlapsRoute(routes netstate.Table[netstate.Route], row netstate.Row) bool {
+	r, ok := row.(netstate.Route)
+	if !ok {
+		return false
+	}
+	i, _ := slices.BinarySearchFunc(routes, r.Dst, func(o netstate.Route, dst netip.Prefix) int {
+		return o.Dst.Compare(dst)
+	})
+	for _, o := range routes[max(0, i-1):min(len(routes), i+1)] {
+		if o.Dst.Overlaps(r.Dst) {
+			return true
+		}
+	}
+	return false
+}
