@@ -114,7 +114,9 @@ func (l *Loop) news(t *turn, events []netstate.Event) bool {
 		if e.Facts {
 			l.Facts()
 		}
-		if t.have == nil || !t.have.News(e) {
+		// While a pass waits to be tried again nothing is known to compare with;
+		// that the kernel says "look" may be the very thing it waits for.
+		if t.have == nil && e.Row != nil || t.have != nil && !t.have.News(e) {
 			continue
 		}
 		fresh = true

@@ -230,6 +230,19 @@ func TestAFailingRowDelaysNobodyAndIsRetriedWithBackoff(t *testing.T) {
 	})
 }
 
+func TestAFailedPassIsTriedAgainAsSoonAsTheKernelSaysLook(t *testing.T) {
+	run(t, func(r *rig) {
+		bad := state(t, routeA).Rows()[0]
+		r.world.Fail(bad, syscall.ENETDOWN) // the uplink has no carrier
+		r.wants <- want(t, routeA)
+		r.settle(10*time.Minute + 7*time.Second) // the backoff is at its longest
+		r.world.Fail(bad, nil)
+		r.world.Emit(netstate.Event{Facts: true})
+		r.settle(time.Second)
+		r.has(routeA)
+	})
+}
+
 func TestAKernelThatCannotBeLookedAtIsRetried(t *testing.T) {
 	run(t, func(r *rig) {
 		r.kernel.broken(syscall.ENOBUFS)
