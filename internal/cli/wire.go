@@ -34,6 +34,9 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	}
 	defer func() { err = errors.Join(err, k.Close()) }()
 	st, kind, err := openAgentStore(ctx, s, log)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil // told to stop while starting
+	}
 	if err != nil {
 		return err
 	}
