@@ -235,6 +235,7 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 		Subnets: in.Self.Subnets, Public: in.Self.Public,
 		MTU: plan.MTU(in.Net, in.Host), Reserved: in.Self.Reserved,
 	}
+	s.Change = stage(in)
 	faulty := map[string]string{}
 	for _, p := range problems {
 		faulty[p.Subject] = p.Err.Error()
@@ -247,4 +248,22 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 		}
 		s.Peers = append(s.Peers, peer)
 	}
+}
+
+// stage counts who has followed the config's backend.
+func stage(in plan.Input) api.Change {
+	var c api.Change
+	for _, l := range append([]lease.Lease{in.Self}, in.Peers...) {
+		if len(l.Public) == 0 {
+			continue
+		}
+		c.Total++
+		if plan.Announces(in.Net, l.Attrs) {
+			c.Done++
+		}
+	}
+	for _, f := range in.Former {
+		c.Former = append(c.Former, f.Backend.String())
+	}
+	return c
 }

@@ -20,6 +20,7 @@ type Status struct {
 	Peers    []Peer         `json:"peers"` // sorted by subnet
 	Problems []Problem      `json:"problems"`
 	Store    StoreState     `json:"store"`
+	Change   Change         `json:"change"`
 	Pass     Pass           `json:"pass"`
 	Counts   Counts         `json:"counts"`
 	Ready    bool           `json:"ready"`
@@ -65,6 +66,14 @@ type Path struct {
 type Problem struct {
 	Subject string `json:"subject"` // the peer's subnet, a row, a store key
 	Message string `json:"message"`
+}
+
+// Change is how far the network has followed the config's backend. Done is
+// Total when no change is under way.
+type Change struct {
+	Done   int      `json:"done"`             // hosts that announce it, this one among them
+	Total  int      `json:"total"`            // hosts
+	Former []string `json:"former,omitempty"` // ways in that this host keeps open for those that have not
 }
 
 // StoreState is how the agent gets on with its store.

@@ -6,21 +6,30 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 )
 
 func newConfigSetCommand(a *app) *cobra.Command {
 	var x access
+	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "set FILE|-|JSON",
 		Short: "Store a network config",
 		Long: `Check a network config and store it in place of the present one. What changes is
 shown key by key. A config that is not valid is refused, and so is one that
-would overwrite a change somebody else makes at the same time.`,
-		Example: `  weft config set net.json
+would overwrite a change somebody else makes at the same time.
+
+Running agents follow without a restart and without losing a packet: each makes
+ready to receive in the new way before it announces it, sends to every peer by
+what that peer announces, and keeps the old way in while anybody uses it. Only a
+new Port with the same VNI makes the tunnel anew; give it a new VNI as well.`,
+		Example: `  weft config set --wait=2m '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  weft config set net.json
   weft config set - < net.json
   weft config set '{"Network": "10.5.0.0/16"}'`,
 		Args: cobra.ExactArgs(1),
@@ -29,19 +38,27 @@ would overwrite a change somebody else makes at the same time.`,
 			if err != nil {
 				return err
 			}
-			if _, err := checkDocument(cmd.ErrOrStderr(), doc); err != nil {
+			net, err := checkDocument(cmd.ErrOrStderr(), doc)
+			if err != nil {
 				return err
 			}
+			x.timeout += wait
 			return x.with(cmd, true, func(ctx context.Context, st store.Store) error {
 				snap, err := st.Snapshot(ctx)
 				if err != nil {
 					return err
 				}
-				return replaceConfig(ctx, cmd.OutOrStdout(), st, snap, doc)
+				if err := replaceConfig(ctx, cmd.OutOrStdout(), st, snap, doc); err != nil || wait == 0 {
+					return err
+				}
+				return followChange(ctx, cmd.ErrOrStderr(), st, net, wait)
 			})
 		},
 	}
 	x.flags(cmd)
+	fs := newFlagSet()
+	fs.Var(newValue(&wait, "duration", "0s", parseDuration), "wait", "wait this long until every host has followed; 0: do not wait")
+	takeFlags(cmd, fs)
 	return cmd
 }
 
@@ -66,6 +83,19 @@ func replaceConfig(ctx context.Context, w io.Writer, st store.Store, snap store.
 	if len(changes) == 0 {
 		fmt.Fprintln(w, "only its layout changed")
 	}
-	fmt.Fprintln(w, "stored")
+	fmt.Fprintln(w, stored(snap, doc))
 	return nil
+}
+
+// stored says how many hosts the new config concerns.
+func stored(snap store.Snapshot, doc []byte) string {
+	net, err := netconf.Parse(doc)
+	if err != nil {
+		return "stored"
+	}
+	done, total := tally(net, snap)
+	if total == done {
+		return "stored"
+	}
+	return fmt.Sprintf("stored; %d of %d hosts change over to %s", total-done, total, net.Backend)
 }

@@ -93,6 +93,9 @@ func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
 		{"store", storeLine(s.Store, now)},
 		{"kernel", passLine(s.Pass, now)},
 	}
+	if line := changeLine(s.Change); line != "" {
+		out = append(out, [2]string{"change", line})
+	}
 	if wide {
 		out = append(out,
 			[2]string{"revision", fmt.Sprint(s.Revision)},
@@ -108,6 +111,18 @@ func networkLine(s api.Status) string {
 	line := lease.FormatSubnets(s.Network) + ", " + s.Backend
 	if s.Direct {
 		line += " with direct routing"
+	}
+	return line
+}
+
+// changeLine tells of a change of backend under way; "" if none is.
+func changeLine(c api.Change) string {
+	if c.Done == c.Total && len(c.Former) == 0 {
+		return ""
+	}
+	line := fmt.Sprintf("%d of %d hosts announce the config's backend", c.Done, c.Total)
+	if len(c.Former) > 0 {
+		line += "; still open for the others: " + strings.Join(c.Former, ", ")
 	}
 	return line
 }

@@ -120,3 +120,21 @@ func LinkNames(net netconf.Network) []string {
 	}
 	return names
 }
+
+// Announces reports whether a host that announces attrs can be reached as net
+// wants it: whether it has followed a change of the config.
+func Announces(net netconf.Network, attrs lease.Attrs) bool {
+	if attrs.Backend != net.Backend.Type {
+		return false
+	}
+	if net.Backend.Type != VXLAN {
+		return true
+	}
+	for _, r := range net.Ranges {
+		d, err := vxlan.ParseData(attrs.Data[r.Family()])
+		if err != nil || d.VNI != net.Backend.VXLAN.VNI {
+			return false
+		}
+	}
+	return true
+}
