@@ -24,6 +24,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	lock, err := lockState(o.StateDir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // nothing was written to it
 	socket, err := api.Listen(filepath.Join(o.RunDir, api.SocketName))
 	if err != nil {
 		return err
@@ -76,8 +81,16 @@ func (s *steerer) work(ctx context.Context) error {
 
 // follow hands on snapshots and the news of outages.
 func (s *steerer) follow(ctx context.Context) error {
+	down := false
 	return s.opts.Store.Follow(ctx, func(u store.Update) {
 		s.board.store(u.Err)
+		switch {
+		case u.Err != nil && !down:
+			s.log.Warn("the store is out of reach; trying on, and traffic that flows goes on flowing", "error", u.Err)
+		case u.Err == nil && down:
+			s.log.Info("the store answers again")
+		}
+		down = u.Err != nil
 		if u.Snapshot != nil {
 			s.snapshots.put(*u.Snapshot)
 			return

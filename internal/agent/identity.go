@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/google/renameio/v2"
 
@@ -45,6 +46,18 @@ func readIdentity(stateDir string) (lease.Owner, error) {
 		return lease.Owner{}, fmt.Errorf("%s holds no identity; remove it to get a new one", path)
 	}
 	return owner, nil
+}
+
+// lockState keeps a second agent off stateDir. The lock ends with the process.
+func lockState(stateDir string) (*os.File, error) {
+	dir, err := os.Open(stateDir)
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("another agent uses the state directory %s; give this one its own with --state-dir: %w", stateDir, err), dir.Close())
+	}
+	return dir, nil
 }
 
 func newIdentity(stateDir string) (lease.Owner, error) {

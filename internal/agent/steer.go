@@ -23,7 +23,8 @@ import (
 
 // steerer is the one place where the inputs meet: snapshots, facts and the
 // own lease come in, a claim for the keeper and a state for the loop go out.
-// All its fields belong to the goroutine of run, but for the mailboxes.
+// All its fields belong to the goroutine of run, but for the mailboxes and
+// complained.
 type steerer struct {
 	opts  Options
 	owner lease.Owner
@@ -54,6 +55,7 @@ type steerer struct {
 	ready      int // serial of the last plan by which this host can be reached as planned
 	claimed    *claim
 	self       *lease.Lease // with what is announced, or about to be
+	complained []string     // by the loop goroutine: of the last pass
 }
 
 // factsRetry is the pause before the host is looked at again while it has no
@@ -327,12 +329,9 @@ func sameSubnets(l lease.Lease) func(lease.Lease) bool {
 // passed is called by the loop after each pass.
 func (s *steerer) passed(p reconcile.Pass) {
 	first := s.board.pass(p)
-	for _, f := range p.Failures {
-		s.log.Error("row not in place; trying again", "row", f.Op.String(), "error", f.Err)
-	}
+	s.complain(p)
 	s.passes.put(p)
 	if p.Err != nil {
-		s.log.Error("looking at the kernel failed; trying again", "error", p.Err)
 		return
 	}
 	if n := len(p.Ops); n > 0 {
@@ -344,6 +343,27 @@ func (s *steerer) passed(p reconcile.Pass) {
 	if first && s.opts.Notify != nil {
 		s.opts.Notify()
 	}
+}
+
+// complain logs what keeps the kernel from the plan, once for as long as it
+// is the same.
+func (s *steerer) complain(p reconcile.Pass) {
+	var lines []string
+	if p.Err != nil {
+		lines = append(lines, "looking at the kernel: "+p.Err.Error())
+	}
+	for _, f := range p.Failures {
+		lines = append(lines, f.Error())
+	}
+	for _, line := range lines {
+		if !slices.Contains(s.complained, line) {
+			s.log.Error("the kernel is not as planned; trying again", "problem", line)
+		}
+	}
+	if len(lines) == 0 && len(s.complained) > 0 {
+		s.log.Info("the kernel is as planned again")
+	}
+	s.complained = lines
 }
 
 // writeSubnetFile tells container runtimes what the plan now carries.

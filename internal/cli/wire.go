@@ -42,7 +42,7 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	o := agentOptions(s, k, log)
-	o.Store, o.StoreKind = &audible{Store: st, log: log}, kind
+	o.Store, o.StoreKind = st, kind
 	o.Notify = func() { notifySystemd(log) }
 	o.Version = readBuild(p.Version).Version
 	return agent.Run(ctx, o)
