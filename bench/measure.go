@@ -34,7 +34,7 @@ func (r result) beyond() float64 { return r.Start - r.Floor }
 
 // settle is the time after READY in which the agent finishes what it does in
 // the background, such as its copy of the snapshot. It counts as start-up.
-const settle = 5 * time.Second
+const settle = 10 * time.Second
 
 // measure runs one case: runs cold starts, and changes and rest with the last.
 func measure(ctx context.Context, o *options, etcd *clientv3.Client, backend string, n int) (result, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 )
 
@@ -31,6 +32,12 @@ func (d *diary) run(ctx context.Context) error {
 		}
 		if !sleep(ctx, diaryPause) {
 			return d.flush(ctx.Err())
+		}
+		if len(d.pages) == 0 {
+			// Starting, and a burst of changes, leave several times the memory
+			// behind that the agent needs at rest. The runtime would keep it,
+			// since nothing more is allocated for hours.
+			debug.FreeOSMemory()
 		}
 	}
 }

@@ -184,14 +184,23 @@ func Compare(a, b []netip.Prefix) int {
 	return slices.CompareFunc(a, b, netip.Prefix.Compare)
 }
 
-// Occupied returns the leases among items, as lease.Choose wants them: a
-// lease whose value cannot be read still takes up its subnets.
+// Occupied returns the leases among items, sorted, as lease.Choose wants them:
+// a lease whose value cannot be read still takes up its subnets.
 func Occupied(items []Item) []lease.Lease {
-	s := New(0, items).Snapshot()
-	for _, b := range s.Bad {
-		if subnets, err := lease.ParseKey(strings.TrimPrefix(b.Key, Subnets)); err == nil {
-			s.Leases = append(s.Leases, lease.Lease{Subnets: subnets})
+	out := make([]lease.Lease, 0, len(items))
+	for _, it := range items {
+		name, ok := strings.CutPrefix(it.Key, Subnets)
+		if !ok {
+			continue
 		}
+		l, err := decode(name, it)
+		if err != nil {
+			if l.Subnets, err = lease.ParseKey(name); err != nil {
+				continue
+			}
+		}
+		out = append(out, l)
 	}
-	return s.Leases
+	slices.SortFunc(out, func(a, b lease.Lease) int { return Compare(a.Subnets, b.Subnets) })
+	return out
 }
