@@ -64,12 +64,21 @@ func ParseAttrs(doc []byte) (Attrs, error) {
 		return Attrs{}, fmt.Errorf("lease value %.40q is not a JSON object", doc)
 	}
 	var v value
+	if v.scan(doc) {
+		return v.attrs()
+	}
+	v = value{}
 	if err := json.Unmarshal(doc, &v); err != nil {
 		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return Attrs{}, fmt.Errorf("lease value: %s is a JSON %s, must be a string", wrong.Field, wrong.Value)
 		}
 		return Attrs{}, fmt.Errorf("lease value is not JSON: %w", err)
 	}
+	return v.attrs()
+}
+
+// attrs checks what was read.
+func (v value) attrs() (Attrs, error) {
 	if err := checkBackend(v.BackendType); err != nil {
 		return Attrs{}, err
 	}
@@ -117,6 +126,9 @@ func (a *Attrs) parseFamily(v value, f netconf.Family) error {
 func compact(raw json.RawMessage) (json.RawMessage, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
+	}
+	if isPlain(raw) {
+		return raw, nil
 	}
 	return json.Marshal(raw)
 }
