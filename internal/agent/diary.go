@@ -16,7 +16,10 @@ type diary struct {
 	log   *slog.Logger
 }
 
-const diaryPause = 3 * time.Second
+const (
+	diaryDelay = time.Second // first the kernel is brought up to the plan
+	diaryPause = 3 * time.Second
+)
 
 func newDiary(dir string, log *slog.Logger) *diary {
 	return &diary{dir: dir, pages: newLatest[memory](), log: log}
@@ -28,7 +31,8 @@ func (d *diary) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return d.flush(ctx.Err())
 		case m := <-d.pages:
-			d.write(m)
+			sleep(ctx, diaryDelay)
+			d.write(d.newest(m))
 		}
 		if !sleep(ctx, diaryPause) {
 			return d.flush(ctx.Err())
@@ -39,6 +43,16 @@ func (d *diary) run(ctx context.Context) error {
 			// since nothing more is allocated for hours.
 			debug.FreeOSMemory()
 		}
+	}
+}
+
+// newest returns the page that waits, else m.
+func (d *diary) newest(m memory) memory {
+	select {
+	case newer := <-d.pages:
+		return newer
+	default:
+		return m
 	}
 }
 
