@@ -54,8 +54,8 @@ type steerer struct {
 	serial     int // of the last plan
 	ready      int // serial of the last plan by which this host can be reached as planned
 	claimed    *claim
-	self       *lease.Lease // with what is announced, or about to be
-	complained []string     // by the loop goroutine: of the last pass
+	self       *lease.Lease    // with what is announced, or about to be
+	complained map[string]bool // by the loop goroutine: of the last pass
 }
 
 // factsRetry is the pause before the host is looked at again while it has no
@@ -348,22 +348,23 @@ func (s *steerer) passed(p reconcile.Pass) {
 // complain logs what keeps the kernel from the plan, once for as long as it
 // is the same.
 func (s *steerer) complain(p reconcile.Pass) {
-	var lines []string
+	now := map[string]bool{}
+	complain := func(problem string) {
+		if !s.complained[problem] {
+			s.log.Error("the kernel is not as planned; trying again", "problem", problem)
+		}
+		now[problem] = true
+	}
 	if p.Err != nil {
-		lines = append(lines, "looking at the kernel: "+p.Err.Error())
+		complain("looking at the kernel: " + p.Err.Error())
 	}
 	for _, f := range p.Failures {
-		lines = append(lines, f.Error())
+		complain(f.Error())
 	}
-	for _, line := range lines {
-		if !slices.Contains(s.complained, line) {
-			s.log.Error("the kernel is not as planned; trying again", "problem", line)
-		}
-	}
-	if len(lines) == 0 && len(s.complained) > 0 {
+	if len(now) == 0 && len(s.complained) > 0 {
 		s.log.Info("the kernel is as planned again")
 	}
-	s.complained = lines
+	s.complained = now
 }
 
 // writeSubnetFile tells container runtimes what the plan now carries.
