@@ -47,7 +47,10 @@ func newDockerUnconfigureCommand() *cobra.Command {
 		Long: `Give the keys of daemon.json that 'weft docker configure' set their earlier
 values back, and show what changes. A file that nobody edited since becomes what
 it was, byte for byte, or goes if there was none. A key that somebody changed
-since stays as it is.`,
+since stays as it is.
+
+Docker remembers the addresses of docker0 by itself, and goes on using them until
+daemon.json names others.`,
 		Example: `  weft docker unconfigure --restart`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.unconfigure(cmd) },

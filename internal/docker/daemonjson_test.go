@@ -147,6 +147,18 @@ func TestUnconfigureKeepsWhatOthersDidSince(t *testing.T) {
 	}
 }
 
+func TestUnconfigureTakesAMissingFile(t *testing.T) {
+	h := newHost(t, `{"debug": true}`)
+	h.configure(settings("21"))
+	if err := os.Remove(h.path); err != nil {
+		t.Fatal(err)
+	}
+	if c := h.unconfigure(); !c.Empty() || len(c.Changed) > 0 {
+		t.Errorf("something is to change: %s", c.Diff())
+	}
+	h.expectUndone("none")
+}
+
 func TestWriteMayBeInterrupted(t *testing.T) {
 	const text = `{"debug": true}`
 	h := newHost(t, text)

@@ -23,8 +23,8 @@ func (e *ConflictError) Error() string { return fmt.Sprintf("%q is %s: %s", e.Ke
 // Hint says what to do.
 func (e *ConflictError) Hint() string { return e.Fix }
 
-// check refuses what Docker could not start with, or what somebody meant
-// differently.
+// check refuses what Docker could not start with, what would give containers
+// addresses of nobody's subnet, and what somebody meant differently.
 func check(o object, want []Setting) error {
 	for _, s := range want {
 		if _, times := o.find(s.Key); times > 1 {

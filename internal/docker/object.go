@@ -26,8 +26,8 @@ type member struct {
 	trail string // white space up to the comma or the brace
 }
 
-// parseObject takes a document. One of white space only counts as {}, as it
-// does for Docker.
+// parseObject takes a document. One of white space only counts as {}: newer
+// Dockers take it for that, and older ones refuse it.
 func parseObject(text string) (object, error) {
 	if strings.TrimSpace(text) == "" {
 		return object{head: "{", tail: "}\n"}, nil
