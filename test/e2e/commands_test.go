@@ -1,0 +1,223 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/weft-net/weft/internal/lab"
+)
+
+type command = func(ts *testscript.TestScript, neg bool, args []string)
+
+var commands = map[string]command{
+	"lab":          cmdLab,
+	"etcd":         cmdEtcd,
+	"agent":        cmdAgent,
+	"term":         cmdTerm,
+	"kill9":        cmdKill9,
+	"pod":          cmdPod,
+	"host":         cmdHost,
+	"wait-for":     cmdWaitFor,
+	"fault":        cmdFault,
+	"ping-all":     cmdPingAll,
+	"path":         cmdPath,
+	"no-answer":    cmdNoAnswer,
+	"ping-start":   cmdPingStart,
+	"ping-stop":    cmdPingStop,
+	"stream-start": cmdStreamStart,
+	"stream-stop":  cmdStreamStop,
+}
+
+// want fails the script unless a command got least to most arguments and no unexpected "!".
+func want(ts *testscript.TestScript, neg bool, args []string, least, most int, usage string) {
+	if neg || len(args) < least || len(args) > most {
+		ts.Fatalf("usage: %s", usage)
+	}
+}
+
+const unlimited = 1 << 10
+
+// lab [flat]
+func cmdLab(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 0, 1, "lab [flat]")
+	topology := lab.Demo()
+	if slices.Equal(args, []string{"flat"}) {
+		topology = lab.FlatDemo()
+	}
+	worldOf(ts).build(ts, topology)
+}
+
+// etcd [external]
+func cmdEtcd(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 0, 1, "etcd [external]")
+	w := worldOf(ts)
+	program := lab.EtcdBuiltIn
+	if slices.Equal(args, []string{"external"}) {
+		program = lab.EtcdExternal
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, startLimit)
+	defer cancel()
+	_, err := w.host(ts, lab.StoreHost).StartEtcd(ctx, program)
+	ts.Check(err)
+	ts.Setenv("endpoints", w.lab.Endpoints())
+}
+
+// agent HOST [FLAG...]; with "!" it must not get ready, and its log is the script's stderr.
+func cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, false, args, 1, unlimited, "[!] agent HOST [FLAG...]")
+	w := worldOf(ts)
+	h := w.host(ts, args[0])
+	ctx, cancel := context.WithTimeout(w.ctx, startLimit)
+	defer cancel()
+	_, err := h.StartAgent(ctx, args[1:]...)
+	switch {
+	case neg && err == nil:
+		ts.Fatalf("the agent of %s is ready", h.Name)
+	case neg:
+		_, writeErr := io.WriteString(ts.Stderr(), err.Error())
+		ts.Check(writeErr)
+		return
+	}
+	ts.Check(err)
+	if subnet, err := h.Subnet(); err == nil { // an agent with another --subnet-file leaves none here
+		for _, g := range subnet.Gateways {
+			ts.Setenv(variable(h.Name+"_subnet", g.Addr().Is6()), g.Masked().String())
+		}
+	}
+}
+
+// variable is the name of a script's variable for an address of a family: p1, p1_v6.
+func variable(name string, is6 bool) string {
+	if is6 {
+		return name + "_v6"
+	}
+	return name
+}
+
+func lastAgent(ts *testscript.TestScript, h *lab.Host) *lab.Process {
+	agents := h.Agents()
+	if len(agents) == 0 {
+		ts.Fatalf("%s has no agent", h.Name)
+	}
+	return agents[len(agents)-1]
+}
+
+// term HOST: SIGTERM, and the agent must end well.
+func cmdTerm(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, 1, "term HOST")
+	w := worldOf(ts)
+	ctx, cancel := context.WithTimeout(w.ctx, startLimit)
+	defer cancel()
+	ts.Check(lastAgent(ts, w.host(ts, args[0])).Stop(ctx))
+}
+
+// kill9 HOST
+func cmdKill9(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, 1, "kill9 HOST")
+	lastAgent(ts, worldOf(ts).host(ts, args[0])).Kill()
+}
+
+// pod NAME HOST
+func cmdPod(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 2, 2, "pod NAME HOST")
+	w := worldOf(ts)
+	pod, err := w.host(ts, args[1]).AddPod(args[0])
+	ts.Check(err)
+	w.pods[args[0]] = pod
+	for _, a := range pod.Addrs {
+		ts.Setenv(variable(args[0], a.Addr().Is6()), a.Addr().String())
+	}
+}
+
+// host NODE COMMAND [ARG...]: like exec, on a host or in a pod.
+func cmdHost(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, false, args, 2, unlimited, "[!] host NODE COMMAND [ARG...]")
+	out, errOut, err := worldOf(ts).run(args[0], args[1:])
+	_, writeErr := io.WriteString(ts.Stdout(), out)
+	ts.Check(writeErr)
+	_, writeErr = io.WriteString(ts.Stderr(), errOut)
+	ts.Check(writeErr)
+	var exit *exec.ExitError
+	switch {
+	case err != nil && !errors.As(err, &exit):
+		ts.Fatalf("%v", err)
+	case err != nil && !neg:
+		ts.Fatalf("%s: %v", strings.Join(args, " "), err)
+	case err == nil && neg:
+		ts.Fatalf("%s: succeeded", strings.Join(args, " "))
+	}
+}
+
+func (w *world) run(name string, args []string) (out, errOut string, err error) {
+	if w.lab == nil {
+		return "", "", errors.New("there is no lab yet: begin the script with lab")
+	}
+	node, h, err := w.lab.Find(name)
+	if err != nil {
+		return "", "", err
+	}
+	var stdout, stderr strings.Builder
+	cmd := h.Command(w.ctx, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := node.StartCommand(cmd); err != nil {
+		return "", "", err
+	}
+	err = cmd.Wait()
+	return stdout.String(), stderr.String(), err
+}
+
+// wait-for NODE PATTERN COMMAND [ARG...]: until the command succeeds and prints what the pattern
+// matches, or with "!" until it succeeds and prints nothing of the kind.
+func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, false, args, 3, unlimited, "[!] wait-for NODE PATTERN COMMAND [ARG...]")
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	w := worldOf(ts)
+	ts.Check(w.within(settleLimit, func() error {
+		out, errOut, err := w.run(args[0], args[2:])
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w: %s", strings.Join(args[2:], " "), err, errOut)
+		case pattern.MatchString(out) == neg:
+			return fmt.Errorf("%s printed:\n%s", strings.Join(args[2:], " "), out)
+		}
+		return nil
+	}))
+}
+
+// fault cut|mend SEGMENT, unplug|replug HOST, drop|undrop HOST HOST
+func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
+	const usage = "fault cut|mend SEGMENT, fault unplug|replug HOST, fault drop|undrop HOST HOST"
+	want(ts, neg, args, 2, 3, usage)
+	w := worldOf(ts)
+	host := func(i int) *lab.Host {
+		if i >= len(args) {
+			ts.Fatalf("usage: %s", usage)
+		}
+		return w.host(ts, args[i])
+	}
+	switch args[0] {
+	case "cut":
+		ts.Check(w.lab.Cut(args[1]))
+	case "mend":
+		ts.Check(w.lab.Mend(args[1]))
+	case "unplug":
+		ts.Check(w.lab.Unplug(host(1)))
+	case "replug":
+		ts.Check(w.lab.Replug(host(1)))
+	case "drop":
+		ts.Check(w.lab.Drop(host(1), host(2)))
+	case "undrop":
+		ts.Check(w.lab.Undrop(host(1), host(2)))
+	default:
+		ts.Fatalf("usage: %s", usage)
+	}
+}
