@@ -19,6 +19,7 @@ type fixed struct {
 }
 
 func (f fixed) Interfaces(context.Context) ([]Interface, error)       { return f.ifaces, nil }
+func (f fixed) Barriers(context.Context) ([]Barrier, error)           { return nil, nil }
 func (f fixed) DefaultRoutes(context.Context) ([]DefaultRoute, error) { return f.defaults, nil }
 func (f fixed) RouteTo(_ context.Context, dst netip.Addr) (string, error) {
 	if name, ok := f.routes[dst]; ok {

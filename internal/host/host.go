@@ -20,6 +20,8 @@ type Source interface {
 	DefaultRoutes(ctx context.Context) ([]DefaultRoute, error)
 	// RouteTo returns the name of the interface through which dst is reached.
 	RouteTo(ctx context.Context, dst netip.Addr) (string, error)
+	// Barriers returns what of somebody else's firewall can stop packets, sorted.
+	Barriers(ctx context.Context) ([]Barrier, error)
 }
 
 // Interface is a network interface of this host.
@@ -53,6 +55,9 @@ type DefaultRoute struct {
 type Facts struct {
 	Uplink Uplink
 	Public []netip.Addr // announced to peers, one a family at most, v4 first
+
+	Barriers   []Barrier // chains of other firewalls that can stop packets, sorted
+	NoFirewall string    // why the host's firewall can be neither read nor written; "": it can
 }
 
 // Uplink is the interface, with its addresses, through which peers are reached.

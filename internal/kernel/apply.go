@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/weft-net/weft/internal/kernel/nft"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
@@ -35,10 +36,12 @@ func (k *Kernel) Apply(ctx context.Context, ops []netstate.Op) []error {
 }
 
 // sameKind returns the end of the run of ops of one kind that begins at lo.
+// All that nftables keeps is one kind: it is one transaction.
 func sameKind(ops []netstate.Op, lo int) int {
 	kind := reflect.TypeOf(ops[lo].Row)
+	nftables := nft.Handles(ops[lo].Row)
 	hi := lo + 1
-	for hi < len(ops) && reflect.TypeOf(ops[hi].Row) == kind {
+	for hi < len(ops) && nft.Handles(ops[hi].Row) == nftables && (nftables || reflect.TypeOf(ops[hi].Row) == kind) {
 		hi++
 	}
 	return hi
@@ -54,6 +57,12 @@ type applier struct {
 
 // run carries out ops, all of one kind, and puts their errors into errs.
 func (a *applier) run(ops []netstate.Op, errs []error) {
+	if nft.Handles(ops[0].Row) {
+		for i, err := range a.nft.Apply(ops) {
+			errs[i] = refused(ops[i], err)
+		}
+		return
+	}
 	switch ops[0].Row.(type) {
 	case netstate.Sysctl:
 		for i, op := range ops {

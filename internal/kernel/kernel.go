@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/weft-net/weft/internal/kernel/nft"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
@@ -17,6 +18,7 @@ import (
 type Kernel struct {
 	log *slog.Logger
 	ns  namespace
+	nft *nft.Conn
 
 	mu   sync.Mutex // guards what follows: one request at a time
 	conn *rtnl.Conn
@@ -50,16 +52,23 @@ func New(log *slog.Logger) (*Kernel, error) {
 		return nil, err
 	}
 	k := &Kernel{log: log, ns: ns}
-	err = ns.do(func() error {
-		k.conn, err = rtnl.Open()
-		return err
-	})
-	if err != nil {
+	if err := ns.do(k.open); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach the kernel's network: %w", err), ns.close())
 	}
 	k.view.Store(&view{})
 	return k, nil
 }
 
+// open opens the sockets in the calling thread's namespace.
+func (k *Kernel) open() (err error) {
+	if k.conn, err = rtnl.Open(); err != nil {
+		return err
+	}
+	if k.nft, err = nft.Open(k.log); err != nil {
+		return errors.Join(err, k.conn.Close())
+	}
+	return nil
+}
+
 // Close releases the sockets. It must not be called while another method runs.
-func (k *Kernel) Close() error { return errors.Join(k.conn.Close(), k.ns.close()) }
+func (k *Kernel) Close() error { return errors.Join(k.nft.Close(), k.conn.Close(), k.ns.close()) }

@@ -40,7 +40,8 @@ func (s *State) Apply(o Op) {
 // Diff returns the changes that lead from have to want, in the order in which
 // they must be made: what others stand on comes first, removal is the
 // reverse, and nothing is removed before its successor stands, but for
-// devices that have to be made anew. Rows of have that somebody else owns are
+// devices and firewall tables that have to be made anew. Firewall rows are put
+// before all else and go last. Rows of have that somebody else owns are
 // replaced when they stand where a wanted row belongs and never removed.
 // Both states must be normalized; neither is changed.
 func Diff(have, want *State) []Op {
@@ -53,7 +54,8 @@ func Diff(have, want *State) []Op {
 	diff(&d, rest.FDB, want.FDB, never[FDB])
 	diff(&d, rest.Routes, want.Routes, Route.Foreign)
 	slices.Reverse(d.remove)
-	return slices.Concat(remade, d.put, d.remove, gone)
+	front, rear := diffFirewall(&have.Firewall, &want.Firewall)
+	return slices.Concat(front, remade, d.put, d.remove, gone, rear)
 }
 
 // withoutLostLinks returns have as it is without the devices that go, and

@@ -10,11 +10,15 @@ import (
 // rows: a route or nexthop is ours if it carries RouteProtocol and leads into
 // one of Networks; a vxlan device with one of flannel's names is ours if it is
 // listed or has an address in one of Networks; neighbours, FDB entries and
-// global addresses are ours if they stand on such a device.
+// global addresses are ours if they stand on such a device. An nftables table is
+// ours if it is listed, or has one of weft's names and a rule about one of
+// Networks; a rule in somebody else's chain is ours if its comment is the name
+// of such a table.
 type Scope struct {
 	Networks []netip.Prefix // overlay CIDRs served now or before
 	Links    []string       // names of devices wanted now or before
 	Sysctls  []string       // names of the parameters to read
+	Tables   []string       // names of nftables tables wanted now or before
 }
 
 // Holds reports whether p lies within one of the scope's networks.
@@ -33,11 +37,15 @@ func ScopeOf(networks []netip.Prefix, want *State) Scope {
 	for _, c := range want.Sysctls {
 		s.Sysctls = append(s.Sysctls, c.Name)
 	}
+	for _, t := range want.Firewall.Tables {
+		s.Tables = append(s.Tables, t.Name)
+	}
 	return s
 }
 
 // Equal reports whether both scopes ask for the same rows, written in the
 // same order.
 func (s Scope) Equal(o Scope) bool {
-	return slices.Equal(s.Networks, o.Networks) && slices.Equal(s.Links, o.Links) && slices.Equal(s.Sysctls, o.Sysctls)
+	return slices.Equal(s.Networks, o.Networks) && slices.Equal(s.Links, o.Links) && slices.Equal(s.Sysctls, o.Sysctls) &&
+		slices.Equal(s.Tables, o.Tables)
 }

@@ -14,6 +14,8 @@ type State struct {
 	Neighs  Table[Neigh]
 	FDB     Table[FDB]
 	Routes  Table[Route]
+
+	Firewall Firewall
 }
 
 // ConflictError says that two rows claim to be the same object with different
@@ -34,6 +36,7 @@ func (s *State) Normalize() (err error) {
 	norm(&s.Neighs, &err)
 	norm(&s.FDB, &err)
 	norm(&s.Routes, &err)
+	s.Firewall.normalize(&err)
 	return err
 }
 
@@ -53,6 +56,7 @@ func (s *State) Merge(o *State) error {
 	s.Neighs = append(s.Neighs, o.Neighs...)
 	s.FDB = append(s.FDB, o.FDB...)
 	s.Routes = append(s.Routes, o.Routes...)
+	s.Firewall.add(&o.Firewall)
 	return s.Normalize()
 }
 
@@ -65,6 +69,8 @@ func (s *State) Clone() *State {
 		Neighs:  slices.Clone(s.Neighs),
 		FDB:     slices.Clone(s.FDB),
 		Routes:  slices.Clone(s.Routes),
+
+		Firewall: s.Firewall.clone(),
 	}
 }
 
@@ -88,7 +94,8 @@ func (s *State) Rows() []Row {
 	out = appendRows(out, s.Addrs)
 	out = appendRows(out, s.Neighs)
 	out = appendRows(out, s.FDB)
-	return appendRows(out, s.Routes)
+	out = appendRows(out, s.Routes)
+	return s.Firewall.appendTo(out)
 }
 
 func appendRows[R row[R]](out []Row, t Table[R]) []Row {
@@ -100,7 +107,7 @@ func appendRows[R row[R]](out []Row, t Table[R]) []Row {
 
 // Len is the number of rows.
 func (s *State) Len() int {
-	return len(s.Sysctls) + len(s.Links) + len(s.Addrs) + len(s.Neighs) + len(s.FDB) + len(s.Routes)
+	return len(s.Sysctls) + len(s.Links) + len(s.Addrs) + len(s.Neighs) + len(s.FDB) + len(s.Routes) + s.Firewall.len()
 }
 
 // Find returns the row of s that is the same object as probe, or nil.
@@ -119,7 +126,7 @@ func (s *State) Find(probe Row) Row {
 	case Route:
 		return found(s.Routes.Find(p))
 	}
-	return nil
+	return s.Firewall.find(probe)
 }
 
 func found[R Row](r R, ok bool) Row {
@@ -144,11 +151,13 @@ func (s *State) Put(r Row) {
 		s.FDB = s.FDB.put(r)
 	case Route:
 		s.Routes = s.Routes.put(r)
+	default:
+		s.Firewall.put(r)
 	}
 }
 
 // Drop removes the row that is the same object as r. With a link goes all
-// that stands on it, as in the kernel.
+// that stands on it, as in the kernel, and with a table all that is in it.
 func (s *State) Drop(r Row) {
 	switch r := r.(type) {
 	case Sysctl:
@@ -164,6 +173,8 @@ func (s *State) Drop(r Row) {
 		s.FDB = s.FDB.drop(r)
 	case Route:
 		s.Routes = s.Routes.drop(r)
+	default:
+		s.Firewall.drop(r)
 	}
 }
 

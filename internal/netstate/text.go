@@ -36,7 +36,7 @@ func KindOf(r Row) string {
 	case Route:
 		return "route"
 	}
-	return "row"
+	return firewallKind(r)
 }
 
 // String returns the text that Format writes.
@@ -82,7 +82,9 @@ func parseRow(s *State, fields []string) error {
 	case "route":
 		s.Routes = append(s.Routes, parseRoute(w))
 	default:
-		return fmt.Errorf("%q is not a kind of row", fields[0])
+		if !parseFirewallRow(&s.Firewall, fields[0], w) {
+			return fmt.Errorf("%q is not a kind of row", fields[0])
+		}
 	}
 	if w.err == nil && len(w.left) > 0 {
 		w.err = fmt.Errorf("unexpected %q", w.left[0])

@@ -60,6 +60,21 @@ func (b *Batch) Uint32(attr uint16, v uint32) {
 	b.buf = native.AppendUint32(b.buf, v)
 }
 
+// Uint32BE puts a number in network byte order, as the firewall has them.
+func (b *Batch) Uint32BE(attr uint16, v uint32) {
+	b.attr(attr, 4)
+	b.buf = binary.BigEndian.AppendUint32(b.buf, v)
+}
+
+// Uint64BE does so for a longer number.
+func (b *Batch) Uint64BE(attr uint16, v uint64) {
+	b.attr(attr, 8)
+	b.buf = binary.BigEndian.AppendUint64(b.buf, v)
+}
+
+// Size is the length of all messages in bytes.
+func (b *Batch) Size() int { return len(b.buf) }
+
 // String puts a text that ends with a NUL byte.
 func (b *Batch) String(attr uint16, v string) {
 	b.attr(attr, len(v)+1)

@@ -35,9 +35,15 @@ type Conn struct {
 	buf []byte
 }
 
-// Open opens a socket for requests.
-func Open() (*Conn, error) {
-	fd, pid, err := socket(0)
+// Open opens a socket for requests to rtnetlink.
+func Open() (*Conn, error) { return open(unix.NETLINK_ROUTE) }
+
+// OpenNetfilter opens a socket for requests to the kernel's firewall, whose
+// messages have the same form.
+func OpenNetfilter() (*Conn, error) { return open(unix.NETLINK_NETFILTER) }
+
+func open(protocol int) (*Conn, error) {
+	fd, pid, err := socket(protocol, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +57,11 @@ func Open() (*Conn, error) {
 	return c, nil
 }
 
-// socket opens and binds an rtnetlink socket and returns its port id.
-func socket(flags int) (fd int, pid uint32, err error) {
-	fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|flags, unix.NETLINK_ROUTE)
+// socket opens and binds a netlink socket and returns its port id.
+func socket(protocol, flags int) (fd int, pid uint32, err error) {
+	fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|flags, protocol)
 	if err != nil {
-		return -1, 0, failed("open an rtnetlink socket", err)
+		return -1, 0, failed("open a netlink socket", err)
 	}
 	pid, err = bind(fd)
 	if err != nil {
@@ -71,15 +77,15 @@ func socket(flags int) (fd int, pid uint32, err error) {
 
 func bind(fd int) (uint32, error) {
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return 0, failed("bind an rtnetlink socket", err)
+		return 0, failed("bind a netlink socket", err)
 	}
 	addr, err := unix.Getsockname(fd)
 	if err != nil {
-		return 0, failed("ask for the port id of an rtnetlink socket", err)
+		return 0, failed("ask for the port id of a netlink socket", err)
 	}
 	nl, ok := addr.(*unix.SockaddrNetlink)
 	if !ok {
-		return 0, fmt.Errorf("an rtnetlink socket has an address of type %T", addr)
+		return 0, fmt.Errorf("a netlink socket has an address of type %T", addr)
 	}
 	return nl.Pid, nil
 }

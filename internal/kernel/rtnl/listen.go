@@ -22,18 +22,27 @@ type Listener struct {
 	buf  []byte
 }
 
-// Listen subscribes to groups (RTNLGRP_*). What the socket with the port id
+// Listen subscribes to groups of rtnetlink (RTNLGRP_*). What the socket with the port id
 // except did itself is not reported: the kernel drops it before it costs
 // anything. 0 excepts nothing but news that nobody asked for.
 func Listen(except uint32, groups ...int) (*Listener, error) {
-	fd, _, err := socket(unix.SOCK_NONBLOCK)
+	return listen(unix.NETLINK_ROUTE, except, groups)
+}
+
+// ListenNetfilter does so for groups of the firewall (NFNLGRP_*).
+func ListenNetfilter(except uint32, groups ...int) (*Listener, error) {
+	return listen(unix.NETLINK_NETFILTER, except, groups)
+}
+
+func listen(protocol int, except uint32, groups []int) (*Listener, error) {
+	fd, _, err := socket(protocol, unix.SOCK_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}
 	if err := subscribe(fd, except, groups); err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
-	return &Listener{file: os.NewFile(uintptr(fd), "rtnetlink"), buf: make([]byte, readSize)}, nil
+	return &Listener{file: os.NewFile(uintptr(fd), "netlink"), buf: make([]byte, readSize)}, nil
 }
 
 func subscribe(fd int, except uint32, groups []int) error {

@@ -1,6 +1,7 @@
 package rtnl
 
 import (
+	"encoding/binary"
 	"errors"
 	"net/netip"
 
@@ -98,6 +99,24 @@ func (a Attr) Uint32() uint32 {
 		return 0
 	}
 	return native.Uint32(a.Value)
+}
+
+// Uint32BE is the value as a number in network byte order, 0 if it has
+// another size.
+func (a Attr) Uint32BE() uint32 {
+	if len(a.Value) != 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(a.Value)
+}
+
+// Uint64BE is the value as a longer number in network byte order, 0 if it has
+// another size.
+func (a Attr) Uint64BE() uint64 {
+	if len(a.Value) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(a.Value)
 }
 
 // String is the value as a text without its closing NUL.

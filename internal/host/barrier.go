@@ -1,0 +1,43 @@
+package host
+
+import (
+	"cmp"
+	"net/netip"
+	"strings"
+)
+
+// Barrier is a chain of somebody else's firewall that can stop packets on
+// their way through this host or into it.
+type Barrier struct {
+	Via     string // "nft", or "legacy": only the iptables-legacy program reaches it
+	Family  string // of its table: "ip", "ip6" or "inet"
+	Table   string
+	Chain   string
+	Hook    string // "forward" or "input"
+	Manager string // "iptables" or "firewalld", beside which others may put rules; "": nobody, it is not edited
+	Stops   string // what stops packets: "policy drop", "reject in chain INPUT"
+	Passes  []Pass // what it lets through ahead of that; of chains without a Manager only
+}
+
+// Pass is traffic that a Barrier lets through.
+type Pass struct {
+	Prefix  netip.Prefix // of its source or destination; the zero Prefix: any
+	UDPPort uint16       // destination port; 0: any traffic
+}
+
+// Compare orders by place.
+func (b Barrier) Compare(o Barrier) int {
+	return cmp.Or(strings.Compare(b.Via, o.Via), strings.Compare(b.Family, o.Family),
+		strings.Compare(b.Table, o.Table), strings.Compare(b.Chain, o.Chain))
+}
+
+// Handles reports whether packets of the family ("ip" or "ip6") come by b.
+func (b Barrier) Handles(family string) bool { return b.Family == family || b.Family == "inet" }
+
+// String names the chain as iptables and nft(8) do.
+func (b Barrier) String() string {
+	if b.Manager == "iptables" || b.Via == "legacy" {
+		return map[string]string{"ip": "iptables", "ip6": "ip6tables"}[b.Family] + " -t " + b.Table + " chain " + b.Chain
+	}
+	return "nftables chain " + b.Family + " " + b.Table + " " + b.Chain
+}

@@ -1,0 +1,343 @@
+package nft
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// expression is one expression of a rule as the kernel tells it; the fields
+// that its kind does not have are zero.
+type expression struct {
+	name               string
+	key                uint32 // meta
+	base, offset, size uint32 // payload
+	op                 uint32 // cmp
+	value, mask, xor   []byte // cmp; bitwise
+	set                string // lookup
+	flags              uint32 // lookup, masq
+	code               int32  // immediate
+	chain              string // immediate: where it leads
+	kind, family       uint32 // nat
+	target             string // target: iptables' name for it
+	odd                bool   // has something that no rule of ours has
+}
+
+func decodeExpressions(list rtnl.Attrs) (out []expression) {
+	for a, ok := list.Next(); ok; a, ok = list.Next() {
+		var e expression
+		parts := a.Attrs()
+		for p, ok := parts.Next(); ok; p, ok = parts.Next() {
+			switch p.Type {
+			case unix.NFTA_EXPR_NAME:
+				e.name = p.String()
+			case unix.NFTA_EXPR_DATA:
+				e.decode(p.Attrs())
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func (e *expression) decode(data rtnl.Attrs) {
+	for a, ok := data.Next(); ok; a, ok = data.Next() {
+		switch e.name {
+		case "meta":
+			e.meta(a)
+		case "payload":
+			e.payload(a)
+		case "cmp":
+			e.cmp(a)
+		case "bitwise":
+			e.bitwise(a)
+		case "lookup":
+			e.lookup(a)
+		case "immediate":
+			e.immediate(a)
+		case "nat":
+			e.nat(a)
+		case "masq":
+			if a.Type == unix.NFTA_MASQ_FLAGS {
+				e.flags = a.Uint32BE()
+			} else {
+				e.odd = true
+			}
+		case "target":
+			if a.Type == unix.NFTA_TARGET_NAME {
+				e.target = a.String()
+			}
+		}
+	}
+}
+
+func (e *expression) meta(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_META_KEY:
+		e.key = a.Uint32BE()
+	case unix.NFTA_META_SREG:
+		e.odd = true
+	}
+}
+
+func (e *expression) payload(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_PAYLOAD_BASE:
+		e.base = a.Uint32BE()
+	case unix.NFTA_PAYLOAD_OFFSET:
+		e.offset = a.Uint32BE()
+	case unix.NFTA_PAYLOAD_LEN:
+		e.size = a.Uint32BE()
+	case unix.NFTA_PAYLOAD_SREG:
+		e.odd = true
+	}
+}
+
+func (e *expression) cmp(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_CMP_OP:
+		e.op = a.Uint32BE()
+	case unix.NFTA_CMP_DATA:
+		e.value = valueOf(a)
+	}
+}
+
+const bitwiseOp = 6 // NFTA_BITWISE_OP; 0 is the mask-and-xor of older kernels
+
+func (e *expression) bitwise(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_BITWISE_MASK:
+		e.mask = valueOf(a)
+	case unix.NFTA_BITWISE_XOR:
+		e.xor = valueOf(a)
+	case bitwiseOp:
+		e.odd = a.Uint32BE() != 0
+	}
+}
+
+func (e *expression) lookup(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_LOOKUP_SET:
+		e.set = a.String()
+	case unix.NFTA_LOOKUP_FLAGS:
+		e.flags = a.Uint32BE()
+	case unix.NFTA_LOOKUP_DREG:
+		e.odd = true
+	}
+}
+
+func (e *expression) immediate(a rtnl.Attr) {
+	if a.Type != unix.NFTA_IMMEDIATE_DATA {
+		return
+	}
+	e.odd = true // unless a verdict is found
+	for data, v := a.Attrs(), (rtnl.Attr{}); next(&data, &v); {
+		if v.Type != unix.NFTA_DATA_VERDICT {
+			continue
+		}
+		e.odd = false
+		for inner, w := v.Attrs(), (rtnl.Attr{}); next(&inner, &w); {
+			switch w.Type {
+			case unix.NFTA_VERDICT_CODE:
+				e.code = int32(w.Uint32BE())
+			case unix.NFTA_VERDICT_CHAIN:
+				e.chain = w.String()
+			}
+		}
+	}
+}
+
+func next(list *rtnl.Attrs, a *rtnl.Attr) (ok bool) {
+	*a, ok = list.Next()
+	return ok
+}
+
+func (e *expression) nat(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_NAT_TYPE:
+		e.kind = a.Uint32BE()
+	case unix.NFTA_NAT_FAMILY:
+		e.family = a.Uint32BE()
+	case unix.NFTA_NAT_REG_ADDR_MIN, unix.NFTA_NAT_REG_ADDR_MAX:
+		e.odd = e.odd || a.Uint32BE() != reg
+	case unix.NFTA_NAT_REG_PROTO_MIN, unix.NFTA_NAT_REG_PROTO_MAX:
+		e.odd = true
+	}
+}
+
+func valueOf(a rtnl.Attr) []byte {
+	data := a.Attrs()
+	for v, ok := data.Next(); ok; v, ok = data.Next() {
+		if v.Type == unix.NFTA_DATA_VALUE {
+			return slices.Clone(v.Value)
+		}
+	}
+	return nil
+}
+
+// bodyReader turns expressions into a Body, from left to right. What has
+// another form than rules of ours makes it fail.
+type bodyReader struct {
+	body   netstate.Body
+	family uint8       // of the table, then of what the rule matches
+	udp    bool        // UDP is matched
+	load   *expression // what the register holds
+	mask   []byte      // and through which mask
+	done   bool        // a verdict was met
+}
+
+// readBody returns the rule that list is; false if rules of ours have another
+// form.
+func readBody(list []expression, family uint8) (netstate.Body, bool) {
+	r := bodyReader{family: family}
+	for i := range list {
+		if list[i].odd || r.done || !r.take(&list[i]) {
+			return netstate.Body{}, false
+		}
+	}
+	return r.body, r.done
+}
+
+func (r *bodyReader) take(e *expression) bool {
+	switch e.name {
+	case "meta", "payload":
+		r.load, r.mask = e, nil
+		return !r.body.Counter
+	case "bitwise":
+		r.mask = e.mask
+		return r.load != nil && !slices.ContainsFunc(e.xor, func(b byte) bool { return b != 0 })
+	case "cmp", "lookup":
+		return r.load != nil && r.match(e)
+	case "counter":
+		first := !r.body.Counter
+		r.body.Counter = true
+		return first
+	}
+	r.done = true
+	return r.verdict(e)
+}
+
+// match takes up what is compared with the register.
+func (r *bodyReader) match(e *expression) bool {
+	load := r.load
+	is := e.name == "cmp" && e.op == unix.NFT_CMP_EQ
+	switch {
+	case load.name == "meta" && is:
+		return r.matchMeta(load.key, e.value)
+	case load.name == "payload" && load.base == unix.NFT_PAYLOAD_NETWORK_HEADER:
+		return r.matchAddr(e)
+	case load.name == "payload" && load.base == unix.NFT_PAYLOAD_TRANSPORT_HEADER && is && r.udp && r.mask == nil:
+		return r.matchTransport(load, e.value)
+	}
+	return false
+}
+
+func (r *bodyReader) matchMeta(key uint32, v []byte) bool {
+	switch {
+	case key == unix.NFT_META_MARK && len(v) == 4 && len(r.mask) == 4:
+		r.body.Mask, r.body.Mark = binary.NativeEndian.Uint32(r.mask), binary.NativeEndian.Uint32(v)
+	case key == unix.NFT_META_NFPROTO && len(v) == 1 && r.family == unix.NFPROTO_INET && r.mask == nil:
+		r.family = v[0]
+	case key == unix.NFT_META_L4PROTO && len(v) == 1 && v[0] == protoUDP && r.mask == nil:
+		r.udp = true
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *bodyReader) matchTransport(load *expression, v []byte) bool {
+	switch {
+	case load.offset == udpDport && load.size == 2 && len(v) == 2:
+		r.body.UDPPort = binary.BigEndian.Uint16(v)
+	case load.offset == vxlanVNI && load.size == 3 && len(v) == 3:
+		r.body.VNI = uint32(v[0])<<16 | uint32(v[1])<<8 | uint32(v[2])
+	default:
+		return false
+	}
+	return true
+}
+
+// side returns which side the register holds, and its family; nil if none.
+func (r *bodyReader) side() (s *netstate.Side, v6 bool, size uint32) {
+	switch {
+	case r.family == unix.NFPROTO_IPV4 && r.load.offset == srcV4:
+		return &r.body.Src, false, 4
+	case r.family == unix.NFPROTO_IPV4 && r.load.offset == dstV4:
+		return &r.body.Dst, false, 4
+	case r.family == unix.NFPROTO_IPV6 && r.load.offset == srcV6:
+		return &r.body.Src, true, 16
+	case r.family == unix.NFPROTO_IPV6 && r.load.offset == dstV6:
+		return &r.body.Dst, true, 16
+	}
+	return nil, false, 0
+}
+
+func (r *bodyReader) matchAddr(e *expression) bool {
+	s, v6, size := r.side()
+	if s == nil || !s.Any() {
+		return false
+	}
+	if e.name == "lookup" {
+		*s = netstate.FromSet(e.set, v6)
+		s.Not = e.flags&invertedLookup != 0
+		return r.load.size == size && r.mask == nil
+	}
+	prefix, ok := r.prefix(e.value, size)
+	*s = netstate.From(prefix)
+	s.Not = e.op == unix.NFT_CMP_NEQ
+	return ok && e.op <= unix.NFT_CMP_NEQ
+}
+
+// prefix returns the prefix that the register is compared with.
+func (r *bodyReader) prefix(v []byte, size uint32) (netip.Prefix, bool) {
+	bits := 8 * int(r.load.size)
+	if r.mask != nil {
+		for bits = 0; bits < 8*len(r.mask) && r.mask[bits/8]&(0x80>>(bits%8)) != 0; bits++ {
+		}
+		if r.load.size != size || len(r.mask) != int(size) || !bytes.Equal(r.mask, maskOf(bits, len(r.mask))) {
+			return netip.Prefix{}, false
+		}
+	}
+	if len(v) > int(size) || len(v) != int(r.load.size) {
+		return netip.Prefix{}, false
+	}
+	addr, ok := netip.AddrFromSlice(append(slices.Clone(v), make([]byte, int(size)-len(v))...))
+	p := netip.PrefixFrom(addr, bits)
+	return p, ok && p == p.Masked()
+}
+
+func (r *bodyReader) verdict(e *expression) bool {
+	switch {
+	case e.name == "immediate" && e.code == verdictAccept:
+		r.body.Verdict = netstate.Accept
+	case e.name == "immediate" && e.code == verdictDrop:
+		r.body.Verdict = netstate.Drop
+	case e.name == "immediate" && e.code == verdictReturn:
+		r.body.Verdict = netstate.Return
+	case e.name == "masq" && e.flags == 0:
+		r.body.Verdict = netstate.Masquerade
+	case e.name == "masq" && e.flags == fullyRandom:
+		r.body.Verdict = netstate.MasqueradeRandom
+	case e.name == "nat" && e.kind == natSource:
+		return r.keepsSource(e.family)
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *bodyReader) keepsSource(family uint32) bool {
+	r.body.Verdict = netstate.KeepSource
+	if r.load == nil || r.load.name != "payload" || r.load.base != unix.NFT_PAYLOAD_NETWORK_HEADER || r.mask != nil {
+		return false
+	}
+	src, v6, size := r.side()
+	return src == &r.body.Src && r.load.size == size && uint32(r.family) == family && r.body.V6() == v6
+}

@@ -1,0 +1,161 @@
+package nft
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// Who keeps a table that is not ours.
+const (
+	managerIPTables  = "iptables"
+	managerFirewalld = "firewalld"
+)
+
+// xtables are the tables of iptables, and the chains of theirs that a packet
+// can be stopped in on its way through the host or into it.
+var (
+	xtables      = []string{"filter", "mangle", "raw", "security", "nat"}
+	xtableChains = []string{"FORWARD", "INPUT"}
+)
+
+// manager returns the program that keeps c and bears that others put rules
+// there; "" for an operator's own ruleset.
+func (c chain) manager() string {
+	switch {
+	case c.family == unix.NFPROTO_INET && c.table == managerFirewalld:
+		return managerFirewalld
+	case c.family != unix.NFPROTO_INET && slices.Contains(xtables, c.table) && slices.Contains(xtableChains, c.chain):
+		return managerIPTables
+	}
+	return ""
+}
+
+// gate reports whether c can stop packets on their way through or in.
+func (c chain) gate() bool {
+	_, known := familyNames[c.family]
+	return known && c.base && c.kind == "filter" && (c.hookName() == "forward" || c.hookName() == "input")
+}
+
+// others finds our rules in somebody else's table, and what flanneld left.
+func (o *observer) others(t table) error {
+	if _, known := familyNames[t.family]; !known {
+		return nil
+	}
+	if (t == table{unix.NFPROTO_IPV4, "flannel-ipv4"}) || (t == table{unix.NFPROTO_IPV6, "flannel-ipv6"}) {
+		return o.leftover(place{t.family, t.name, ""})
+	}
+	for _, c := range o.chains {
+		if c.family != t.family || c.table != t.name {
+			continue
+		}
+		var err error
+		switch {
+		case c.gate() && c.manager() != "":
+			err = o.guests(c)
+		case c.chain == "FLANNEL-POSTRTG" && t.name == "nat", c.chain == "FLANNEL-FWD" && t.name == "filter":
+			err = o.leftover(c.place)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guests finds rules of ours in a chain.
+func (o *observer) guests(c chain) error {
+	rules, err := o.rules(c.place)
+	if err != nil {
+		return err
+	}
+	o.view.heads[c.place] = true
+	behind := false
+	for _, r := range rules {
+		if !ourName.MatchString(r.comment) {
+			behind = true
+			continue
+		}
+		body := r.body()
+		if !o.mine(r.comment) && !o.about([]rule{r}) {
+			continue // another agent's
+		}
+		row := netstate.Foreign{
+			Via: netstate.ViaNFT, Family: familyName(r.family), Table: r.table, Chain: r.chain, Body: body, Behind: behind,
+		}
+		o.view.rows[r.id()] = row
+		o.found.Foreign = append(o.found.Foreign, row)
+	}
+	o.found.Foreign = firstOfEach(o.found.Foreign)
+	return nil
+}
+
+// firstOfEach drops rules that stand in a chain twice over.
+func firstOfEach(rows netstate.Table[netstate.Foreign]) netstate.Table[netstate.Foreign] {
+	seen := map[netstate.Foreign]bool{}
+	return slices.DeleteFunc(rows, func(f netstate.Foreign) bool {
+		f.Behind = false
+		twice := seen[f]
+		seen[f] = true
+		return twice
+	})
+}
+
+// mine reports whether a comment is the name of a table of this agent's.
+func (o *observer) mine(comment string) bool {
+	return slices.Contains(o.scope.Tables, comment) ||
+		slices.ContainsFunc(o.found.Tables, func(t netstate.NFTable) bool { return t.Name == comment })
+}
+
+// leftover takes up a chain or table of flanneld's, unless it is about a
+// network that is not of the scope.
+func (o *observer) leftover(p place) error {
+	rules, err := o.rules(p)
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		for _, prefix := range r.prefixes() {
+			if !o.scope.Holds(prefix) && prefix.Addr().IsValid() && !prefix.Addr().IsMulticast() {
+				return nil
+			}
+		}
+	}
+	o.found.Leftovers = append(o.found.Leftovers, netstate.Leftover{
+		Via: netstate.ViaNFT, Family: familyName(p.family), Table: p.table, Chain: p.chain,
+	})
+	return nil
+}
+
+// isStop reports whether a rule ends a packet's way, and how.
+func (r rule) isStop() (how string, stops bool) {
+	for _, e := range r.list {
+		switch {
+		case e.name == "immediate" && !e.odd && e.code == verdictDrop:
+			return "drop", true
+		case e.name == "reject", e.name == "target" && (e.target == "REJECT" || e.target == "DROP"):
+			return "reject", true
+		}
+	}
+	return "", false
+}
+
+// leads returns the chains that a rule may lead to.
+func (r rule) leads() (out []string) {
+	for _, e := range r.list {
+		if e.name == "immediate" && (e.code == verdictJump || e.code == verdictGoto) {
+			out = append(out, e.chain)
+		}
+	}
+	return out
+}
+
+// tagged reports whether a rule is weft's, this agent's or another's.
+func (r rule) tagged() bool { return ourName.MatchString(r.comment) }
+
+func isFlanneld(name string) bool {
+	return strings.HasPrefix(name, "FLANNEL-") || name == "flannel-ipv4" || name == "flannel-ipv6"
+}

@@ -1,0 +1,235 @@
+package nft_test
+
+import (
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weft-net/weft/internal/kernel/nft"
+	"github.com/weft-net/weft/internal/netns"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+func TestMain(m *testing.M) { os.Exit(netns.Main(m.Run)) }
+
+// machine is a host whose firewall a test works on.
+type machine struct {
+	*netns.NS
+	*nft.Conn
+	dir string
+}
+
+func newMachine(t *testing.T) *machine {
+	t.Helper()
+	ns, err := netns.New("host")
+	check(t, err)
+	t.Cleanup(func() { check(t, ns.Close()) })
+	return &machine{NS: ns, Conn: open(t, ns), dir: t.TempDir()}
+}
+
+func open(t *testing.T, ns *netns.NS) (c *nft.Conn) {
+	t.Helper()
+	check(t, ns.Do(func() (err error) {
+		c, err = nft.Open(slog.New(slog.DiscardHandler))
+		return err
+	}))
+	t.Cleanup(func() { check(t, c.Close()) })
+	return c
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shell runs a script on the host and returns what it printed.
+func (m *machine) shell(t *testing.T, script string) string {
+	t.Helper()
+	out, err := os.CreateTemp(m.dir, "")
+	check(t, err)
+	defer func() { _ = out.Close() }()
+	cmd := exec.Command("sh", "-ec", script)
+	// iptables takes a lock file that only root may write outside.
+	cmd.Env = append(os.Environ(), "XTABLES_LOCKFILE="+m.dir+"/lock", "PATH=/usr/sbin:/sbin:"+os.Getenv("PATH"))
+	cmd.Stdout, cmd.Stderr = out, out
+	check(t, m.Start(cmd))
+	runErr := cmd.Wait()
+	text, err := os.ReadFile(out.Name())
+	check(t, err)
+	if runErr != nil {
+		t.Fatalf("%s: %v\n%s", script, runErr, text)
+	}
+	return string(text)
+}
+
+func parse(t *testing.T, text string) *netstate.State {
+	t.Helper()
+	s, err := netstate.Parse(strings.NewReader(text))
+	check(t, err)
+	return s
+}
+
+var scope = netstate.Scope{Networks: []netip.Prefix{netip.MustParsePrefix("10.5.0.0/16"), netip.MustParsePrefix("fd05::/48")}, Tables: []string{"weft"}}
+
+func (m *machine) observe(t *testing.T) *netstate.State {
+	t.Helper()
+	f, err := m.Observe(t.Context(), scope)
+	check(t, err)
+	s := &netstate.State{Firewall: f}
+	check(t, s.Normalize())
+	return s
+}
+
+// settle makes the host's firewall equal to want and returns the changes.
+func (m *machine) settle(t *testing.T, want *netstate.State) []netstate.Op {
+	t.Helper()
+	ops := netstate.Diff(m.observe(t), want)
+	for i, err := range m.Apply(ops) {
+		if err != nil {
+			t.Fatalf("%s: %v", ops[i], err)
+		}
+	}
+	if have := m.observe(t); have.String() != want.String() {
+		t.Fatalf("observed otherwise than wanted:\n%s", cmp.Diff(want.String(), have.String()))
+	}
+	return ops
+}
+
+const whole = `
+table weft
+set weft except4 type ipv4_addr interval
+set weft except6 type ipv6_addr interval
+set weft peers4 type ipv4_addr
+set weft peers6 type ipv6_addr
+element weft except4 0.0.0.0/8
+element weft except4 1.2.3.4
+element weft except4 10.4.8.0/24
+element weft except4 10.4.9.0/24
+element weft except4 192.168.128.0/17
+element weft except4 255.255.255.0/24
+element weft except6 fd00::/64
+element weft except6 fd11::1
+element weft except6 fff0::/12
+element weft peers4 10.4.7.22
+element weft peers4 10.4.7.23
+element weft peers4 10.4.8.24
+element weft peers6 fd00:4:7::22
+element weft peers6 fd00:4:7::23
+chain weft guard type filter hook input priority -10 policy accept
+chain weft postrouting type nat hook postrouting priority 99 policy accept
+rule weft guard 0 ip saddr != @peers4 udp dport 8472 @th,96,24 0x1 counter drop
+rule weft guard 1 ip6 saddr != @peers6 udp dport 8472 @th,96,24 0x10203 counter drop
+rule weft postrouting 0 meta mark & 0x00004000 == 0x00004000 return
+rule weft postrouting 1 ip saddr 10.5.0.0/16 ip daddr 10.5.0.0/16 snat ip to ip saddr
+rule weft postrouting 2 ip saddr 10.5.0.0/16 ip daddr @except4 snat ip to ip saddr
+rule weft postrouting 3 ip saddr 10.5.0.0/16 ip daddr != 224.0.0.0/4 masquerade fully-random
+rule weft postrouting 4 ip saddr != 10.5.0.0/19 ip daddr 10.5.7.9 masquerade
+rule weft postrouting 5 ip6 saddr fd05::/48 ip6 daddr fd05::/48 snat ip6 to ip6 saddr
+rule weft postrouting 6 ip6 saddr fd05::/49 ip6 daddr != ff00::/8 masquerade fully-random
+rule weft postrouting 7 ip6 saddr fd05::1 ip6 daddr != @except6 return comment "word"
+`
+
+func TestRealProgramPrintsTheTableAlike(t *testing.T) {
+	m := newMachine(t)
+	want := parse(t, whole)
+	m.settle(t, want)
+	if got := m.shell(t, "nft list table inet weft"); got != want.Firewall.ListTable("weft") {
+		t.Errorf("nft prints the table otherwise:\n%s", cmp.Diff(want.Firewall.ListTable("weft"), got))
+	}
+	m.settle(t, &netstate.State{})
+	if got := m.shell(t, "nft list ruleset"); got != "" {
+		t.Errorf("left behind:\n%s", got)
+	}
+}
+
+func TestRealProgramWritesTheTableAlike(t *testing.T) {
+	m := newMachine(t)
+	want := parse(t, whole)
+	m.shell(t, "nft -f - <<'E'\n"+want.Firewall.ListTable("weft")+"E")
+	if have := m.observe(t).String(); have != want.String() {
+		t.Errorf("read otherwise than nft wrote it:\n%s", cmp.Diff(want.String(), have))
+	}
+}
+
+func TestTamperingIsMended(t *testing.T) {
+	m := newMachine(t)
+	want := parse(t, whole)
+	m.settle(t, want)
+	for _, script := range []string{
+		"nft flush table inet weft",
+		"nft delete table inet weft",
+		"nft flush set inet weft peers4",
+		"nft add element inet weft peers4 '{ 6.6.6.6 }'",
+		"nft delete element inet weft except4 '{ 10.4.8.0/24 }'",
+		"nft add element inet weft except4 '{ 10.4.10.0-10.4.10.127 }'",
+		"nft insert rule inet weft guard accept",
+		"nft insert rule inet weft guard ct state established tcp dport 7 log accept",
+		"nft add rule inet weft postrouting ip saddr 10.5.3.0/24 masquerade",
+		"nft delete rule inet weft guard handle $(nft -a list chain inet weft guard | sed -n 's/.*# handle //p' | tail -n 1)",
+		"nft add chain inet weft guard '{ policy drop; }'",
+		"nft add chain inet weft other",
+		"nft add set inet weft other '{ type inet_service; }'",
+		"nft flush chain inet weft guard; nft delete chain inet weft guard; nft add chain inet weft guard '{ type filter hook input priority 3; }'",
+		"nft flush table inet weft; nft delete set inet weft peers4; nft add set inet weft peers4 '{ type ipv6_addr; flags interval; }'",
+	} {
+		t.Run(script, func(t *testing.T) {
+			m.shell(t, script)
+			if m.settle(t, want) == nil {
+				t.Error("not noticed")
+			}
+		})
+	}
+}
+
+func TestOneNewPeerIsOneElement(t *testing.T) {
+	m := newMachine(t)
+	want := parse(t, whole)
+	m.settle(t, want)
+	want.Put(parse(t, "element weft peers4 10.4.8.25").Rows()[0])
+	if ops := m.settle(t, want); len(ops) != 1 {
+		t.Errorf("a new peer took %v", ops)
+	}
+}
+
+func TestTableIsKnownByItsNameAndNetwork(t *testing.T) {
+	m := newMachine(t)
+	m.settle(t, parse(t, whole))
+	m.shell(t, "nft add table inet weft.7; nft add table inet someones; nft add table ip weft")
+	forgetful := scope
+	forgetful.Tables = nil
+	have, err := m.Observe(t.Context(), forgetful)
+	check(t, err)
+	if len(have.Tables) != 1 || len(have.Rules) != 10 {
+		t.Errorf("without memory, found %v", have.Tables)
+	}
+	forgetful.Networks = []netip.Prefix{netip.MustParsePrefix("10.6.0.0/16")}
+	have, err = m.Observe(t.Context(), forgetful)
+	check(t, err)
+	if len(have.Tables) != 0 {
+		t.Errorf("an agent of another network takes %v for its own", have.Tables)
+	}
+}
+
+func TestTenThousandElements(t *testing.T) {
+	m := newMachine(t)
+	want := parse(t, whole)
+	a := netip.MustParseAddr("10.4.0.0")
+	b := netip.MustParseAddr("fd00:4::")
+	for range 10_000 {
+		a, b = a.Next(), b.Next()
+		for _, e := range []netstate.Element{{Set: "peers4", Prefix: netip.PrefixFrom(a, 32)}, {Set: "peers6", Prefix: netip.PrefixFrom(b, 128)}, {Set: "except6", Prefix: netip.PrefixFrom(b, 128)}} {
+			e.Table = "weft"
+			want.Firewall.Elements = append(want.Firewall.Elements, e)
+		}
+	}
+	check(t, want.Normalize())
+	m.settle(t, want)
+	m.settle(t, parse(t, whole))
+}

@@ -1,0 +1,159 @@
+package nft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// view is what Watch knows from the last Observe and Barriers. It is replaced,
+// never changed.
+type view struct {
+	rows  map[handle]netstate.Row // rules of ours
+	heads map[place]bool          // chains at whose head rules of ours stand, or may have to
+}
+
+// handle names a rule: its number is unique within the table only.
+type handle struct {
+	table
+	number uint64
+}
+
+func (r rule) id() handle { return handle{table{r.family, r.table}, r.handle} }
+
+// ourName tells the tables that weft makes, one an agent.
+var ourName = regexp.MustCompile(`^weft(\.[0-9]+)?$`)
+
+// Observe returns the rows in scope. A kernel without nftables has none, and
+// neither has one that does not show them: those are told by Barriers.
+func (c *Conn) Observe(ctx context.Context, scope netstate.Scope) (f netstate.Firewall, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err = again(ctx, func() error {
+		o := observer{Conn: c, scope: scope, view: view{rows: map[handle]netstate.Row{}, heads: map[place]bool{}}}
+		if err := o.run(); err != nil {
+			return err
+		}
+		f = o.found
+		c.view.Store(&o.view)
+		return nil
+	})
+	if errors.Is(err, ErrAbsent) || errors.Is(err, ErrDenied) {
+		return netstate.Firewall{}, nil
+	}
+	if err != nil {
+		return f, fmt.Errorf("read the firewall: %w", err)
+	}
+	return f, nil
+}
+
+// observer is one look.
+type observer struct {
+	*Conn
+	scope  netstate.Scope
+	found  netstate.Firewall
+	view   view
+	chains []chain
+}
+
+func (o *observer) run() error {
+	tables, err := o.tables()
+	if err != nil {
+		return err
+	}
+	if o.chains, err = o.Conn.chains(); err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if t.family == unix.NFPROTO_INET && (slices.Contains(o.scope.Tables, t.name) || ourName.MatchString(t.name)) {
+			if err := o.own(t); err != nil {
+				return fmt.Errorf("table inet %s: %w", t.name, err)
+			}
+		}
+	}
+	for _, t := range tables {
+		if err := o.others(t); err != nil {
+			return fmt.Errorf("table %s %s: %w", familyName(t.family), t.name, err)
+		}
+	}
+	return nil
+}
+
+// own reads a table that is ours, or would be if its rules were about a
+// network of the scope.
+func (o *observer) own(t table) error {
+	rules, err := o.rules(place{t.family, t.name, ""})
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(o.scope.Tables, t.name) && !o.about(rules) {
+		return nil
+	}
+	o.found.Tables = append(o.found.Tables, netstate.NFTable{Name: t.name})
+	for _, ch := range o.chains {
+		if ch.family == t.family && ch.table == t.name {
+			o.found.Chains = append(o.found.Chains, ch.row())
+		}
+	}
+	index := map[string]int{}
+	for _, r := range rules {
+		row := netstate.Rule{Table: t.name, Chain: r.chain, Index: index[r.chain], Body: r.body()}
+		index[r.chain]++
+		o.found.Rules = append(o.found.Rules, row)
+		o.view.rows[r.id()] = row
+	}
+	return o.members(t.name)
+}
+
+func (c chain) row() netstate.Chain {
+	row := netstate.Chain{Table: c.table, Name: c.chain, Type: "none", Hook: "none", Priority: c.priority, Drop: c.policy == verdictDrop}
+	if c.base {
+		row.Type, row.Hook = c.kind, c.hookName()
+	}
+	return row
+}
+
+func (c chain) hookName() string {
+	if int(c.hook) < len(hooks) {
+		return hooks[c.hook]
+	}
+	return fmt.Sprint("hook-", c.hook)
+}
+
+func (o *observer) members(name string) error {
+	sets, err := o.sets(name)
+	if err != nil {
+		return err
+	}
+	o.found.Sets = append(o.found.Sets, sets...)
+	for _, s := range sets {
+		if s.Type != netstate.TypeIPv4 && s.Type != netstate.TypeIPv6 {
+			continue
+		}
+		elements, err := o.elements(s)
+		if err != nil {
+			return fmt.Errorf("set %s: %w", s.Name, err)
+		}
+		o.found.Elements = append(o.found.Elements, elements...)
+	}
+	return nil
+}
+
+// about reports whether rules name a network of the scope.
+func (o *observer) about(rules []rule) bool {
+	return slices.ContainsFunc(rules, func(r rule) bool {
+		b := r.body()
+		return o.holds(b.Src.Prefix) || o.holds(b.Dst.Prefix)
+	})
+}
+
+func (o *observer) holds(p netip.Prefix) bool { return p.IsValid() && o.scope.Holds(p) }
+
+func familyName(number uint8) string { return familyNames[number] }

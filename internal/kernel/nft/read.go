@@ -1,0 +1,332 @@
+package nft
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// nfgenSize is the size of struct nfgenmsg, which begins every message.
+const nfgenSize = 4
+
+// table is an nftables table of anybody's.
+type table struct {
+	family uint8
+	name   string
+}
+
+// chain is a chain of anybody's.
+type chain struct {
+	place
+	base     bool
+	hook     uint32
+	priority int32
+	policy   uint32
+	kind     string
+}
+
+// rule is a rule of anybody's.
+type rule struct {
+	place
+	handle  uint64
+	list    []expression
+	comment string
+}
+
+// body is the rule in our words; one that has no form of ours is told by its
+// handle.
+func (r rule) body() netstate.Body {
+	b, ok := readBody(r.list, r.family)
+	if !ok || !isWord(r.comment) {
+		return netstate.Body{Unknown: fmt.Sprint(r.handle)}
+	}
+	b.Comment = r.comment
+	return b
+}
+
+// isWord reports whether s has nothing that would end a word of the text form.
+func isWord(s string) bool {
+	for _, c := range s {
+		if c <= ' ' || c == '"' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Conn) tables() (out []table, err error) {
+	var b rtnl.Batch
+	message(&b, unix.NFT_MSG_GETTABLE, unix.NLM_F_DUMP, unix.NFPROTO_UNSPEC)
+	for m, err := range c.conn.Dump(&b) {
+		if err != nil {
+			return nil, explain(err)
+		}
+		head, attrs, ok := m.Header(nfgenSize)
+		for a, more := attrs.Next(); ok && more; a, more = attrs.Next() {
+			if a.Type == unix.NFTA_TABLE_NAME {
+				out = append(out, table{head[0], a.String()})
+			}
+		}
+	}
+	return out, nil
+}
+
+func (c *Conn) chains() (out []chain, err error) {
+	var b rtnl.Batch
+	message(&b, unix.NFT_MSG_GETCHAIN, unix.NLM_F_DUMP, unix.NFPROTO_UNSPEC)
+	for m, err := range c.conn.Dump(&b) {
+		if err != nil {
+			return nil, explain(err)
+		}
+		if ch, ok := decodeChain(m); ok {
+			out = append(out, ch)
+		}
+	}
+	return out, nil
+}
+
+func decodeChain(m rtnl.Message) (c chain, ok bool) {
+	head, attrs, ok := m.Header(nfgenSize)
+	if !ok {
+		return c, false
+	}
+	c.family, c.policy = head[0], verdictAccept
+	for a, more := attrs.Next(); more; a, more = attrs.Next() {
+		switch a.Type {
+		case unix.NFTA_CHAIN_TABLE:
+			c.table = a.String()
+		case unix.NFTA_CHAIN_NAME:
+			c.chain = a.String()
+		case unix.NFTA_CHAIN_POLICY:
+			c.policy = a.Uint32BE()
+		case unix.NFTA_CHAIN_TYPE:
+			c.kind = a.String()
+		case unix.NFTA_CHAIN_HOOK:
+			c.base = true
+			for list, h := a.Attrs(), (rtnl.Attr{}); next(&list, &h); {
+				switch h.Type {
+				case unix.NFTA_HOOK_HOOKNUM:
+					c.hook = h.Uint32BE()
+				case unix.NFTA_HOOK_PRIORITY:
+					c.priority = int32(h.Uint32BE())
+				}
+			}
+		}
+	}
+	return c, true
+}
+
+// rules lists the rules of a chain, or of a table if p names no chain, in
+// their order.
+func (c *Conn) rules(p place) (out []rule, err error) {
+	var b rtnl.Batch
+	message(&b, unix.NFT_MSG_GETRULE, unix.NLM_F_DUMP, p.family)
+	b.String(unix.NFTA_RULE_TABLE, p.table)
+	if p.chain != "" {
+		b.String(unix.NFTA_RULE_CHAIN, p.chain)
+	}
+	for m, err := range c.conn.Dump(&b) {
+		if err != nil {
+			return nil, err
+		}
+		// Old kernels do not heed what a list was asked to be limited to.
+		r, ok := decodeRule(m)
+		if ok && r.table == p.table && (p.chain == "" || r.chain == p.chain) {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func decodeRule(m rtnl.Message) (r rule, ok bool) {
+	head, attrs, ok := m.Header(nfgenSize)
+	if !ok {
+		return r, false
+	}
+	r.family = head[0]
+	for a, more := attrs.Next(); more; a, more = attrs.Next() {
+		switch a.Type {
+		case unix.NFTA_RULE_TABLE:
+			r.table = a.String()
+		case unix.NFTA_RULE_CHAIN:
+			r.chain = a.String()
+		case unix.NFTA_RULE_HANDLE:
+			r.handle = a.Uint64BE()
+		case unix.NFTA_RULE_EXPRESSIONS:
+			r.list = decodeExpressions(a.Attrs())
+		case unix.NFTA_RULE_USERDATA:
+			r.comment = commentOf(a.Value)
+		}
+	}
+	return r, true
+}
+
+// commentOf finds the comment among a rule's user data: type, length, value.
+func commentOf(data []byte) string {
+	for len(data) >= 2 && len(data) >= 2+int(data[1]) {
+		value := data[2 : 2+int(data[1])]
+		if data[0] == udataComment && len(value) > 0 {
+			return string(value[:len(value)-1])
+		}
+		data = data[2+len(value):]
+	}
+	return ""
+}
+
+// sets lists the named sets of a table of ours.
+func (c *Conn) sets(name string) (out []netstate.Set, err error) {
+	var b rtnl.Batch
+	message(&b, unix.NFT_MSG_GETSET, unix.NLM_F_DUMP, unix.NFPROTO_INET)
+	b.String(unix.NFTA_SET_TABLE, name)
+	for m, err := range c.conn.Dump(&b) {
+		if err != nil {
+			return nil, err
+		}
+		if s, ok := decodeSet(m); ok && s.Table == name {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+func decodeSet(m rtnl.Message) (s netstate.Set, ok bool) {
+	_, attrs, ok := m.Header(nfgenSize)
+	if !ok {
+		return s, false
+	}
+	for a, more := attrs.Next(); more; a, more = attrs.Next() {
+		switch a.Type {
+		case unix.NFTA_SET_TABLE:
+			s.Table = a.String()
+		case unix.NFTA_SET_NAME:
+			s.Name = a.String()
+		case unix.NFTA_SET_FLAGS:
+			flags := a.Uint32BE()
+			s.Interval = flags&unix.NFT_SET_INTERVAL != 0
+			ok = flags&unix.NFT_SET_ANONYMOUS == 0
+		case unix.NFTA_SET_KEY_TYPE:
+			s.Type = typeName(a.Uint32BE())
+		}
+	}
+	return s, ok
+}
+
+func typeName(number uint32) string {
+	switch number {
+	case typeIPv4:
+		return netstate.TypeIPv4
+	case typeIPv6:
+		return netstate.TypeIPv6
+	}
+	return fmt.Sprint("type-", number)
+}
+
+// key is one element as the kernel holds it: of an interval either its first
+// address or the first behind it.
+type key struct {
+	addr netip.Addr
+	end  bool
+}
+
+// elements lists the members of a set.
+func (c *Conn) elements(s netstate.Set) ([]netstate.Element, error) {
+	var b rtnl.Batch
+	message(&b, unix.NFT_MSG_GETSETELEM, unix.NLM_F_DUMP, unix.NFPROTO_INET)
+	b.String(unix.NFTA_SET_ELEM_LIST_TABLE, s.Table)
+	b.String(unix.NFTA_SET_ELEM_LIST_SET, s.Name)
+	var keys []key
+	for m, err := range c.conn.Dump(&b) {
+		if err != nil {
+			return nil, err
+		}
+		_, attrs, ok := m.Header(nfgenSize)
+		for a, more := attrs.Next(); ok && more; a, more = attrs.Next() {
+			if a.Type == unix.NFTA_SET_ELEM_LIST_ELEMENTS {
+				keys = decodeKeys(keys, a.Attrs())
+			}
+		}
+	}
+	out := make([]netstate.Element, 0, len(keys))
+	for _, p := range prefixes(keys, s.Interval) {
+		out = append(out, netstate.Element{Table: s.Table, Set: s.Name, Prefix: p})
+	}
+	return out, nil
+}
+
+func decodeKeys(keys []key, list rtnl.Attrs) []key {
+	for e, ok := list.Next(); ok; e, ok = list.Next() {
+		var k key
+		parts := e.Attrs()
+		for a, ok := parts.Next(); ok; a, ok = parts.Next() {
+			switch a.Type {
+			case unix.NFTA_SET_ELEM_FLAGS:
+				k.end = a.Uint32BE()&unix.NFT_SET_ELEM_INTERVAL_END != 0
+			case unix.NFTA_SET_ELEM_KEY:
+				inner := a.Attrs()
+				if v, ok := inner.Next(); ok {
+					k.addr = v.Addr()
+				}
+			}
+		}
+		if k.addr.IsValid() {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// prefixes puts keys together.
+func prefixes(keys []key, interval bool) (out []netip.Prefix) {
+	if !interval {
+		for _, k := range keys {
+			out = append(out, netip.PrefixFrom(k.addr, k.addr.BitLen()))
+		}
+		return out
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		if c := a.addr.Compare(b.addr); c != 0 {
+			return c
+		}
+		return cmp.Compare(boolInt(!a.end), boolInt(!b.end)) // an interval may end where the next begins
+	})
+	for i, k := range keys {
+		if k.end {
+			continue
+		}
+		var end netip.Addr
+		if i+1 < len(keys) {
+			end = keys[i+1].addr
+		}
+		out = append(out, between(k.addr, end))
+	}
+	return out
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// between returns the prefix of the addresses from first to the one ahead of
+// end; of an interval that is no prefix, the longest that begins at first.
+func between(first, end netip.Addr) netip.Prefix {
+	for bits := 0; bits < first.BitLen(); bits++ {
+		p := netip.PrefixFrom(first, bits)
+		if p.Masked() != p {
+			continue
+		}
+		next := behind(p)
+		if next == end || next.IsValid() && (!end.IsValid() || !end.Less(next)) {
+			return p
+		}
+	}
+	return netip.PrefixFrom(first, first.BitLen())
+}

@@ -1,0 +1,67 @@
+package rtnl
+
+import "golang.org/x/sys/unix"
+
+// Transact sends a batch of firewall messages of which the kernel carries out
+// all or none (linux/netfilter/nfnetlink.h): the first message must begin a
+// transaction and the last one end it. It returns the failures by message,
+// those of the whole as failures of message 0; none of the batch is in force
+// if there is one. It must fit one send buffer: stay under 128 KiB.
+func (c *Conn) Transact(b *Batch) []Fault {
+	first, last := c.seq+1, c.seq+uint32(b.Len())-1
+	c.seq += uint32(b.Len())
+	data := b.seal(0, b.Len(), first)
+	// Older kernels do not acknowledge the end, so that the last message ahead
+	// of it is asked for its acknowledgement.
+	b.setAck(b.Len()-1, false)
+	b.setAck(b.Len()-2, true)
+	if err := c.write(data); err != nil {
+		return []Fault{{0, err}}
+	}
+	faults, err := c.verdicts(first, last)
+	if err != nil {
+		c.drain()
+		return []Fault{{0, err}}
+	}
+	return faults
+}
+
+// verdicts reads the answers to a transaction: until the last message is
+// answered, or the whole is refused.
+func (c *Conn) verdicts(first, last uint32) (faults []Fault, err error) {
+	for {
+		data, err := c.read()
+		if err != nil {
+			return nil, err
+		}
+		for len(data) > 0 {
+			var m Message
+			if m, data, err = cut(data); err != nil {
+				return nil, err
+			}
+			if m.Type != unix.NLMSG_ERROR || m.Seq-first > last-first {
+				continue
+			}
+			err := fault(m)
+			if err != nil && m.Seq == first {
+				return nil, err
+			}
+			if err != nil {
+				faults = append(faults, Fault{int(m.Seq - first), err})
+			}
+			if m.Seq == last {
+				return faults, nil
+			}
+		}
+	}
+}
+
+// setAck asks for an acknowledgement of message i, or does not.
+func (b *Batch) setAck(i int, ack bool) {
+	m := b.buf[b.starts[i]:]
+	flags := native.Uint16(m[6:]) &^ unix.NLM_F_ACK
+	if ack {
+		flags |= unix.NLM_F_ACK
+	}
+	native.PutUint16(m[6:], flags)
+}
