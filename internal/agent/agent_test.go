@@ -45,6 +45,8 @@ func (s *station) Interfaces(context.Context) ([]host.Interface, error) {
 	return []host.Interface{{Name: "eth0", Index: 2, MTU: 1500, Up: true, Addrs: []host.Addr{{Prefix: s.addr}}}}, nil
 }
 
+func (s *station) Barriers(context.Context) ([]host.Barrier, error) { return nil, nil }
+
 func (s *station) DefaultRoutes(context.Context) ([]host.DefaultRoute, error) {
 	return []host.DefaultRoute{{Family: netconf.V4, Dev: "eth0"}}, nil
 }
