@@ -73,7 +73,12 @@ func inLab(t lab.Topology, work func(*lab.Lab) error) error {
 	if !inside {
 		return runInside()
 	}
-	l, err := lab.New(t, lab.Options{Dir: os.Getenv(labDirVariable)})
+	// On a file system that ends with this process, files are gone even after SIGKILL.
+	dir := os.Getenv(labDirVariable)
+	if err := netns.MountTmpfs(dir); err != nil {
+		return err
+	}
+	l, err := lab.New(t, lab.Options{Dir: dir})
 	if err != nil {
 		return err
 	}

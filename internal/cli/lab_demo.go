@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -53,6 +54,9 @@ func labDemo(cmd *cobra.Command, c demo.Config, keep bool) error {
 	}
 	return inLab(c.Topology(), func(l *lab.Lab) error {
 		legs, err := showDemo(cmd.Context(), cmd.OutOrStdout(), l, c)
+		if cmd.Context().Err() != nil {
+			return errors.New("interrupted; the lab is down again")
+		}
 		if err != nil {
 			return err
 		}
