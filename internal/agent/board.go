@@ -254,7 +254,7 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 func stage(in plan.Input) api.Change {
 	var c api.Change
 	for _, l := range append([]lease.Lease{in.Self}, in.Peers...) {
-		if len(l.Public) == 0 {
+		if l.Vacant() {
 			continue
 		}
 		c.Total++

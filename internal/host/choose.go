@@ -84,10 +84,16 @@ func deref(p *pick) pick {
 func (c *chooser) named(context.Context) (*pick, error) {
 	for _, want := range c.opts.Iface {
 		addr, _ := netip.ParseAddr(want)
+		found := false
 		for _, i := range c.ifaces {
-			if (i.Name == want || i.has(addr)) && c.fits(i) {
+			named := i.Name == want || i.has(addr)
+			found = found || named
+			if named && c.fits(i) {
 				return &pick{i, addr, "--iface " + want}, nil
 			}
+		}
+		if !found {
+			c.passed = append(c.passed, want+": there is no interface with this name or address")
 		}
 	}
 	return nil, nil
@@ -173,6 +179,10 @@ func (c *chooser) only(context.Context) (*pick, error) {
 // overlay reports whether i has an address in the overlay: a tunnel of ours or
 // a bridge of containers. It notes that.
 func (c *chooser) overlay(i Interface) bool {
+	if i.Tunnel {
+		c.passed = append(c.passed, i.Name+": is a tunnel")
+		return true
+	}
 	for _, a := range i.Addrs {
 		inside := func(n netip.Prefix) bool { return n.Contains(a.Addr()) }
 		if slices.ContainsFunc(c.networks, inside) {
@@ -220,7 +230,7 @@ func (c *chooser) fail(what string) error {
 	noted := map[string]bool{}
 	lines := slices.Clone(c.passed)
 	for _, l := range lines {
-		noted[l[:strings.Index(l, ":")]] = true
+		noted[l[:strings.Index(l, ": ")]] = true
 	}
 	for _, i := range c.ifaces {
 		switch {

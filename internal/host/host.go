@@ -31,6 +31,7 @@ type Interface struct {
 	MTU      int // bytes
 	Up       bool
 	Loopback bool
+	Tunnel   bool // a vxlan device, of this agent or another
 	MAC      net.HardwareAddr
 	Addrs    []Addr
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
 )
 
 // Interfaces implements host.Source.
@@ -41,6 +42,7 @@ func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
 		i := host.Interface{
 			Name: l.Name, Index: int(l.index), MTU: l.MTU, Up: l.Up,
 			Loopback: l.flags&unix.IFF_LOOPBACK != 0,
+			Tunnel:   l.Kind == netstate.KindVXLAN,
 			MAC:      net.HardwareAddr(l.mac),
 		}
 		for _, a := range addrs {

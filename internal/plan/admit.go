@@ -53,7 +53,8 @@ func admit(in Input, f netconf.Family) ([]peer, []Problem) {
 	return admitted, problems
 }
 
-// candidates returns the peers that have a subnet in r's family, those of the
+// candidates returns the peers that have a subnet in r's family, but for
+// reservations that nobody has claimed: those of the
 // network's subnet length apart from the rest, each sorted.
 func candidates(leases []lease.Lease, r netconf.Range) (regular, odd []peer) {
 	regular = make([]peer, 0, len(leases))
@@ -61,7 +62,7 @@ func candidates(leases []lease.Lease, r netconf.Range) (regular, odd []peer) {
 		l := &leases[i]
 		subnet, ok := l.Subnet(r.Family())
 		switch {
-		case !ok:
+		case !ok, l.Vacant():
 		case subnet.Bits() == r.SubnetLen:
 			regular = append(regular, peer{l, subnet})
 		default:

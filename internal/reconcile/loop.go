@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -60,6 +61,7 @@ type turn struct {
 	have   *netstate.State // nil: must be looked at
 	looked time.Time
 	retry  time.Duration // 0: the last pass worked
+	moved  bool          // the last pass changed a device, so the kernel speaks of what went with it
 }
 
 func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) error {
@@ -124,9 +126,10 @@ func (l *Loop) news(t *turn, events []netstate.Event) bool {
 			drift = append(drift, e)
 		}
 	}
-	if len(drift) > 0 {
+	if len(drift) > 0 && !t.moved {
 		l.Drift(drift)
 	}
+	t.moved = false
 	if fresh {
 		t.have = nil
 	}
@@ -140,6 +143,10 @@ func (l *Loop) pass(ctx context.Context, t *turn) time.Duration {
 	if ctx.Err() != nil {
 		return 0
 	}
+	t.moved = slices.ContainsFunc(p.Ops, func(o netstate.Op) bool {
+		_, device := o.Row.(netstate.Link)
+		return device
+	})
 	if p.OK() {
 		t.have = netstate.Settle(t.have, t.want.State)
 		t.retry = 0

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -23,6 +24,8 @@ var commands = map[string]command{
 	"agent":        cmdAgent,
 	"term":         cmdTerm,
 	"kill9":        cmdKill9,
+	"freeze":       cmdFreeze,
+	"thaw":         cmdThaw,
 	"pod":          cmdPod,
 	"host":         cmdHost,
 	"wait-for":     cmdWaitFor,
@@ -123,6 +126,17 @@ func cmdTerm(ts *testscript.TestScript, neg bool, args []string) {
 func cmdKill9(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, 1, "kill9 HOST")
 	lastAgent(ts, worldOf(ts).host(ts, args[0])).Kill()
+}
+
+// freeze HOST: SIGSTOP, until thaw HOST
+func cmdFreeze(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, 1, "freeze HOST")
+	ts.Check(syscall.Kill(lastAgent(ts, worldOf(ts).host(ts, args[0])).PID(), syscall.SIGSTOP))
+}
+
+func cmdThaw(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, 1, "thaw HOST")
+	ts.Check(syscall.Kill(lastAgent(ts, worldOf(ts).host(ts, args[0])).PID(), syscall.SIGCONT))
 }
 
 // pod NAME HOST
