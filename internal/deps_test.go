@@ -22,10 +22,13 @@ var layers = map[string][]string{
 	"internal/lease":      {"internal/netconf"},
 	"internal/host":       {"internal/netconf"},
 	"internal/subnetenv":  {"internal/netconf"},
-	"internal/plan":       {"internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate"},
+	"internal/plan":       {"internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate"},
 	"internal/plan/vxlan": {"internal/netconf", "internal/netstate"},
 	"internal/plan/hostgw": {
 		"internal/netstate",
+	},
+	"internal/plan/firewall": {
+		"internal/host", "internal/netconf", "internal/netstate",
 	},
 	"internal/reconcile":   {"internal/netstate"},
 	"internal/kernel":      {"internal/kernel/nft", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
@@ -39,7 +42,7 @@ var layers = map[string][]string{
 // pure packages compute: what would let them look at the world is barred.
 var pure = []string{
 	"internal/netconf", "internal/netstate", "internal/lease",
-	"internal/plan", "internal/plan/vxlan", "internal/plan/hostgw",
+	"internal/plan", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw",
 }
 
 var barredInPure = []string{"context", "log", "log/slog", "os", "os/exec", "net/http", "syscall", "math/rand/v2", "golang.org/x/sys/unix"}

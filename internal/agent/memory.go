@@ -24,14 +24,15 @@ import (
 const memoryFile = "snapshot.json"
 
 // memory is what an agent keeps on disk over restarts and reboots: the last
-// snapshot, its own lease, and which networks and devices it ever served, so
+// snapshot, its own lease, and which networks, devices and firewall tables it ever served, so
 // that what is left of them is known as its own.
 type memory struct {
 	Snapshot store.Snapshot
 	Self     *lease.Lease
 	Networks []netip.Prefix
 	Links    []string
-	ways     ways // how this host announced itself, now and before
+	Tables   []string // of the firewall
+	ways     ways     // how this host announced itself, now and before
 }
 
 // memoryDoc is memory as it is written down: leases in the store's own form.
@@ -42,6 +43,7 @@ type memoryDoc struct {
 	Self     *leaseDoc      `json:"self,omitempty"`
 	Networks []netip.Prefix `json:"networks"`
 	Links    []string       `json:"links"`
+	Tables   []string       `json:"tables,omitempty"`
 	Ways     []wayDoc       `json:"ways,omitempty"`
 }
 
@@ -68,6 +70,11 @@ func (m *memory) served(networks []netip.Prefix, want *netstate.State) {
 			m.Links = append(m.Links, l.Name)
 		}
 	}
+	for _, t := range want.Firewall.Tables {
+		if !slices.Contains(m.Tables, t.Name) {
+			m.Tables = append(m.Tables, t.Name)
+		}
+	}
 }
 
 // scope is what the agent answers for with want in force.
@@ -76,6 +83,7 @@ func (m *memory) scope(want *netstate.State) netstate.Scope {
 	return netstate.Scope{
 		Networks: slices.Clone(m.Networks),
 		Links:    slices.Clone(m.Links),
+		Tables:   slices.Clone(m.Tables),
 		Sysctls:  s.Sysctls,
 	}
 }
@@ -87,6 +95,7 @@ func (m *memory) save(dir string) error {
 		Config:   string(m.Snapshot.Config),
 		Networks: m.Networks,
 		Links:    m.Links,
+		Tables:   m.Tables,
 	}
 	for _, l := range m.Snapshot.Leases {
 		d, err := toDoc(l)
@@ -149,7 +158,7 @@ func parseMemory(data []byte) (memory, error) {
 	if err := json.Unmarshal(data[i:], &doc); err != nil {
 		return memory{}, err
 	}
-	m := memory{Networks: doc.Networks, Links: doc.Links}
+	m := memory{Networks: doc.Networks, Links: doc.Links, Tables: doc.Tables}
 	m.Snapshot.Revision = doc.Revision
 	if doc.Config != "" {
 		m.Snapshot.Config = []byte(doc.Config)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/store"
 )
@@ -18,11 +19,11 @@ type Options struct {
 	Source    host.Source
 
 	Uplink      host.Options
-	SubnetFile  string         // path of subnet.env
-	StateDir    string         // identity, copy of the last snapshot; kept over reboots
-	RunDir      string         // API socket
-	RenewMargin time.Duration  // the lease is renewed this long before it ends
-	IPMasq      bool           // written to subnet.env
+	SubnetFile  string        // path of subnet.env
+	StateDir    string        // identity, copy of the last snapshot; kept over reboots
+	RunDir      string        // API socket
+	RenewMargin time.Duration // the lease is renewed this long before it ends
+	Firewall    firewall.Options
 	Resync      time.Duration  // slow full look at the kernel; 0: DefaultResync
 	HealthAddr  netip.AddrPort // /healthz, /readyz and /metrics; port 0: off
 	Notify      func()         // called once, when the first plan is applied; may be nil

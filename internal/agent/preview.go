@@ -48,7 +48,7 @@ func Look(ctx context.Context, o Options) (Preview, error) {
 	if p.Self, p.Chosen, err = ownLease(ctx, o, net, facts, snap, mem); err != nil {
 		return Preview{}, err
 	}
-	in := plan.Input{Net: net, Host: facts, Self: p.Self, Peers: others(snap.Leases, p.Self)}
+	in := plan.Input{Net: net, Host: facts, Self: p.Self, Peers: others(snap.Leases, p.Self), Firewall: o.Firewall}
 	p.Want, p.Problems = plan.Build(in)
 	mem.served(net.Prefixes(), p.Want)
 	p.Have, err = o.Kernel.Observe(ctx, mem.scope(p.Want))

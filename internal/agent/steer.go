@@ -226,10 +226,27 @@ func (s *steerer) look(ctx context.Context) error {
 	s.stale = false
 	s.board.facts(&facts, nil)
 	if s.host == nil || !reflect.DeepEqual(*s.host, facts) {
-		s.log.Info("uplink", "name", facts.Uplink.Name, "addresses", facts.Uplink.Addrs, "mtu", facts.Uplink.MTU, "chosen by", facts.Uplink.Reason)
+		s.tell(facts)
 		s.host, s.dirty = &facts, true
 	}
 	return nil
+}
+
+// tell logs what is new about the host.
+func (s *steerer) tell(facts host.Facts) {
+	old := host.Facts{}
+	if s.host != nil {
+		old = *s.host
+	}
+	if s.host == nil || !reflect.DeepEqual(old.Uplink, facts.Uplink) {
+		s.log.Info("uplink", "name", facts.Uplink.Name, "addresses", facts.Uplink.Addrs, "mtu", facts.Uplink.MTU, "chosen by", facts.Uplink.Reason)
+	}
+	for _, b := range facts.Barriers {
+		known := slices.ContainsFunc(old.Barriers, func(o host.Barrier) bool { return o.Compare(b) == 0 && o.Stops == b.Stops })
+		if !known {
+			s.log.Info("another firewall can stop packets", "chain", b.String(), "by", b.Stops)
+		}
+	}
 }
 
 // claim tells the keeper what to get a lease for, if that has changed.
@@ -303,7 +320,7 @@ func (s *steerer) preferred() []netip.Prefix {
 func (s *steerer) plan(attrs lease.Attrs) {
 	self := *s.self
 	self.Attrs = attrs
-	in := plan.Input{Net: *s.net, Host: *s.host, Self: self, Former: s.ways.former(), Peers: others(s.memory.Snapshot.Leases, self)}
+	in := plan.Input{Net: *s.net, Host: *s.host, Self: self, Former: s.ways.former(), Peers: others(s.memory.Snapshot.Leases, self), Firewall: s.opts.Firewall}
 	want, problems := s.planner.Build(in)
 	s.memory.served(s.net.Prefixes(), want)
 	s.serial++
@@ -377,7 +394,7 @@ func (s *steerer) writeSubnetFile() error {
 		Networks: in.Net.Prefixes(),
 		Subnets:  in.Self.Subnets,
 		MTU:      plan.MTU(in.Net, in.Host),
-		IPMasq:   s.opts.IPMasq,
+		IPMasq:   s.opts.Firewall.Masquerade,
 	})
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.opts.SubnetFile, err)

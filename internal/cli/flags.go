@@ -79,12 +79,17 @@ func addUplinkFlags(fs *flag.FlagSet, u *uplinkSettings) {
 }
 
 func addTrafficFlags(fs *flag.FlagSet, t *trafficSettings) {
-	addBool(fs, &t.ipMasq, "ip-masq", "false", "tell container runtimes that weft masquerades what leaves the network (written to the subnet file; the rule itself is not made yet)")
-	addBool(fs, &t.noRandom, "ip-masq-fully-random-disable", "false", "keep source ports when masquerading (no effect yet)")
+	addBool(fs, &t.ipMasq, "ip-masq", "false", "give packets that leave the network the host's address, but not multicast")
+	addBool(fs, &t.noRandom, "ip-masq-fully-random-disable", "false", "keep source ports when masquerading, where they are free")
 	fs.Var(newValue(&t.iptablesResync, "seconds", "5", parseInt(1, 86400, " of seconds")), "iptables-resync",
 		"accepted for flanneld's sake; weft is told of changes and needs no period")
-	addBool(fs, &t.forwardRules, "iptables-forward-rules", "true", "accepted for flanneld's sake; no effect yet")
+	addBool(fs, &t.forwardRules, "iptables-forward-rules", "true", "put rules that accept the network's packets at the head of other people's chains that could stop them")
 	addBool(fs, &t.blackhole, "ip-blackhole-route", "false", "accepted for flanneld's sake; no effect yet")
+}
+
+func addExceptFlag(fs *flag.FlagSet, t *trafficSettings) {
+	fs.Var(&exceptions{t}, "ip-masq-except",
+		"destinations that see containers' own addresses: comma-separated CIDRs, and \"nodes\" for the network's hosts; may stand several times")
 }
 
 func addKubeFlags(fs *flag.FlagSet, k *kubeSettings) {
@@ -129,6 +134,7 @@ func addIgnoredFlags(fs *flag.FlagSet) {
 
 // addWeftFlags adds the flags of an agent that flanneld does not have.
 func addWeftFlags(fs *flag.FlagSet, s *settings) {
+	addExceptFlag(fs, &s.trafficSettings)
 	addDirFlags(fs, &s.dirSettings)
 	fs.Var(newValue(&s.level, "level", "", parseLevel), "log-level", "what is logged: debug, info, warn or error (default as --v says)")
 	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "how it is logged: text or json")

@@ -54,6 +54,8 @@ one, and 2 if the comparison failed.`,
 	fs := newFlagSet()
 	p.add(fs)
 	addUplinkFlags(fs, &p.up.uplinkSettings)
+	addTrafficFlags(fs, &p.up.trafficSettings)
+	addExceptFlag(fs, &p.up.trafficSettings)
 	addSubnetFileFlag(fs, &p.up)
 	addBool(fs, &p.diff, "diff", "false", "show how the kernel differs from the plan")
 	takeFlags(cmd, fs)

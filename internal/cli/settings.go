@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/weft-net/weft/internal/plan/firewall"
 )
 
 // settings is what flags and environment say, checked one by one.
@@ -49,7 +51,10 @@ type uplinkSettings struct {
 // trafficSettings is about what happens to packets that leave the network.
 type trafficSettings struct {
 	ipMasq, noRandom bool
-	iptablesResync   int // seconds
+	except           []netip.Prefix // destinations that are not masqueraded
+	exceptNodes      bool
+	inbound          bool // not a flag: flanneld masquerades inbound clients, too
+	iptablesResync   int  // seconds
 	forwardRules     bool
 	blackhole        bool
 }
@@ -106,6 +111,18 @@ func (s *settings) slogLevel() slog.Level {
 	return slog.LevelInfo
 }
 
+// firewall is what is said about packets that leave or enter the network.
+func (t *trafficSettings) firewall() firewall.Options {
+	return firewall.Options{
+		Masquerade: t.ipMasq,
+		KeepPorts:  t.noRandom,
+		Inbound:    t.inbound && t.ipMasq,
+		Except:     t.except,
+		Nodes:      t.exceptNodes,
+		Accept:     t.forwardRules,
+	}
+}
+
 // check refuses what weft cannot do yet and what does not fit together.
 func (s *settings) check() error {
 	switch {
@@ -144,8 +161,6 @@ func (s *settings) warnings() []string {
 			out = append(out, text)
 		}
 	}
-	warn(s.ipMasq, "--ip-masq is noted in the subnet file, but weft makes no masquerade rule yet: traffic that leaves the network keeps its container address")
-	warn(s.noRandom, "--ip-masq-fully-random-disable has no effect: weft makes no masquerade rule yet")
 	warn(s.blackhole, "--ip-blackhole-route has no effect yet")
 	return out
 }

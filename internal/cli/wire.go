@@ -74,7 +74,7 @@ func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options
 		StateDir:    s.stateDir,
 		RunDir:      s.runDir,
 		RenewMargin: s.margin(),
-		IPMasq:      s.ipMasq,
+		Firewall:    s.firewall(),
 		HealthAddr:  s.healthAddr(),
 		Hostname:    hostname(),
 		Log:         log,

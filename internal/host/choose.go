@@ -27,7 +27,11 @@ func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix)
 	if err != nil {
 		return Facts{}, err
 	}
-	return c.facts(pick), nil
+	f := c.facts(pick)
+	if f.Barriers, err = src.Barriers(ctx); err != nil {
+		f.NoFirewall = err.Error()
+	}
+	return f, nil
 }
 
 // familiesOf lists the families of the networks, v4 first.

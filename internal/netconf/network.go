@@ -10,7 +10,12 @@ type Network struct {
 	Ranges   []Range // one or two families, v4 first
 	NFTables bool    // flannel's EnableNFTables; kept, weft always uses nftables where it can
 	Backend  Backend
-	Unknown  []string // keys weft does not know, as written, e.g. "Backend.Colour"; sorted
+
+	// Keys that flannel does not have, and passes over.
+	Guard      bool // tunnelled packets are taken from the network's hosts alone; default on
+	Masquerade Masquerade
+
+	Unknown []string // keys weft does not know, as written, e.g. "Backend.Colour"; sorted
 }
 
 // Range is one family of the network: the overlay CIDR and how it is cut up

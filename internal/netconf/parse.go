@@ -32,6 +32,10 @@ func Parse(doc []byte) (Network, error) {
 	}
 	var rest []string
 	net.Backend, rest = parseBackend(o, enabled[V6])
+	net.Guard = o.bool("Guard", true)
+	var more []string
+	net.Masquerade, more = parseMasquerade(o, net.Ranges)
+	rest = append(rest, more...)
 	if len(o.errs) > 0 {
 		return Network{}, fmt.Errorf("network config: %w", errors.Join(o.errs...))
 	}

@@ -78,8 +78,9 @@ func (s *State) Clone() *State {
 // each peer.
 func (s *State) CloneFor(n int) *State {
 	c := *s
-	c.Neighs, c.FDB, c.Routes = nil, nil, nil
+	c.Neighs, c.FDB, c.Routes, c.Firewall.Elements = nil, nil, nil, nil
 	c = *c.Clone()
+	c.Firewall.Elements = append(slices.Grow(c.Firewall.Elements, len(s.Firewall.Elements)+n), s.Firewall.Elements...)
 	c.Neighs = append(slices.Grow(c.Neighs, len(s.Neighs)+n), s.Neighs...)
 	c.FDB = append(slices.Grow(c.FDB, len(s.FDB)+n), s.FDB...)
 	c.Routes = append(slices.Grow(c.Routes, len(s.Routes)+n), s.Routes...)

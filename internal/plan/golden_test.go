@@ -18,9 +18,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
@@ -121,6 +123,11 @@ func render(s *netstate.State, problems []Problem) string {
 //	self|peer PREFIX public ADDR vxlan VNI MAC
 //	former vxlan VNI MAC port PORT
 //	self|peer PREFIX public ADDR BACKEND
+//	masquerade {JSON}
+//	guard JSON
+//	firewall WORD...          what the host's operator said: masquerade keep-ports inbound nodes accept except=PREFIX
+//	barrier FAMILY TABLE CHAIN HOOK MANAGER STOPS
+//	passes PREFIX             what the last barrier lets through
 func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 	t.Helper()
 	var in Input
@@ -150,6 +157,26 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 					in.Host.Uplink.OnLink = append(in.Host.Uplink.OnLink, prefix(f, p))
 				}
 			}
+		case "masquerade":
+			var m map[string]any
+			if err := json.Unmarshal([]byte(strings.Join(w[1:], " ")), &m); err != nil {
+				t.Fatal(err)
+			}
+			doc["Masquerade"] = everyFamily(m, fams)
+		case "guard":
+			doc["Guard"] = json.RawMessage(w[1])
+		case "firewall":
+			in.Firewall = readFirewall(t, w[1:], fams)
+		case "barrier":
+			in.Host.Barriers = append(in.Host.Barriers, host.Barrier{
+				Via: "nft", Family: w[1], Table: w[2], Chain: w[3], Hook: w[4],
+				Manager: strings.Trim(w[5], "-"), Stops: strings.Join(w[6:], " "),
+			})
+		case "passes":
+			b := &in.Host.Barriers[len(in.Host.Barriers)-1]
+			for _, f := range fams {
+				b.Passes = append(b.Passes, host.Pass{Prefix: prefix(f, w[1])})
+			}
 		case "self":
 			in.Self = readLease(w, fams)
 			in.Host.Public = in.Self.Public
@@ -175,6 +202,50 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		t.Fatal(err)
 	}
 	return in
+}
+
+// everyFamily gives a Masquerade object its destinations in all families.
+func everyFamily(m map[string]any, fams []netconf.Family) map[string]any {
+	list, _ := m["Except"].([]any)
+	var out []string
+	for _, e := range list {
+		s, _ := e.(string)
+		if s == netconf.NodesName {
+			out = append(out, s)
+			continue
+		}
+		for _, f := range fams {
+			out = append(out, prefix(f, s).String())
+		}
+	}
+	m["Except"] = out
+	return m
+}
+
+func readFirewall(t *testing.T, words []string, fams []netconf.Family) (o firewall.Options) {
+	t.Helper()
+	for _, word := range words {
+		flag, value, _ := strings.Cut(word, "=")
+		switch flag {
+		case "masquerade":
+			o.Masquerade = true
+		case "keep-ports":
+			o.KeepPorts = true
+		case "inbound":
+			o.Inbound = true
+		case "nodes":
+			o.Nodes = true
+		case "accept":
+			o.Accept = true
+		case "except":
+			for _, f := range fams {
+				o.Except = append(o.Except, prefix(f, value))
+			}
+		default:
+			t.Fatalf("what is %q?", word)
+		}
+	}
+	return o
 }
 
 func readLease(w []string, fams []netconf.Family) lease.Lease {

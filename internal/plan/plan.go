@@ -11,6 +11,7 @@ import (
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
@@ -27,6 +28,8 @@ type Input struct {
 	Self   lease.Lease   // as announced, or about to be
 	Former []Former      // what was announced before and peers may still go by
 	Peers  []lease.Lease // everybody else, in any order
+
+	Firewall firewall.Options
 }
 
 // Former is a way of being reached that this host announced under an earlier
@@ -55,10 +58,15 @@ func Build(in Input) (*netstate.State, []Problem) {
 	s := &netstate.State{}
 	forward(s, in.Net)
 	own, problems := receive(s, &in)
+	fw := firewall.Plan{Net: in.Net, Host: in.Host, Options: in.Firewall, Subnets: in.Self.Subnets}
 	for _, f := range netconf.Families {
 		peers, bad := admit(in, f)
 		problems = append(problems, bad...)
 		problems = append(problems, send(s, &in, f, own[f], peers)...)
+		protect(&fw, f, own[f], peers)
+	}
+	for _, err := range fw.Build(s) {
+		problems = append(problems, Problem{Subject: "firewall", Err: err})
 	}
 	if err := s.Normalize(); err != nil {
 		// Peers were checked against each other, so this is a fault of the
@@ -66,6 +74,19 @@ func Build(in Input) (*netstate.State, []Problem) {
 		return &netstate.State{}, append(problems, Problem{Subject: "plan", Err: err})
 	}
 	return s, problems
+}
+
+// protect tells the firewall of the tunnels of family f and who may use them.
+// Peers that this host cannot reach may still be right to send.
+func protect(fw *firewall.Plan, f netconf.Family, own tunnels, peers []peer) {
+	for _, t := range own {
+		fw.Tunnels = append(fw.Tunnels, firewall.Tunnel{Family: f, Port: t.Conf.Port, VNI: t.Conf.VNI})
+	}
+	for i := range peers {
+		if a, ok := peers[i].PublicAddr(f); ok {
+			fw.Peers = append(fw.Peers, a)
+		}
+	}
 }
 
 // forward wants the kernel to forward packets at all.

@@ -53,6 +53,9 @@ func (p *Planner) amend(in Input) *netstate.State {
 	}
 	s := p.state.CloneFor(len(plus))
 	for _, o := range minus {
+		if shared(o.Row, in.Peers) {
+			return nil
+		}
 		s.Drop(o.Row)
 	}
 	for _, o := range plus {
@@ -121,6 +124,12 @@ func same(a, b *lease.Lease) bool {
 
 func shares[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// shared reports whether row is a set's element that stands for one of peers.
+func shared(row netstate.Row, peers []lease.Lease) bool {
+	e, ok := row.(netstate.Element)
+	return ok && slices.ContainsFunc(peers, func(l lease.Lease) bool { return slices.Contains(l.Public, e.Prefix.Addr()) })
 }
 
 // overlapsRoute reports whether row is a route that shares addresses with one

@@ -1,0 +1,112 @@
+// Package firewall says which rules a host needs: packets within the network
+// keep their addresses, packets that leave it are masqueraded as asked for,
+// tunnelled packets are taken from the network's hosts alone, and nobody
+// else's rules stop any of them. It is pure.
+package firewall
+
+import (
+	"net/netip"
+	"strconv"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// Options is what an operator said on the host.
+type Options struct {
+	Masquerade bool           // packets that leave the network take the host's address (--ip-masq)
+	KeepPorts  bool           // without drawing source ports at random
+	Inbound    bool           // show containers the host in a client's place, unless the config says otherwise
+	Except     []netip.Prefix // destinations that are not masqueraded, beside the config's; masked
+	Nodes      bool           // nor are the network's hosts
+	Accept     bool           // rules of ours may stand in other people's chains (--iptables-forward-rules)
+}
+
+// Tunnel is an end of a VXLAN network on this host.
+type Tunnel struct {
+	Family netconf.Family // of the underlay
+	Port   uint16         // UDP
+	VNI    uint32
+}
+
+// Plan is all that the rules depend on.
+type Plan struct {
+	Net     netconf.Network
+	Host    host.Facts
+	Options Options
+	Subnets []netip.Prefix // this host's
+	Tunnels []Tunnel
+	Peers   []netip.Addr // public addresses, in any order
+}
+
+// The names of what is in our table.
+const (
+	guardChain  = "guard"
+	natChain    = "postrouting"
+	peersSet    = "peers"  // and the family's number
+	exceptSet   = "except" // likewise
+	filterFirst = -10      // ahead of everybody's filter chains
+	srcnatFirst = 99       // ahead of everybody's source NAT, which is at 100
+)
+
+// TableName returns the name of the nftables table for net: "weft", or
+// "weft.5" for a VNI other than 1, so that two agents for two networks do not
+// share one.
+func TableName(net netconf.Network) string {
+	if vni := net.Backend.VXLAN.VNI; vni > 1 {
+		return "weft." + strconv.FormatUint(uint64(vni), 10)
+	}
+	return "weft"
+}
+
+// Build adds the firewall's rows to s. It returns what stands in the way of
+// packets that no rule of weft's can help against.
+func (p *Plan) Build(s *netstate.State) []error {
+	if why := p.Host.NoFirewall; why != "" {
+		return []error{noFirewall(why)}
+	}
+	b := builder{Plan: p, fw: &s.Firewall, table: TableName(p.Net)}
+	b.fw.Tables = append(b.fw.Tables, netstate.NFTable{Name: b.table})
+	b.members()
+	if b.guarded() {
+		b.guard()
+	}
+	b.nat()
+	return b.accept()
+}
+
+// builder writes rows.
+type builder struct {
+	*Plan
+	fw    *netstate.Firewall
+	table string
+	next  int // the next rule's place in its chain
+}
+
+func (b *builder) chain(c netstate.Chain) {
+	c.Table = b.table
+	b.fw.Chains = append(b.fw.Chains, c)
+	b.next = 0
+}
+
+func (b *builder) rule(chain string, body netstate.Body) {
+	b.fw.Rules = append(b.fw.Rules, netstate.Rule{Table: b.table, Chain: chain, Index: b.next, Body: body})
+	b.next++
+}
+
+func (b *builder) guarded() bool { return b.Net.Guard && len(b.Tunnels) > 0 }
+
+// guard lets tunnelled packets in from peers alone: VXLAN knows no other proof
+// of who sent one.
+func (b *builder) guard() {
+	b.chain(netstate.Chain{Name: guardChain, Type: "filter", Hook: "input", Priority: filterFirst})
+	for _, t := range b.Tunnels {
+		b.rule(guardChain, netstate.Body{
+			Src:     netstate.FromSet(setName(peersSet, t.Family), t.Family == netconf.V6).Except(),
+			UDPPort: t.Port, VNI: t.VNI, Counter: true, Verdict: netstate.Drop,
+		})
+	}
+}
+
+func setName(name string, f netconf.Family) string { return name + strconv.Itoa(int(f)) }
