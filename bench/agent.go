@@ -50,16 +50,20 @@ func start(ctx context.Context, w *world, o *options, n *network, dir string) (*
 	a.cmd.Stdout, a.cmd.Stderr = log, log
 
 	begin := time.Now()
+	if err := socket.SetReadDeadline(begin.Add(startLimit)); err != nil {
+		return nil, 0, err
+	}
 	if err := w.ns.Start(a.cmd); err != nil {
 		return nil, 0, fmt.Errorf("start %s: %w", o.weft, err)
 	}
 	go func() {
 		defer close(a.ended)
 		a.err = a.cmd.Wait()
+		_ = socket.SetReadDeadline(time.Unix(1, 0)) // nobody is going to be ready
 	}()
 	stop := context.AfterFunc(ctx, func() { _ = socket.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if err := a.ready(socket, begin.Add(startLimit)); err != nil {
+	if err := a.ready(socket); err != nil {
 		return nil, 0, errors.Join(err, a.stop())
 	}
 	return a, time.Since(begin), nil
@@ -77,14 +81,7 @@ func plainEnv() []string {
 }
 
 // ready reads from socket until systemd would be told READY=1.
-func (a *agent) ready(socket *net.UnixConn, limit time.Time) error {
-	go func() {
-		<-a.ended
-		_ = socket.SetReadDeadline(time.Unix(1, 0))
-	}()
-	if err := socket.SetReadDeadline(limit); err != nil {
-		return err
-	}
+func (a *agent) ready(socket *net.UnixConn) error {
 	buf := make([]byte, 4096)
 	for {
 		k, err := socket.Read(buf)

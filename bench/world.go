@@ -44,7 +44,7 @@ func newWorld() (*world, error) {
 		return nil, err
 	}
 	w := &world{ns: ns}
-	if err := errors.Join(w.wire()); err != nil {
+	if err := w.wire(); err != nil {
 		return nil, errors.Join(fmt.Errorf("wire up a host: %w", err), w.close())
 	}
 	return w, nil
