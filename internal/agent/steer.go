@@ -225,6 +225,9 @@ func (s *steerer) look(ctx context.Context) error {
 	}
 	s.stale = false
 	s.board.facts(&facts, nil)
+	if s.host != nil && !slices.Equal(s.host.Uplink.Addrs, facts.Uplink.Addrs) {
+		s.opts.Store.Redial()
+	}
 	if s.host == nil || !reflect.DeepEqual(*s.host, facts) {
 		s.tell(facts)
 		s.host, s.dirty = &facts, true

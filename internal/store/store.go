@@ -73,6 +73,11 @@ type Store interface {
 	// the owner's record beside it. ErrNotFound if there is none.
 	Release(ctx context.Context, subnets []netip.Prefix) error
 
+	// Redial drops the connections and makes new ones. It is for a host whose
+	// address has changed: on the old connections nothing would ever arrive,
+	// and that shows only after a long silence.
+	Redial()
+
 	Close() error
 }
 

@@ -20,6 +20,7 @@ type client struct {
 	o     Options
 	urls  []string
 	trail *trail
+	lines *lines
 	login *login
 	etcd  *clientv3.Client
 
@@ -35,7 +36,7 @@ func newClient(o Options) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{o: o, urls: urls, trail: newTrail(), login: newLogin(o)}
+	c := &client{o: o, urls: urls, trail: newTrail(), lines: newLines(), login: newLogin(o)}
 	sec, err := newSecurity(o, secure, c.trail)
 	if err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func newClient(o Options) (*client, error) {
 		DialOptions: []grpc.DialOption{
 			grpc.WithTransportCredentials(sec),
 			grpc.WithPerRPCCredentials(c.login),
-			grpc.WithContextDialer(c.trail.dialer(o.DialTimeout)),
+			grpc.WithContextDialer(c.trail.dialer(o.DialTimeout, c.lines)),
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff: grpcbackoff.Config{
 					BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 5 * time.Second,

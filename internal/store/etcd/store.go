@@ -27,5 +27,8 @@ func Open(_ context.Context, o Options) (store.Store, error) {
 	return &Store{client: c, keys: layout{prefix: o.Prefix}, log: o.Log}, nil
 }
 
+// Redial implements store.Store.
+func (s *Store) Redial() { s.lines.cut() }
+
 // Close ends all calls and the connection.
 func (s *Store) Close() error { return s.close() }

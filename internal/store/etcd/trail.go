@@ -79,8 +79,8 @@ func plain(err error) string {
 	return strings.TrimPrefix(err.Error(), "connect: ")
 }
 
-// dialer connects for grpc and notes failures.
-func (t *trail) dialer(timeout time.Duration) func(context.Context, string) (net.Conn, error) {
+// dialer connects for grpc, notes failures, and adds what it opens to open.
+func (t *trail) dialer(timeout time.Duration, open *lines) func(context.Context, string) (net.Conn, error) {
 	return func(ctx context.Context, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
@@ -95,7 +95,7 @@ func (t *trail) dialer(timeout time.Duration) func(context.Context, string) (net
 			return nil, err
 		}
 		t.trying(addr, errSilent)
-		return named{Conn: conn, addr: remote(addr)}, nil
+		return named{Conn: open.add(conn), addr: remote(addr)}, nil
 	}
 }
 

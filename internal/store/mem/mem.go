@@ -95,6 +95,9 @@ func (s *Store) Clear() {
 	s.notify()
 }
 
+// Redial does nothing: there is no connection.
+func (s *Store) Redial() {}
+
 // Close does nothing: the content belongs to all clients.
 func (s *Store) Close() error { return nil }
 
