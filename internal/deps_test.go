@@ -48,7 +48,7 @@ var pure = []string{
 var barredInPure = []string{"context", "log", "log/slog", "os", "os/exec", "net/http", "syscall", "math/rand/v2", "golang.org/x/sys/unix"}
 
 // netlink libraries may be imported by these alone.
-var netlinkUsers = []string{"internal/kernel", "internal/kernel/rtnl", "internal/lab", "internal/netns"}
+var netlinkUsers = []string{"bench", "internal/kernel", "internal/kernel/rtnl", "internal/lab", "internal/netns"}
 
 var netlinkLibraries = []string{"github.com/vishvananda/netlink", "github.com/mdlayher/netlink", "github.com/jsimonetti/rtnetlink", "github.com/google/nftables"}
 
