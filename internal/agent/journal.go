@@ -117,7 +117,11 @@ func drifted(log *slog.Logger, events []netstate.Event) {
 	if n := len(events) - 1; n > 0 {
 		attrs = append(attrs, "and more", n)
 	}
-	if who := process(first.PID); who != "" {
+	who := first.By
+	if who == "" {
+		who = process(first.PID)
+	}
+	if who != "" {
 		attrs = append(attrs, "by", who)
 	}
 	log.Warn("a row was "+what+" from outside; putting it right", attrs...)

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/nft"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
@@ -26,13 +29,35 @@ var groups = []int{
 // the first one only what may change the host's facts is reported.
 func (k *Kernel) Watch(ctx context.Context, fn func(netstate.Event)) (err error) {
 	var l *rtnl.Listener
+	var rules *nft.Watcher
 	err = k.ns.do(func() error {
-		l, err = rtnl.Listen(k.conn.PID(), groups...)
-		return err
+		if l, err = rtnl.Listen(k.conn.PID(), groups...); err != nil {
+			return err
+		}
+		if rules, err = k.nft.Watch(); err != nil {
+			return errors.Join(err, l.Close())
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("watch the kernel: %w", err)
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	var one sync.Mutex
+	report := func(e netstate.Event) {
+		one.Lock()
+		defer one.Unlock()
+		fn(e)
+	}
+	if rules != nil {
+		group.Go(func() error { return rules.Run(ctx, report) })
+	}
+	group.Go(func() error { return k.watch(ctx, l, report) })
+	return group.Wait()
+}
+
+// watch reports what l hears, and closes it.
+func (k *Kernel) watch(ctx context.Context, l *rtnl.Listener, fn func(netstate.Event)) (err error) {
 	defer func() { err = errors.Join(err, l.Close()) }()
 	w := &watcher{Kernel: k}
 	if err := again(ctx, w.look); err != nil {

@@ -40,6 +40,9 @@ func Run(t *testing.T, newHost func(*testing.T) Host) {
 		{"Go on after a failure", testFailures},
 		{"Report changes by others", testEvents},
 		{"Own changes are no news", testEcho},
+		{"Firewall", testRules},
+		{"Own changes of the firewall are no news", testOwnRules},
+		{"Meddling with the firewall", testMeddling},
 		{"Ten thousand peers", testMany},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newHost(t)) })

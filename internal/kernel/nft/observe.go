@@ -18,6 +18,7 @@ import (
 type view struct {
 	rows  map[handle]netstate.Row // rules of ours
 	heads map[place]bool          // chains at whose head rules of ours stand, or may have to
+	gates map[table]bool          // other people's tables in which packets can be stopped
 }
 
 // handle names a rule: its number is unique within the table only.
@@ -37,7 +38,7 @@ func (c *Conn) Observe(ctx context.Context, scope netstate.Scope) (f netstate.Fi
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err = again(ctx, func() error {
-		o := observer{Conn: c, scope: scope, view: view{rows: map[handle]netstate.Row{}, heads: map[place]bool{}}}
+		o := observer{Conn: c, scope: scope, view: view{rows: map[handle]netstate.Row{}, heads: map[place]bool{}, gates: map[table]bool{}}}
 		if err := o.run(); err != nil {
 			return err
 		}
@@ -70,6 +71,11 @@ func (o *observer) run() error {
 	}
 	if o.chains, err = o.Conn.chains(); err != nil {
 		return err
+	}
+	for _, ch := range o.chains {
+		if ch.gate() && !ourName.MatchString(ch.table) {
+			o.view.gates[table{ch.family, ch.table}] = true
+		}
 	}
 	for _, t := range tables {
 		if t.family == unix.NFPROTO_INET && (slices.Contains(o.scope.Tables, t.name) || ourName.MatchString(t.name)) {

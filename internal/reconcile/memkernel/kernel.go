@@ -32,6 +32,7 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.S
 	s.Addrs = slices.DeleteFunc(s.Addrs, func(a netstate.Addr) bool { return !owns(s, a.Dev) })
 	s.Neighs = slices.DeleteFunc(s.Neighs, func(n netstate.Neigh) bool { return !owns(s, n.Dev) })
 	s.FDB = slices.DeleteFunc(s.FDB, func(f netstate.FDB) bool { return !owns(s, f.Dev) })
+	ownRules(&s.Firewall, scope)
 	return s, s.Normalize()
 }
 
