@@ -54,7 +54,7 @@ func BenchmarkAmend(b *testing.B) {
 			for b.Loop() {
 				p := last
 				want, problems := p.Build(in)
-				if ops := netstate.Diff(have, want); len(ops) != 3 || len(problems) != 0 {
+				if ops := netstate.Diff(have, want); len(ops) != 4 || len(problems) != 0 {
 					b.Fatal(ops, problems)
 				}
 			}
@@ -74,7 +74,7 @@ func BenchmarkOneNewPeer(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				want, problems := Build(in)
-				if ops := netstate.Diff(have, want); len(ops) != 3 || len(problems) != 0 {
+				if ops := netstate.Diff(have, want); len(ops) != 4 || len(problems) != 0 {
 					b.Fatal(ops, problems)
 				}
 			}
