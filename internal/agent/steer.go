@@ -1,13 +1,8 @@
 package agent
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net/netip"
-	"reflect"
 	"slices"
 	"time"
 
@@ -18,7 +13,6 @@ import (
 	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/store"
-	"github.com/weft-net/weft/internal/subnetenv"
 )
 
 // steerer is the one place where the inputs meet: snapshots, facts and the
@@ -181,144 +175,6 @@ func (s *steerer) arrived(p reconcile.Pass) {
 	}
 }
 
-// configure takes up the snapshot's config. A config that cannot be used
-// leaves the last good one in force.
-func (s *steerer) configure() {
-	doc := s.memory.Snapshot.Config
-	if doc == nil {
-		s.board.config(errors.New("the store has no network config yet; write one with 'weft config set'"))
-		return
-	}
-	if s.lostConfig {
-		s.board.config(errors.New("the store has lost its network config; the last one stays in force, put it back with 'weft config set'"))
-	}
-	if bytes.Equal(doc, s.config) {
-		if !s.lostConfig && bytes.Equal(doc, s.doc) {
-			s.board.config(nil)
-		}
-		return
-	}
-	s.config = doc
-	net, err := netconf.Parse(doc)
-	if !s.lostConfig {
-		s.board.config(err)
-	}
-	if err != nil {
-		s.log.Error("the network config cannot be used; the last good one stays in force", "error", err)
-		return
-	}
-	if len(net.Unknown) > 0 {
-		s.log.Warn("the network config has keys that weft does not know", "keys", net.Unknown)
-	}
-	s.doc, s.net, s.stale = doc, &net, true
-	s.log.Info("network config", "network", net.Prefixes(), "backend", net.Backend.Type)
-}
-
-// look makes sure that the host's facts are known.
-func (s *steerer) look(ctx context.Context) error {
-	if s.host != nil && !s.stale {
-		return nil
-	}
-	facts, err := host.Choose(ctx, s.opts.Source, s.opts.Uplink, s.net.Prefixes())
-	if err != nil {
-		return err
-	}
-	s.stale = false
-	s.board.facts(&facts, nil)
-	if s.host != nil && !slices.Equal(s.host.Uplink.Addrs, facts.Uplink.Addrs) {
-		s.opts.Store.Redial()
-	}
-	if s.host == nil || !reflect.DeepEqual(*s.host, facts) {
-		s.tell(facts)
-		s.host, s.dirty = &facts, true
-	}
-	return nil
-}
-
-// tell logs what is new about the host.
-func (s *steerer) tell(facts host.Facts) {
-	old := host.Facts{}
-	if s.host != nil {
-		old = *s.host
-	}
-	if s.host == nil || !reflect.DeepEqual(old.Uplink, facts.Uplink) {
-		s.log.Info("uplink", "name", facts.Uplink.Name, "addresses", facts.Uplink.Addrs, "mtu", facts.Uplink.MTU, "chosen by", facts.Uplink.Reason)
-	}
-	for _, b := range facts.Barriers {
-		known := slices.ContainsFunc(old.Barriers, func(o host.Barrier) bool { return o.Compare(b) == 0 && o.Stops == b.Stops })
-		if !known {
-			s.log.Info("another firewall can stop packets", "chain", b.String(), "by", b.Stops)
-		}
-	}
-}
-
-// claim tells the keeper what to get a lease for, if that has changed.
-func (s *steerer) claim(attrs lease.Attrs) {
-	c := claim{net: *s.net, Claim: lease.Claim{
-		Owner:     s.owner,
-		Attrs:     attrs,
-		Preferred: s.preferred(),
-		Avoid:     s.host.Uplink.OnLink,
-	}}
-	if s.claimed != nil && sameClaim(*s.claimed, c) {
-		return
-	}
-	s.claimed = &c
-	s.keeper.claims.put(c)
-}
-
-// sameClaim leaves out Preferred, which changes once a lease is held.
-func sameClaim(a, b claim) bool {
-	a.Preferred, b.Preferred = nil, nil
-	return reflect.DeepEqual(a, b)
-}
-
-// before gathers what peers may know of this host already.
-func (s *steerer) before(ctx context.Context) plan.Before {
-	if attrs, ok := s.ways.announced(s.net.Backend); ok {
-		return plan.Before{Attrs: attrs}
-	}
-	if s.self != nil {
-		return plan.Before{Attrs: s.self.Attrs}
-	}
-	before, ok := known(s.memory.Snapshot.Leases, *s.host, s.memory)
-	if ok {
-		return before
-	}
-	have, err := s.opts.Kernel.Observe(ctx, netstate.Scope{Links: plan.LinkNames(*s.net)})
-	if err != nil {
-		s.log.Warn("looking for devices of an earlier run", "error", err)
-	}
-	return plan.Before{Have: have}
-}
-
-// known finds what this host announced before: by its address among the
-// leases, else in memory.
-func known(leases []lease.Lease, facts host.Facts, mem memory) (plan.Before, bool) {
-	for _, l := range leases {
-		if slices.ContainsFunc(l.Public, func(a netip.Addr) bool { return slices.Contains(facts.Public, a) }) {
-			return plan.Before{Attrs: l.Attrs}, true
-		}
-	}
-	if mem.Self != nil {
-		return plan.Before{Attrs: mem.Self.Attrs}, true
-	}
-	return plan.Before{}, false
-}
-
-// preferred returns the subnets that this host had before.
-func (s *steerer) preferred() []netip.Prefix {
-	var out []netip.Prefix
-	env, err := subnetenv.Read(s.opts.SubnetFile)
-	if err == nil {
-		out = env.Subnets
-	}
-	if s.memory.Self != nil {
-		out = append(slices.Clone(s.memory.Self.Subnets), out...)
-	}
-	return out
-}
-
 // plan hands the state that the inputs call for to the loop.
 func (s *steerer) plan(attrs lease.Attrs) {
 	self := *s.self
@@ -344,64 +200,4 @@ func others(all []lease.Lease, self lease.Lease) []lease.Lease {
 
 func sameSubnets(l lease.Lease) func(lease.Lease) bool {
 	return func(o lease.Lease) bool { return slices.Equal(l.Subnets, o.Subnets) }
-}
-
-// passed is called by the loop after each pass.
-func (s *steerer) passed(p reconcile.Pass) {
-	first := s.board.pass(p)
-	s.complain(p)
-	s.passes.put(p)
-	if p.Err != nil {
-		return
-	}
-	if n := len(p.Ops); n > 0 {
-		s.log.Info("kernel brought up to the plan", "rows", p.Rows, "changed", n, "failed", len(p.Failures), "took", p.Took)
-	}
-	if err := s.writeSubnetFile(); err != nil {
-		s.log.Error("subnet file not written; containers cannot learn their subnet", "error", err)
-	}
-	if first && s.opts.Notify != nil {
-		s.opts.Notify()
-	}
-}
-
-// complain logs what keeps the kernel from the plan, once for as long as it
-// is the same.
-func (s *steerer) complain(p reconcile.Pass) {
-	now := map[string]bool{}
-	complain := func(problem string) {
-		if !s.complained[problem] {
-			s.log.Error("the kernel is not as planned; trying again", "problem", problem)
-		}
-		now[problem] = true
-	}
-	if p.Err != nil {
-		complain("looking at the kernel: " + p.Err.Error())
-	}
-	for _, f := range p.Failures {
-		complain(f.Error())
-	}
-	if len(now) == 0 && len(s.complained) > 0 {
-		s.log.Info("the kernel is as planned again")
-	}
-	s.complained = now
-}
-
-// writeSubnetFile tells container runtimes what the plan now carries.
-func (s *steerer) writeSubnetFile() error {
-	in := s.board.input()
-	if in == nil {
-		return nil
-	}
-	err := subnetenv.Write(s.opts.SubnetFile, subnetenv.Env{
-		Networks: in.Net.Prefixes(),
-		Subnets:  in.Self.Subnets,
-		MTU:      plan.MTU(in.Net, in.Host),
-		IPMasq:   s.opts.Firewall.Masquerade,
-	})
-	if err != nil {
-		err = fmt.Errorf("%s: %w", s.opts.SubnetFile, err)
-	}
-	s.board.subnetFile(err)
-	return err
 }

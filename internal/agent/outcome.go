@@ -1,0 +1,69 @@
+package agent
+
+import (
+	"fmt"
+
+	"github.com/weft-net/weft/internal/plan"
+	"github.com/weft-net/weft/internal/reconcile"
+	"github.com/weft-net/weft/internal/subnetenv"
+)
+
+// passed is called by the loop after each pass.
+func (s *steerer) passed(p reconcile.Pass) {
+	first := s.board.pass(p)
+	s.complain(p)
+	s.passes.put(p)
+	if p.Err != nil {
+		return
+	}
+	if n := len(p.Ops); n > 0 {
+		s.log.Info("kernel brought up to the plan", "rows", p.Rows, "changed", n, "failed", len(p.Failures), "took", p.Took)
+	}
+	if err := s.writeSubnetFile(); err != nil {
+		s.log.Error("subnet file not written; containers cannot learn their subnet", "error", err)
+	}
+	if first && s.opts.Notify != nil {
+		s.opts.Notify()
+	}
+}
+
+// complain logs what keeps the kernel from the plan, once for as long as it
+// is the same.
+func (s *steerer) complain(p reconcile.Pass) {
+	now := map[string]bool{}
+	complain := func(problem string) {
+		if !s.complained[problem] {
+			s.log.Error("the kernel is not as planned; trying again", "problem", problem)
+		}
+		now[problem] = true
+	}
+	if p.Err != nil {
+		complain("looking at the kernel: " + p.Err.Error())
+	}
+	for _, f := range p.Failures {
+		complain(f.Error())
+	}
+	if len(now) == 0 && len(s.complained) > 0 {
+		s.log.Info("the kernel is as planned again")
+	}
+	s.complained = now
+}
+
+// writeSubnetFile tells container runtimes what the plan now carries.
+func (s *steerer) writeSubnetFile() error {
+	in := s.board.input()
+	if in == nil {
+		return nil
+	}
+	err := subnetenv.Write(s.opts.SubnetFile, subnetenv.Env{
+		Networks: in.Net.Prefixes(),
+		Subnets:  in.Self.Subnets,
+		MTU:      plan.MTU(in.Net, in.Host),
+		IPMasq:   s.opts.Firewall.Masquerade,
+	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", s.opts.SubnetFile, err)
+	}
+	s.board.subnetFile(err)
+	return err
+}
