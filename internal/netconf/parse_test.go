@@ -58,7 +58,7 @@ func format(n Network, err error) string {
 	for _, r := range n.Ranges {
 		fmt.Fprintf(&b, "%s %s: %d times /%d, %s to %s\n", r.Family(), r.Network, r.Count(), r.SubnetLen, r.Min, r.Max)
 	}
-	fmt.Fprintf(&b, "backend %+v\n", n.Backend)
+	fmt.Fprintf(&b, "backend %+v\n", fields(n.Backend))
 	if n.NFTables {
 		b.WriteString("nftables\n")
 	}
@@ -130,3 +130,6 @@ func checkRange(t *testing.T, r Range) {
 		t.Errorf("%+v: Cover(Network) = %d, %d, %v", r, first, last, ok)
 	}
 }
+
+// fields is a Backend that prints its fields.
+type fields Backend
