@@ -37,6 +37,9 @@ var commands = map[string]command{
 	"ping-stop":    cmdPingStop,
 	"stream-start": cmdStreamStart,
 	"stream-stop":  cmdStreamStop,
+	"seen-as":      cmdSeenAs,
+	"unheard":      cmdUnheard,
+	"stranger":     cmdStranger,
 }
 
 // want fails the script unless a command got least to most arguments and no unexpected "!".
