@@ -2,7 +2,7 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weft-net/weft/internal/netstate"
@@ -26,14 +26,14 @@ type Pass struct {
 	Err      error // the kernel could not even be looked at
 }
 
-// Failure is a change that did not work.
+// Failure is a change that did not work. What Err says names it.
 type Failure struct {
 	Op  netstate.Op
 	Err error
 }
 
-// Error names the change and what the kernel said.
-func (f Failure) Error() string { return fmt.Sprintf("%s: %v", f.Op, f.Err) }
+// Error returns what was attempted and what the kernel said to it.
+func (f Failure) Error() string { return f.Err.Error() }
 
 // Unwrap returns Err.
 func (f Failure) Unwrap() error { return f.Err }
@@ -50,14 +50,26 @@ func Once(ctx context.Context, k Kernel, want Want) Pass {
 	return change(ctx, k, have, want.State)
 }
 
-// change carries out what leads from have to want.
+// change carries out what leads from have to want: first what others stand
+// on, then the others.
 func change(ctx context.Context, k Kernel, have, want *netstate.State) Pass {
 	p := Pass{Start: time.Now(), Rows: want.Len()}
 	ops := netstate.Diff(have, want)
-	if len(ops) == 0 {
-		return p
-	}
 	p.Ops = make([]netstate.Op, 0, len(ops))
+	first := slices.IndexFunc(ops, func(o netstate.Op) bool { return deviceOf(o.Row) != "" })
+	if first < 0 {
+		first = len(ops)
+	}
+	p.apply(ctx, k, ops[:first])
+	p.apply(ctx, k, p.holdBack(have, ops[first:]))
+	p.Took = time.Since(p.Start)
+	return p
+}
+
+func (p *Pass) apply(ctx context.Context, k Kernel, ops []netstate.Op) {
+	if len(ops) == 0 {
+		return
+	}
 	for i, err := range k.Apply(ctx, ops) {
 		if err != nil {
 			p.Failures = append(p.Failures, Failure{Op: ops[i], Err: err})
@@ -65,6 +77,40 @@ func change(ctx context.Context, k Kernel, have, want *netstate.State) Pass {
 		}
 		p.Ops = append(p.Ops, ops[i])
 	}
-	p.Took = time.Since(p.Start)
-	return p
+}
+
+// holdBack returns ops without what belongs on devices that could not be
+// made: a device of somebody else may have the name, whose rows are not ours
+// to write, and no row fits on none at all. One failure, the device's, is
+// enough to tell of.
+func (p *Pass) holdBack(have *netstate.State, ops []netstate.Op) []netstate.Op {
+	missing := map[string]bool{}
+	for _, f := range p.Failures {
+		l, ok := f.Op.Row.(netstate.Link)
+		stands, there := have.Links.Find(l)
+		if ok && f.Op.Verb != netstate.Remove && (!there || stands.Foreign()) {
+			missing[l.Name] = true
+		}
+	}
+	if len(missing) == 0 {
+		return ops
+	}
+	return slices.DeleteFunc(slices.Clone(ops), func(o netstate.Op) bool {
+		return o.Verb != netstate.Remove && missing[deviceOf(o.Row)]
+	})
+}
+
+// deviceOf names the device that row stands on, "" if it needs none.
+func deviceOf(row netstate.Row) string {
+	switch r := row.(type) {
+	case netstate.Addr:
+		return r.Dev
+	case netstate.Neigh:
+		return r.Dev
+	case netstate.FDB:
+		return r.Dev
+	case netstate.Route:
+		return r.Dev
+	}
+	return ""
 }

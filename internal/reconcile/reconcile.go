@@ -18,8 +18,9 @@ type Kernel interface {
 	Observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error)
 
 	// Apply carries out ops in their order, goes on after a failure, and
-	// returns one error for each op, nil where it succeeded. Adding what is
-	// there and removing what is gone succeed.
+	// returns one error for each op, nil where it succeeded; the error says
+	// what was attempted on which row. Adding what is there and removing what
+	// is gone succeed.
 	Apply(ctx context.Context, ops []netstate.Op) []error
 
 	// Watch calls fn for every change the kernel reports until ctx ends, and
