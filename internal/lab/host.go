@@ -74,7 +74,8 @@ func (h *Host) StateDir() string { return filepath.Join(h.dir, "state") }
 func (h *Host) RunDir() string { return filepath.Join(h.dir, "run") }
 
 // Env is the environment of the host's processes: base ("KEY=value"), free of weft's variables, and
-// the settings that make `weft` find the host's agent and the lab's store without flags.
+// the settings that make `weft` find the host's agent and the lab's store without flags, and
+// `docker` the host's dockerd.
 func (h *Host) Env(base []string) []string {
 	env := slices.DeleteFunc(slices.Clone(base), func(kv string) bool {
 		return strings.HasPrefix(kv, "WEFT_") || strings.HasPrefix(kv, "FLANNELD_") || strings.HasPrefix(kv, "NOTIFY_SOCKET=")
@@ -82,7 +83,9 @@ func (h *Host) Env(base []string) []string {
 	env = append(env,
 		"WEFT_STATE_DIR="+h.StateDir(),
 		"WEFT_RUN_DIR="+h.RunDir(),
-		"WEFT_SUBNET_FILE="+h.SubnetFile())
+		"WEFT_SUBNET_FILE="+h.SubnetFile(),
+		"WEFT_DAEMON_JSON="+h.DaemonJSON(),
+		"DOCKER_HOST=unix://"+h.dockerSocket())
 	if endpoints := h.lab.Endpoints(); endpoints != "" {
 		env = append(env, "WEFT_ETCD_ENDPOINTS="+endpoints)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -13,6 +14,11 @@ import (
 // datagram with the line READY=1 to the socket that NOTIFY_SOCKET names. It returns when the
 // program is ready; if it ends or ctx ends first, the error holds the end of its log.
 func (h *Host) startReady(ctx context.Context, name string, args []string) (*Process, error) {
+	return h.launchReady(ctx, name, h.Command(context.Background(), args...))
+}
+
+// launchReady starts cmd as startReady does.
+func (h *Host) launchReady(ctx context.Context, name string, cmd *exec.Cmd) (*Process, error) {
 	path := h.nextNotifyPath()
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
@@ -24,7 +30,8 @@ func (h *Host) startReady(ctx context.Context, name string, args []string) (*Pro
 		_ = socket.Close() // nothing to flush
 		_ = os.Remove(path)
 	}()
-	process, err := h.Start(name, args, "NOTIFY_SOCKET="+path)
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+path)
+	process, err := h.launch(name, cmd)
 	if err != nil {
 		_ = socket.Close() // ends awaitReady
 		<-ready

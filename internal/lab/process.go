@@ -25,14 +25,19 @@ type Process struct {
 // Start starts a program that keeps running on the host. Its output is added to the log NAME.log in
 // the host's directory. extraEnv ("KEY=value") is added to the host's environment.
 func (h *Host) Start(name string, args []string, extraEnv ...string) (*Process, error) {
+	cmd := h.Command(context.Background(), args...)
+	cmd.Env = append(cmd.Env, extraEnv...)
+	return h.launch(name, cmd)
+}
+
+// launch starts cmd as Start does.
+func (h *Host) launch(name string, cmd *exec.Cmd) (*Process, error) {
 	path := filepath.Join(h.dir, name+".log")
 	log, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("%s: open the log of %s: %w", h.Name, name, err)
 	}
 	defer log.Close() // the process has its own copy
-	cmd := h.Command(context.Background(), args...)
-	cmd.Env = append(cmd.Env, extraEnv...)
 	cmd.Stdout, cmd.Stderr = log, log
 	p := &Process{Name: name, Log: path, cmd: cmd, done: make(chan struct{})}
 	if err := h.StartCommand(cmd); err != nil {

@@ -40,6 +40,12 @@ var commands = map[string]command{
 	"seen-as":      cmdSeenAs,
 	"unheard":      cmdUnheard,
 	"stranger":     cmdStranger,
+	"docker":       cmdDocker,
+	"docker-stop":  cmdDockerStop,
+	"container":    cmdContainer,
+	"serve":        cmdServe,
+	"talk-all":     cmdTalkAll,
+	"host-sees":    cmdHostSees,
 }
 
 // want fails the script unless a command got least to most arguments and no unexpected "!".

@@ -16,6 +16,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Debian's administrative programs, ip and dockerd among them, are not in everyone's path.
+	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil {
+		panic(err)
+	}
 	testscript.Main(inside{m}, map[string]func(){"weft": weft, "flanneld": weft})
 }
 
@@ -48,8 +52,6 @@ func setUp(env *testscript.Env) error {
 	if !ok {
 		panic("testscript.Run was given a *testing.T")
 	}
-	// Debian's administrative programs, ip among them, are not in everyone's path.
-	env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin:/sbin")
 	env.Setenv("XDG_RUNTIME_DIR", env.WorkDir)
 	w := newWorld(tb)
 	tb.Cleanup(w.end)

@@ -58,14 +58,20 @@ func cmdPath(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// onSegments says which path split means between two hosts.
+func onSegments(from, to *lab.Host, path string) string {
+	switch {
+	case path != pathSplit:
+		return path
+	case from.Addrs[0].Masked() == to.Addrs[0].Masked():
+		return lab.PathDirect
+	}
+	return lab.PathVXLAN
+}
+
 // expectPath waits until a row of pings takes the path without loss.
 func (w *world) expectPath(from, to *lab.Pod, is6 bool, path string) error {
-	if path == pathSplit {
-		path = lab.PathVXLAN
-		if from.Host.Addrs[0].Masked() == to.Host.Addrs[0].Masked() {
-			path = lab.PathDirect
-		}
-	}
+	path = onSegments(from.Host, to.Host, path)
 	return w.within(settleLimit, func() error {
 		trip, err := lab.Travel(w.ctx, from, to, is6, pathPings)
 		if err != nil {

@@ -33,6 +33,9 @@ type world struct {
 	pods    map[string]*lab.Pod
 	pingers map[string]*lab.Pinger
 	streams map[string]*lab.Stream
+
+	dockers    map[string]*lab.Process // by host
+	containers map[string]*lab.Container
 }
 
 func newWorld(tb testing.TB) *world {
@@ -40,6 +43,7 @@ func newWorld(tb testing.TB) *world {
 	return &world{
 		tb: tb, ctx: ctx, cancel: cancel,
 		pods: map[string]*lab.Pod{}, pingers: map[string]*lab.Pinger{}, streams: map[string]*lab.Stream{},
+		dockers: map[string]*lab.Process{}, containers: map[string]*lab.Container{},
 	}
 }
 
@@ -59,6 +63,9 @@ func (w *world) end() {
 		for _, name := range w.lab.HostNames() {
 			if h, err := w.lab.Host(name); err == nil && len(h.Agents()) > 0 {
 				w.tb.Logf("the agent's log on %s ends with:\n%s", name, h.AgentLog(logLines))
+			}
+			if docker := w.dockers[name]; docker != nil {
+				w.tb.Logf("dockerd's log on %s ends with:\n%s", name, docker.Tail(logLines))
 			}
 		}
 	}
