@@ -28,6 +28,9 @@ func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix)
 		return Facts{}, err
 	}
 	f := c.facts(pick)
+	if f.Uplink.Advert, err = c.advertised(ctx, f.Uplink.Name); err != nil {
+		return Facts{}, err
+	}
 	if f.Barriers, err = src.Barriers(ctx); err != nil {
 		f.NoFirewall = err.Error()
 	}
@@ -195,6 +198,16 @@ func (c *chooser) overlay(i Interface) bool {
 		}
 	}
 	return false
+}
+
+// advertised reports whether a default route through dev comes from router
+// advertisements.
+func (c *chooser) advertised(ctx context.Context, dev string) (bool, error) {
+	routes, err := c.src.DefaultRoutes(ctx)
+	if err != nil {
+		return false, fmt.Errorf("list default routes: %w", err)
+	}
+	return slices.ContainsFunc(routes, func(r DefaultRoute) bool { return r.Dev == dev && r.Advert }), nil
 }
 
 func (c *chooser) byName(name, reason string) *pick {

@@ -53,8 +53,12 @@ func system() fixed {
 			iface("docker0", "172.17.0.1/16"),
 			{Name: "flannel.7", MTU: 1450, Up: true, Tunnel: true, Addrs: []Addr{{Prefix: netip.MustParsePrefix("172.9.1.0/32")}}},
 		},
-		defaults: []DefaultRoute{{netconf.V4, "eth1", 100}, {netconf.V4, "eth0", 200}, {netconf.V6, "eth0", 1024}},
-		routes:   map[netip.Addr]string{netip.MustParseAddr("10.4.7.1"): "eth0"},
+		defaults: []DefaultRoute{
+			{Family: netconf.V4, Dev: "eth1", Metric: 100},
+			{Family: netconf.V4, Dev: "eth0", Metric: 200},
+			{Family: netconf.V6, Dev: "eth0", Metric: 1024, Advert: true},
+		},
+		routes: map[netip.Addr]string{netip.MustParseAddr("10.4.7.1"): "eth0"},
 	}
 }
 
@@ -132,6 +136,15 @@ func join(addrs []netip.Addr) string {
 		out = append(out, a.String())
 	}
 	return strings.Join(out, " ")
+}
+
+func TestAdvertisedDefaultRouteIsAFactOfItsInterface(t *testing.T) {
+	for name, want := range map[string]bool{"eth0": true, "eth1": false} {
+		got, err := Choose(t.Context(), system(), Options{Iface: []string{name}}, networks[:1])
+		if err != nil || got.Uplink.Advert != want {
+			t.Errorf("%s: %v, %v", name, got.Uplink.Advert, err)
+		}
+	}
 }
 
 func TestOnLinkPrefixes(t *testing.T) {

@@ -50,6 +50,7 @@ type DefaultRoute struct {
 	Family netconf.Family
 	Dev    string
 	Metric uint32
+	Advert bool // learned from an IPv6 router advertisement
 }
 
 // Facts is what planning knows about this host.
@@ -67,6 +68,7 @@ type Uplink struct {
 	MTU    int            // bytes
 	Addrs  []netip.Addr   // the chosen address, one a family at most, v4 first
 	OnLink []netip.Prefix // all prefixes connected to the uplink, masked, sorted
+	Advert bool           // its IPv6 default route comes from router advertisements
 	Reason string         // how it was chosen, for status: "default route", "--iface eth1"
 }
 

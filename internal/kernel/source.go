@@ -89,7 +89,7 @@ func (k *Kernel) DefaultRoutes(ctx context.Context) (out []host.DefaultRoute, er
 				if err != nil {
 					return nil, err
 				}
-				out = append(out, host.DefaultRoute{Family: f, Dev: name, Metric: r.metric})
+				out = append(out, host.DefaultRoute{Family: f, Dev: name, Metric: r.metric, Advert: r.protocol == unix.RTPROT_RA})
 			}
 		}
 	}

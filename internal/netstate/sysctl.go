@@ -1,6 +1,10 @@
 package netstate
 
-import "strings"
+import (
+	"cmp"
+	"path"
+	"strings"
+)
 
 // Sysctl is a kernel parameter, identified by its name below /proc/sys. weft
 // sets the ones it needs and never puts an old value back: it cannot know who
@@ -10,7 +14,11 @@ type Sysctl struct {
 	Value string
 }
 
-func (s Sysctl) compare(o Sysctl) int { return strings.Compare(s.Name, o.Name) }
+// compare orders by the parameter first: accept_ra must be right before
+// forwarding is turned on.
+func (s Sysctl) compare(o Sysctl) int {
+	return cmp.Or(strings.Compare(path.Base(s.Name), path.Base(o.Name)), strings.Compare(s.Name, o.Name))
+}
 
 // String renders e.g. "sysctl net/ipv4/ip_forward 1".
 func (s Sysctl) String() string { return "sysctl " + s.Name + " " + s.Value }

@@ -120,6 +120,7 @@ func render(s *netstate.State, problems []Problem) string {
 //	network PREFIX len BITS
 //	backend {JSON}
 //	uplink NAME mtu BYTES addr ADDR onlink PREFIX...
+//	advertised
 //	self|peer PREFIX public ADDR vxlan VNI MAC
 //	former vxlan VNI MAC port PORT
 //	self|peer PREFIX public ADDR BACKEND
@@ -177,6 +178,8 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 			for _, f := range fams {
 				b.Passes = append(b.Passes, host.Pass{Prefix: prefix(f, w[1])})
 			}
+		case "advertised":
+			in.Host.Uplink.Advert = true
 		case "self":
 			in.Self = readLease(w, fams)
 			in.Host.Public = in.Self.Public

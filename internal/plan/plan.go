@@ -56,7 +56,7 @@ func (p Problem) Unwrap() error { return p.Err }
 // left out of it.
 func Build(in Input) (*netstate.State, []Problem) {
 	s := &netstate.State{}
-	forward(s, in.Net)
+	forward(s, &in)
 	own, problems := receive(s, &in)
 	fw := firewall.Plan{Net: in.Net, Host: in.Host, Options: in.Firewall, Subnets: in.Self.Subnets}
 	for _, f := range netconf.Families {
@@ -89,14 +89,20 @@ func protect(fw *firewall.Plan, f netconf.Family, own tunnels, peers []peer) {
 	}
 }
 
-// forward wants the kernel to forward packets at all.
-func forward(s *netstate.State, net netconf.Network) {
+// forward wants the kernel to forward packets at all. A host that forwards
+// IPv6 takes itself for a router and would drop the default route that it has
+// from router advertisements, unless told to heed them all the same
+// (accept_ra=2, Documentation/networking/ip-sysctl.rst).
+func forward(s *netstate.State, in *Input) {
 	names := map[netconf.Family]string{
 		netconf.V4: "net/ipv4/ip_forward",
 		netconf.V6: "net/ipv6/conf/all/forwarding",
 	}
-	for _, r := range net.Ranges {
+	for _, r := range in.Net.Ranges {
 		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: names[r.Family()], Value: "1"})
+		if r.Family() == netconf.V6 && in.Host.Uplink.Advert {
+			s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: "net/ipv6/conf/" + in.Host.Uplink.Name + "/accept_ra", Value: "2"})
+		}
 	}
 }
 

@@ -32,8 +32,8 @@ func New(devices ...string) *World {
 	w := &World{devices: devices, faults: map[string]error{}, watchers: map[*watcher]bool{}}
 	w.rows.Links = netstate.Table[netstate.Link]{{Name: "lo", Kind: "device", MTU: 65536, Up: true}}
 	w.rows.Sysctls = netstate.Table[netstate.Sysctl]{
-		{Name: "net/ipv4/ip_forward", Value: "0"},
 		{Name: "net/ipv6/conf/all/forwarding", Value: "0"},
+		{Name: "net/ipv4/ip_forward", Value: "0"},
 	}
 	return w
 }
