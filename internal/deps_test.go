@@ -30,9 +30,12 @@ var layers = map[string][]string{
 	"internal/plan/firewall": {
 		"internal/host", "internal/netconf", "internal/netstate",
 	},
-	"internal/reconcile":   {"internal/netstate"},
-	"internal/kernel":      {"internal/kernel/nft", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
-	"internal/kernel/nft":  {"internal/kernel/rtnl", "internal/host", "internal/netstate"},
+	"internal/reconcile":  {"internal/netstate"},
+	"internal/kernel":     {"internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
+	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netstate"},
+	"internal/kernel/xtables": {
+		"internal/host", "internal/netstate",
+	},
 	"internal/kernel/rtnl": {},
 	"internal/store":       {"internal/lease", "internal/netconf"},
 	"internal/api":         {"internal/netstate"},

@@ -26,7 +26,11 @@ func (k *Kernel) Apply(ctx context.Context, ops []netstate.Op) []error {
 			}
 			break
 		}
-		a.run(ops[lo:hi], errs[lo:hi])
+		if isLegacy(ops[lo].Row) {
+			k.legacy(ctx, ops[lo:hi], errs[lo:hi])
+		} else {
+			a.run(ops[lo:hi], errs[lo:hi])
+		}
 		lo = hi
 	}
 	if err := k.hops.sweep(k.conn); err != nil {

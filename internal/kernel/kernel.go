@@ -10,6 +10,7 @@ import (
 
 	"github.com/weft-net/weft/internal/kernel/nft"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/kernel/xtables"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -19,6 +20,7 @@ type Kernel struct {
 	log *slog.Logger
 	ns  namespace
 	nft *nft.Conn
+	xt  *xtables.Tools
 
 	mu   sync.Mutex // guards what follows: one request at a time
 	conn *rtnl.Conn
@@ -51,7 +53,7 @@ func New(log *slog.Logger) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kernel{log: log, ns: ns}
+	k := &Kernel{log: log, ns: ns, xt: xtables.New(ns.do)}
 	if err := ns.do(k.open); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach the kernel's network: %w", err), ns.close())
 	}

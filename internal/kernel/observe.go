@@ -31,7 +31,7 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.S
 	}
 	s := &o.state
 	var err error
-	if s.Firewall, err = k.nft.Observe(ctx, scope); err != nil {
+	if s.Firewall, err = k.rules(ctx, scope); err != nil {
 		return nil, fmt.Errorf("observe the kernel: %w", err)
 	}
 	if err := s.Normalize(); err != nil {

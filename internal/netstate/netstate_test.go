@@ -19,7 +19,7 @@ fdb     32:11:d5:cd:3b:c9 dst 10.4.8.24 dev flannel.1
 route   172.7.22.0/24 via 10.4.7.22 dev eth0
 route   172.7.24.0/24 via 172.7.24.0 dev flannel.1 onlink
 route   172.7.25.0/24 dev eth1 proto 3
-`
+` + firewallSample
 
 func parse(t testing.TB, text string) *State {
 	t.Helper()
@@ -40,6 +40,10 @@ func TestParseNamesTheLine(t *testing.T) {
 	for _, text := range []string{
 		"route", "route 10.0.0.1/24", "neigh 10.0.0.1 mac zz dev x", "bridge br0",
 		"link flannel.1 vxlan vni 16777216 port 1 nolearning mtu 1 mac 0a:4f:76:eb:12:f5 up",
+		"rule weft guard 0 ip saddr fd00::/64 accept", "rule weft guard 0 ip daddr 10.0.0.0/8", "rule weft guard x accept",
+		"rule weft guard 0 ip saddr 10.0.0.0/8 snat ip6 to ip6 saddr", "set weft s ipv4_addr", "element weft s 10.0.0.1/8",
+		"chain weft c type nat hook input priority x policy accept", "chain weft c type nat hook input priority 0 policy reject",
+		"foreign nft ip filter FORWARD middle accept", "leftover nft", "table",
 		"addr 10.0.0.1/32 dev x y", "fdb 0a:4f:76:eb:12:f5 to 1.2.3.4 dev x",
 	} {
 		_, err := Parse(strings.NewReader("# comment\n\n" + text))
@@ -63,7 +67,7 @@ func TestDiffOrder(t *testing.T) {
 	for _, l := range got {
 		kinds += l[:3]
 	}
-	if kinds != "+ l+ s+ a+ n+ f+ r+ r+ r" {
+	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ f+ f+ l+ s+ a+ n+ f+ r+ r+ r" {
 		t.Errorf("order of additions: %q", got)
 	}
 	for i, l := range lines(Diff(want, &State{})) {
@@ -138,6 +142,7 @@ func TestDiffProperties(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		have, want := randomState(rng), randomState(rng)
+		want.Firewall.Leftovers = nil // nobody wants them
 		if ops := Diff(have, have); len(ops) != 0 {
 			t.Fatalf("Diff(x, x) = %q for\n%s", lines(ops), have)
 		}
@@ -179,6 +184,7 @@ func randomState(rng *rand.Rand) *State {
 		s.Sysctls = append(s.Sysctls, Sysctl{Name: "net/ipv6/conf/" + dev() + "/accept_ra", Value: "0"})
 	}
 	s.Links = unique(s.Links)
+	s.Firewall = randomFirewall(rng)
 	s.Addrs, s.Neighs, s.FDB, s.Routes, s.Sysctls = unique(s.Addrs), unique(s.Neighs), unique(s.FDB), unique(s.Routes), unique(s.Sysctls)
 	return s
 }

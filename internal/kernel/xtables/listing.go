@@ -1,0 +1,147 @@
+package xtables
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// listing is what the program prints for -S: a table's chains with their
+// policies, and their rules in order.
+type listing struct {
+	policies map[string]string
+	rules    map[string][]rule
+}
+
+// rule is a rule as arguments of the program, from behind the chain's name on.
+type rule []string
+
+func parseListing(text string) listing {
+	l := listing{map[string]string{}, map[string][]rule{}}
+	for line := range strings.Lines(text) {
+		words := split(line)
+		switch {
+		case len(words) == 3 && words[0] == "-P":
+			l.policies[words[1]] = words[2]
+		case len(words) > 2 && words[0] == "-A":
+			l.rules[words[1]] = append(l.rules[words[1]], words[2:])
+		}
+	}
+	return l
+}
+
+// split cuts a line into words, of which some are in quotes.
+func split(line string) (words []string) {
+	quoted := false
+	var word strings.Builder
+	open := false
+	for _, c := range strings.TrimRight(line, "\n") {
+		switch {
+		case c == '"':
+			quoted, open = !quoted, true
+		case c == ' ' && !quoted:
+			if open {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			open = false
+		default:
+			word.WriteRune(c)
+			open = true
+		}
+	}
+	if open {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// value returns what follows a flag, "" if it is not there.
+func (r rule) value(flags ...string) string {
+	for i, w := range r[:max(0, len(r)-1)] {
+		if slices.Contains(flags, w) {
+			return r[i+1]
+		}
+	}
+	return ""
+}
+
+// target returns where the rule sends packets.
+func (r rule) target() string { return r.value("-j", "-g", "--jump", "--goto") }
+
+// tag returns the rule's comment if it is the name of a table of weft's.
+func (r rule) tag() string {
+	if c := r.value("--comment"); ourName.MatchString(c) {
+		return c
+	}
+	return ""
+}
+
+var ourName = regexp.MustCompile(`^weft(\.[0-9]+)?$`)
+
+// body reads a rule of ours; one of another form is told by its text.
+func (r rule) body() netstate.Body {
+	b := netstate.Body{Counter: true, Comment: r.tag()}
+	if p, err := netip.ParsePrefix(r.value("-s")); err == nil {
+		b.Src = netstate.From(p)
+	}
+	if p, err := netip.ParsePrefix(r.value("-d")); err == nil {
+		b.Dst = netstate.From(p)
+	}
+	if port, err := strconv.ParseUint(r.value("--dport"), 10, 16); err == nil {
+		b.UDPPort = uint16(port)
+	}
+	if !slices.Equal(r, arguments(b)) {
+		return netstate.Body{Unknown: strings.Join(r, "_")}
+	}
+	return b
+}
+
+// arguments returns the rule that accepts what b does, in the form and order
+// in which the program prints it.
+func arguments(b netstate.Body) (r rule) {
+	if !b.Src.Any() {
+		r = append(r, "-s", b.Src.Prefix.String())
+	}
+	if !b.Dst.Any() {
+		r = append(r, "-d", b.Dst.Prefix.String())
+	}
+	if b.UDPPort != 0 {
+		r = append(r, "-p", "udp", "-m", "udp", "--dport", fmt.Sprint(b.UDPPort))
+	}
+	return append(r, "-m", "comment", "--comment", b.Comment, "-j", "ACCEPT")
+}
+
+// stop finds how a packet can be stopped in a chain or where that leads to;
+// "" if it cannot.
+func (l listing) stop(chain string, seen map[string]bool) string {
+	seen[chain] = true
+	for _, r := range l.rules[chain] {
+		switch t := r.target(); {
+		case t == "DROP" || t == "REJECT":
+			return strings.ToLower(t) + " in chain " + chain
+		case t != "" && !seen[t]:
+			if s := l.stop(t, seen); s != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// prefixes returns the sources and destinations that rules of a chain name.
+func (l listing) prefixes(chain string) (out []netip.Prefix) {
+	for _, r := range l.rules[chain] {
+		for _, flag := range []string{"-s", "-d"} {
+			if p, err := netip.ParsePrefix(r.value(flag)); err == nil {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,185 @@
+package xtables
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// gates are the chains of the filter table that can stop packets, by hook.
+var gates = map[string]string{"FORWARD": "forward", "INPUT": "input"}
+
+// leftovers are flanneld's chains by table.
+var leftovers = map[string]string{"filter": "FLANNEL-FWD", "nat": "FLANNEL-POSTRTG"}
+
+// list reads a table; ok is false if it is not in use.
+func (t *Tools) list(ctx context.Context, f family, table string) (l listing, ok bool, err error) {
+	used, err := t.inUse(f)
+	if err != nil || !slices.Contains(used, table) {
+		return l, false, err // asking the program would bring the table into use
+	}
+	text, err := t.run(ctx, f, table, "-S")
+	return parseListing(text), err == nil, err
+}
+
+// Barriers returns the chains that can stop packets. Where the program is
+// missing, whatever there is counts as one.
+func (t *Tools) Barriers(ctx context.Context) (out []host.Barrier, err error) {
+	for _, f := range families {
+		l, ok, err := t.list(ctx, f, "filter")
+		missing := errors.Is(err, ErrNoProgram)
+		if err != nil && !missing {
+			return nil, err
+		}
+		for _, chain := range []string{"FORWARD", "INPUT"} {
+			b := host.Barrier{Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Hook: gates[chain]}
+			switch {
+			case missing:
+				b.Stops = "its rules are unknown"
+			case ok:
+				b.Manager, b.Stops = "iptables", l.stop(chain, map[string]bool{})
+				if b.Stops == "" && l.policies[chain] == "DROP" {
+					b.Stops = "policy drop"
+				}
+			}
+			if b.Stops != "" {
+				out = append(out, b)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Observe returns our rules, and what flanneld left for a network of the scope.
+func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.Firewall, err error) {
+	for _, fam := range families {
+		for _, table := range []string{"filter", "nat"} {
+			l, ok, err := t.list(ctx, fam, table)
+			if err != nil && !errors.Is(err, ErrNoProgram) {
+				return f, err
+			}
+			if !ok {
+				continue
+			}
+			if table == "filter" {
+				f.Foreign = append(f.Foreign, l.guests(fam, scope)...)
+			}
+			_, there := l.rules[leftovers[table]]
+			if there && !slices.ContainsFunc(l.prefixes(leftovers[table]), foreignTo(scope)) {
+				f.Leftovers = append(f.Leftovers, netstate.Leftover{Via: netstate.ViaLegacy, Family: fam.name, Table: table, Chain: leftovers[table]})
+			}
+		}
+	}
+	return f, nil
+}
+
+func foreignTo(scope netstate.Scope) func(netip.Prefix) bool {
+	return func(p netip.Prefix) bool { return !scope.Holds(p) && !p.Addr().IsMulticast() }
+}
+
+// guests finds our rules in the chains.
+func (l listing) guests(f family, scope netstate.Scope) (out []netstate.Foreign) {
+	for _, chain := range []string{"FORWARD", "INPUT"} {
+		behind := false
+		for _, r := range l.rules[chain] {
+			body := r.body()
+			mine := slices.Contains(scope.Tables, r.tag()) || body.Src.Prefix.IsValid() && scope.Holds(body.Src.Prefix) ||
+				body.Dst.Prefix.IsValid() && scope.Holds(body.Dst.Prefix)
+			switch {
+			case r.tag() == "":
+				behind = true
+			case mine:
+				out = append(out, netstate.Foreign{
+					Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Body: body, Behind: behind,
+				})
+			}
+		}
+	}
+	return firstOfEach(out)
+}
+
+// firstOfEach drops rules that stand in a chain twice over.
+func firstOfEach(rows []netstate.Foreign) []netstate.Foreign {
+	seen := map[netstate.Foreign]bool{}
+	return slices.DeleteFunc(rows, func(f netstate.Foreign) bool {
+		f.Behind = false
+		twice := seen[f]
+		seen[f] = true
+		return twice
+	})
+}
+
+// Apply carries out one op on a row whose Via is ViaLegacy.
+func (t *Tools) Apply(ctx context.Context, op netstate.Op) error {
+	switch r := op.Row.(type) {
+	case netstate.Foreign:
+		return t.foreign(ctx, r, op.Verb == netstate.Remove)
+	case netstate.Leftover:
+		return t.leftover(ctx, r)
+	}
+	return fmt.Errorf("rows of type %T are not iptables'", op.Row)
+}
+
+func familyOf(name string) family {
+	if name == "ip6" {
+		return families[1]
+	}
+	return families[0]
+}
+
+// foreign makes a rule stand at the head of its chain, or takes it away.
+func (t *Tools) foreign(ctx context.Context, f netstate.Foreign, remove bool) error {
+	fam := familyOf(f.Family)
+	l, ok, err := t.list(ctx, fam, f.Table)
+	if err != nil || !ok {
+		return err
+	}
+	if f.Body.Unknown != "" && !remove {
+		return fmt.Errorf("a rule of unknown form cannot be made")
+	}
+	first := 1 // the number of the first rule that stands now
+	if !remove {
+		// The new one first, so that packets always find one.
+		if _, err := t.run(ctx, fam, f.Table, slices.Concat([]string{"-I", f.Chain, "1"}, arguments(f.Body))...); err != nil {
+			return err
+		}
+		first = 2
+	}
+	for i, r := range slices.Backward(l.rules[f.Chain]) {
+		if r.tag() == "" || r.body() != f.Body {
+			continue
+		}
+		if _, err := t.run(ctx, fam, f.Table, "-D", f.Chain, fmt.Sprint(first+i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leftover removes a chain with the rules that lead to it.
+func (t *Tools) leftover(ctx context.Context, left netstate.Leftover) error {
+	fam := familyOf(left.Family)
+	l, ok, err := t.list(ctx, fam, left.Table)
+	if err != nil || !ok {
+		return err
+	}
+	var steps [][]string
+	for chain, rules := range l.rules {
+		for _, r := range rules {
+			if r.target() == left.Chain {
+				steps = append(steps, slices.Concat([]string{"-D", chain}, r))
+			}
+		}
+	}
+	for _, step := range append(steps, []string{"-F", left.Chain}, []string{"-X", left.Chain}) {
+		if _, err := t.run(ctx, fam, left.Table, step...); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package xtables_test
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weft-net/weft/internal/kernel/xtables"
+	"github.com/weft-net/weft/internal/netns"
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(netns.Main(func() int {
+		// The program's lock is in a place that only root may write outside.
+		lock, err := os.CreateTemp("", "xtables-lock-")
+		if err != nil {
+			return 1
+		}
+		defer func() { _ = os.Remove(lock.Name()) }()
+		if os.Setenv("XTABLES_LOCKFILE", lock.Name()) != nil {
+			return 1
+		}
+		return m.Run()
+	}))
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+type machine struct {
+	*netns.NS
+	*xtables.Tools
+}
+
+func newMachine(t *testing.T) machine {
+	t.Helper()
+	ns, err := netns.New("host")
+	check(t, err)
+	t.Cleanup(func() { check(t, ns.Close()) })
+	return machine{ns, xtables.New(ns.Do)}
+}
+
+func (m machine) shell(t *testing.T, script string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "out")
+	out, err := os.Create(path)
+	check(t, err)
+	defer func() { _ = out.Close() }()
+	cmd := exec.Command("sh", "-ec", script)
+	cmd.Env = append(os.Environ(), "PATH=/usr/sbin:/sbin:"+os.Getenv("PATH"))
+	cmd.Stdout, cmd.Stderr = out, out
+	check(t, m.Start(cmd))
+	runErr := cmd.Wait()
+	text, err := os.ReadFile(path)
+	check(t, err)
+	if runErr != nil {
+		t.Fatalf("%s: %v\n%s", script, runErr, text)
+	}
+	return string(text)
+}
+
+var scope = netstate.Scope{
+	Networks: []netip.Prefix{netip.MustParsePrefix("10.5.0.0/16"), netip.MustParsePrefix("fd05::/48")},
+	Tables:   []string{"weft"},
+}
+
+// settle makes the tables equal to the rows of text.
+func (m machine) settle(t *testing.T, text string) []netstate.Op {
+	t.Helper()
+	want, err := netstate.Parse(strings.NewReader(text))
+	check(t, err)
+	ops := netstate.Diff(m.observe(t), want)
+	for _, op := range ops {
+		if err := m.Apply(t.Context(), op); err != nil {
+			t.Fatalf("%s: %v", op, err)
+		}
+	}
+	if diff := cmp.Diff(want.String(), m.observe(t).String()); diff != "" {
+		t.Fatalf("observed otherwise than wanted:\n%s", diff)
+	}
+	return ops
+}
+
+func (m machine) observe(t *testing.T) *netstate.State {
+	t.Helper()
+	f, err := m.Observe(t.Context(), scope)
+	check(t, err)
+	s := &netstate.State{Firewall: f}
+	check(t, s.Normalize())
+	return s
+}
+
+const theirs = `
+iptables-legacy -P FORWARD DROP
+iptables-legacy -A FORWARD -m comment --comment "not ours" -j ACCEPT
+iptables-legacy -N OTHER
+iptables-legacy -A INPUT -j OTHER
+iptables-legacy -A OTHER -p tcp -j REJECT --reject-with tcp-reset
+ip6tables-legacy -A FORWARD -i lo -j ACCEPT
+`
+
+const ours = `
+foreign legacy ip filter FORWARD head ip daddr 10.5.0.0/16 counter accept comment "weft"
+foreign legacy ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
+foreign legacy ip filter INPUT head udp dport 8472 counter accept comment "weft"
+foreign legacy ip6 filter FORWARD head ip6 saddr fd05::/48 counter accept comment "weft"
+`
+
+const dump = "iptables-legacy -S; iptables-legacy -t nat -S; ip6tables-legacy -S"
+
+func TestRulesStandAtTheHead(t *testing.T) {
+	m := newMachine(t)
+	m.shell(t, theirs)
+	before := m.shell(t, dump)
+	m.settle(t, ours)
+	if ops := m.settle(t, ours); len(ops) > 0 {
+		t.Errorf("does not settle: %v", ops)
+	}
+	m.shell(t, "iptables-legacy -I FORWARD -j DROP; ip6tables-legacy -F FORWARD; iptables-legacy -A INPUT -p udp -m udp --dport 8472 -m comment --comment weft -j ACCEPT")
+	m.settle(t, ours)
+	m.shell(t, "iptables-legacy -D FORWARD -j DROP; ip6tables-legacy -A FORWARD -i lo -j ACCEPT")
+	m.settle(t, "")
+	if diff := cmp.Diff(before, m.shell(t, dump)); diff != "" {
+		t.Errorf("not as before:\n%s", diff)
+	}
+}
+
+func TestBarriers(t *testing.T) {
+	m := newMachine(t)
+	found, err := m.Barriers(t.Context())
+	check(t, err)
+	if len(found) != 0 {
+		t.Errorf("found %v where no table is in use", found)
+	}
+	m.shell(t, theirs)
+	found, err = m.Barriers(t.Context())
+	check(t, err)
+	var got []string
+	for _, b := range found {
+		got = append(got, b.String()+": "+b.Stops)
+	}
+	want := []string{"iptables -t filter chain FORWARD: policy drop", "iptables -t filter chain INPUT: reject in chain OTHER"}
+	if !slices.Equal(got, want) {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+func TestLeftoversOfFlanneldGo(t *testing.T) {
+	m := newMachine(t)
+	m.shell(t, theirs)
+	before := m.shell(t, dump)
+	m.shell(t, `
+iptables-legacy -N FLANNEL-FWD
+iptables-legacy -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
+iptables-legacy -A FLANNEL-FWD -s 10.5.0.0/16 -m comment --comment "flanneld forward" -j ACCEPT
+iptables-legacy -t nat -N FLANNEL-POSTRTG
+iptables-legacy -t nat -A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG
+iptables-legacy -t nat -A FLANNEL-POSTRTG -s 10.5.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE`)
+	if ops := m.settle(t, ""); len(ops) != 2 {
+		t.Errorf("removed %v", ops)
+	}
+	if diff := cmp.Diff(before, m.shell(t, dump)); diff != "" {
+		t.Errorf("not as before:\n%s", diff)
+	}
+}
+
+func TestMissingProgramIsABarrier(t *testing.T) {
+	m := newMachine(t)
+	m.shell(t, theirs)
+	t.Setenv("PATH", t.TempDir())
+	hidden := xtables.New(m.Do, "/nowhere")
+	found, err := hidden.Barriers(t.Context())
+	check(t, err)
+	if len(found) != 4 || found[0].Manager != "" || found[0].Stops == "" {
+		t.Errorf("found %v", found)
+	}
+	err = hidden.Apply(t.Context(), netstate.Op{Row: netstate.Foreign{Family: "ip", Table: "filter", Chain: "FORWARD"}})
+	if !errors.Is(err, xtables.ErrNoProgram) || !strings.Contains(err.Error(), "iptables-legacy") {
+		t.Errorf("the error does not name the program: %v", err)
+	}
+}
