@@ -18,6 +18,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/netns"
 	"github.com/weft-net/weft/internal/store/embedded"
@@ -107,6 +108,8 @@ func bench(ctx context.Context, o *options) error {
 	if err := netns.MountTmpfs(o.dir); err != nil {
 		return err
 	}
+	// A mount point cannot be removed.
+	defer func() { _ = unix.Unmount(o.dir, unix.MNT_DETACH) }()
 	if err := addressHub(); err != nil {
 		return fmt.Errorf("address the store's host: %w", err)
 	}
