@@ -97,6 +97,7 @@ func TestFlagValues(t *testing.T) {
 		{"healthz-ip", []string{"0.0.0.0", "::", "127.0.0.1"}, []string{"localhost", "1.2.3"}},
 		{"healthz-port", []string{"0", "65535"}, []string{"-1", "65536", "http"}},
 		{"iptables-resync", []string{"1"}, []string{"0", "x"}},
+		{"ip-masq-except", []string{"nodes", "10.0.0.0/8,fd00::/8", "10.9.0.1/16, nodes"}, []string{"", "10.0.0.1", "node", "10.0.0.0/8,"}},
 		{"ip-masq", []string{"true", "false", "1"}, []string{"yes", ""}},
 		{"kube-annotation-prefix", []string{"a.b", "a.b/c"}, []string{"a/b/c"}},
 		{"log-level", []string{"debug", "INFO", "warn", "error"}, []string{"loud", ""}},

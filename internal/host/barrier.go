@@ -2,9 +2,14 @@ package host
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"strings"
 )
+
+// ErrNoFirewall says that the host's firewall can be neither read nor written,
+// and that trying again will not help.
+var ErrNoFirewall = errors.New("no firewall")
 
 // Barrier is a chain of somebody else's firewall that can stop packets on
 // their way through this host or into it.

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -31,10 +32,11 @@ func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix)
 	if f.Uplink.Advert, err = c.advertised(ctx, f.Uplink.Name); err != nil {
 		return Facts{}, err
 	}
-	if f.Barriers, err = src.Barriers(ctx); err != nil {
-		f.NoFirewall = err.Error()
+	f.Barriers, err = src.Barriers(ctx)
+	if errors.Is(err, ErrNoFirewall) {
+		f.NoFirewall, err = err.Error(), nil
 	}
-	return f, nil
+	return f, err
 }
 
 // familiesOf lists the families of the networks, v4 first.

@@ -20,7 +20,8 @@ type Source interface {
 	DefaultRoutes(ctx context.Context) ([]DefaultRoute, error)
 	// RouteTo returns the name of the interface through which dst is reached.
 	RouteTo(ctx context.Context, dst netip.Addr) (string, error)
-	// Barriers returns what of somebody else's firewall can stop packets, sorted.
+	// Barriers returns what of somebody else's firewall can stop packets, sorted;
+	// or ErrNoFirewall.
 	Barriers(ctx context.Context) ([]Barrier, error)
 }
 

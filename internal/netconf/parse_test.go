@@ -62,6 +62,12 @@ func format(n Network, err error) string {
 	if n.NFTables {
 		b.WriteString("nftables\n")
 	}
+	if !n.Guard {
+		b.WriteString("no guard\n")
+	}
+	if m := n.Masquerade; m.Nodes || m.Inbound != Unsaid || len(m.Except) > 0 {
+		fmt.Fprintf(&b, "masquerade except %v, nodes %t, inbound %t or %t\n", m.Except, m.Nodes, m.Inbound.Or(false), m.Inbound.Or(true))
+	}
 	for _, k := range n.Unknown {
 		fmt.Fprintf(&b, "unknown %s\n", k)
 	}

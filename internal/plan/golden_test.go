@@ -128,6 +128,7 @@ func render(s *netstate.State, problems []Problem) string {
 //	guard JSON
 //	firewall WORD...          what the host's operator said: masquerade keep-ports inbound nodes accept except=PREFIX
 //	barrier FAMILY TABLE CHAIN HOOK MANAGER STOPS
+//	no-firewall REASON
 //	passes PREFIX             what the last barrier lets through
 func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 	t.Helper()
@@ -173,6 +174,8 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 				Via: "nft", Family: w[1], Table: w[2], Chain: w[3], Hook: w[4],
 				Manager: strings.Trim(w[5], "-"), Stops: strings.Join(w[6:], " "),
 			})
+		case "no-firewall":
+			in.Host.NoFirewall = strings.Join(w[1:], " ")
 		case "passes":
 			b := &in.Host.Barriers[len(in.Host.Barriers)-1]
 			for _, f := range fams {

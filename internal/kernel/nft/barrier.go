@@ -22,7 +22,7 @@ func (c *Conn) Barriers(ctx context.Context) (out []host.Barrier, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look for firewalls in the way: %w", err)
+		return nil, fmt.Errorf("read the host's firewall: %w", err)
 	}
 	slices.SortFunc(out, host.Barrier.Compare)
 	return out, nil

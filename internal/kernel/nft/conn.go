@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 )
 
@@ -47,12 +48,21 @@ var ErrDenied = errors.New("CAP_NET_ADMIN is needed to see the firewall; run wef
 func explain(err error) error {
 	switch {
 	case errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("%w (%w)", ErrDenied, err)
+		return &absence{ErrDenied, err}
 	case errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.EPROTONOSUPPORT):
-		return fmt.Errorf("%w (%w)", ErrAbsent, err)
+		return &absence{ErrAbsent, err}
 	}
 	return err
 }
+
+// absence is a refusal that concerns all of nftables.
+type absence struct{ why, answer error }
+
+// Error says why.
+func (a *absence) Error() string { return fmt.Sprintf("%v (%v)", a.why, a.answer) }
+
+// Unwrap makes errors.Is find the reason, and host.ErrNoFirewall.
+func (a *absence) Unwrap() []error { return []error{a.why, a.answer, host.ErrNoFirewall} }
 
 // patience is how often a list is read again that changed while it was read.
 const patience = 100
