@@ -7,6 +7,7 @@ package firewall
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netconf"
@@ -50,11 +51,15 @@ const (
 	srcnatFirst = 99       // ahead of everybody's source NAT, which is at 100
 )
 
-// TableName returns the name of the nftables table for net: "weft", or
-// "weft.5" for a VNI other than 1, so that two agents for two networks do not
-// share one.
+// TableName returns the name of the nftables table for net, so that agents for
+// two networks on one host do not share one: "weft", or "weft.5" for a VNI
+// other than 1, or "weft.10.244.0.0" after the network without a VNI.
 func TableName(net netconf.Network) string {
-	if vni := net.Backend.VXLAN.VNI; vni > 1 {
+	switch vni := net.Backend.VXLAN.VNI; {
+	case vni == 0:
+		// nft takes no colon in a name that is not quoted.
+		return "weft." + strings.ReplaceAll(net.Prefixes()[0].Addr().String(), ":", "-")
+	case vni > 1:
 		return "weft." + strconv.FormatUint(uint64(vni), 10)
 	}
 	return "weft"
