@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -27,24 +29,13 @@ func Clean(ctx context.Context, o Options, dry bool) (Cleaning, error) {
 	if err != nil {
 		o.Log.Warn("cleaning without the record of former networks", "error", err)
 	}
-	if o.Store != nil {
-		if snap, err := o.Store.Snapshot(ctx); err == nil && snap.Config != nil {
-			mem.Snapshot = snap
-		}
-	}
-	if net, err := netconf.Parse(mem.Snapshot.Config); err == nil {
-		mem.served(net.Prefixes(), &netstate.State{})
-	}
-	env, err := subnetenv.Read(o.SubnetFile)
-	if err == nil {
-		mem.served(env.Networks, &netstate.State{})
-	}
+	foreign := mem.learn(ctx, o)
 	want := reconcile.Want{State: &netstate.State{}, Scope: mem.scope(&netstate.State{})}
 	have, err := o.Kernel.Observe(ctx, want.Scope)
 	if err != nil {
 		return Cleaning{}, err
 	}
-	c := Cleaning{Ops: netstate.Diff(have, want.State), Files: leftovers(o)}
+	c := Cleaning{Ops: netstate.Diff(have, want.State), Files: leftovers(o, foreign)}
 	if dry {
 		return c, nil
 	}
@@ -56,11 +47,42 @@ func Clean(ctx context.Context, o Options, dry bool) (Cleaning, error) {
 	return c, remove(c.Files)
 }
 
-// leftovers returns the files of weft's that exist. The identity stays: with
-// it the host finds its subnet again. So does an embedded store's data.
-func leftovers(o Options) []string {
+// learn adds the networks that the subnet file or else the store tells of, if
+// the state directory's record knows none. It alone decides where it can: the
+// file and the store may be those of another agent of this host. It reports
+// whether the subnet file is.
+func (m *memory) learn(ctx context.Context, o Options) (foreignFile bool) {
+	known := len(m.Networks) > 0
+	env, err := subnetenv.Read(o.SubnetFile)
+	if err == nil && known {
+		return !slices.ContainsFunc(env.Networks, func(n netip.Prefix) bool { return slices.Contains(m.Networks, n) })
+	}
+	if err == nil {
+		m.served(env.Networks, &netstate.State{})
+	}
+	if len(m.Networks) > 0 || o.Store == nil {
+		return false
+	}
+	snap, err := o.Store.Snapshot(ctx)
+	if err != nil {
+		o.Log.Warn("cleaning without knowing the network", "error", err)
+		return false
+	}
+	if net, err := netconf.Parse(snap.Config); err == nil {
+		m.served(net.Prefixes(), &netstate.State{})
+	}
+	return false
+}
+
+// leftovers returns the files of weft's that exist, but not a foreign subnet
+// file. The identity stays: with it the host finds its subnet again. So does
+// an embedded store's data.
+func leftovers(o Options, foreignFile bool) []string {
 	var out []string
 	for _, path := range []string{o.SubnetFile, filepath.Join(o.StateDir, memoryFile)} {
+		if foreignFile && path == o.SubnetFile {
+			continue
+		}
 		if _, err := os.Lstat(path); err == nil {
 			out = append(out, path)
 		}
