@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"strings"
 )
 
 // etcdPort is where the lab's stores listen for clients.
@@ -19,27 +20,45 @@ const (
 	EtcdExternal EtcdProgram = "etcd" // the program of that name in $PATH
 )
 
-// StartEtcd runs a real etcd on the host and waits until it serves. From then on every host's
-// environment names it as the store.
+// EtcdTLS are the files (PEM) of an etcd that speaks TLS and wants a certificate of each client.
+type EtcdTLS struct{ Cert, Key, CA string }
+
+// StartEtcd runs a real etcd on the host and waits until it serves; one that ran there before left
+// its data. From then on every host's environment names it as the store.
 func (h *Host) StartEtcd(ctx context.Context, program EtcdProgram) (*Process, error) {
+	if program == EtcdExternal {
+		return h.startEtcd(ctx, "http", externalEtcd)
+	}
+	return h.startEtcd(ctx, "http", func(dir, url string) []string {
+		return []string{"weft", "lab", "etcd", "--dir", dir, "--listen", strings.TrimPrefix(url, "http://")}
+	})
+}
+
+// StartEtcdTLS does the same with the program etcd, which then takes clients over TLS only.
+func (h *Host) StartEtcdTLS(ctx context.Context, files EtcdTLS) (*Process, error) {
+	return h.startEtcd(ctx, "https", func(dir, url string) []string {
+		return append(externalEtcd(dir, url), "--cert-file", files.Cert, "--key-file", files.Key,
+			"--trusted-ca-file", files.CA, "--client-cert-auth")
+	})
+}
+
+// externalEtcd is the command line of the program etcd.
+func externalEtcd(dir, url string) []string {
+	return []string{string(EtcdExternal), "--data-dir", dir, "--logger", "zap", "--log-level", "warn",
+		"--listen-client-urls", url, "--advertise-client-urls", url, "--listen-peer-urls", "http://127.0.0.1:2380"}
+}
+
+func (h *Host) startEtcd(ctx context.Context, scheme string, args func(dir, url string) []string) (*Process, error) {
 	if len(h.Addrs) == 0 {
 		return nil, fmt.Errorf("%s: a host without an address cannot serve a store", h.Name)
 	}
-	listen := netip.AddrPortFrom(h.Addrs[0].Addr(), etcdPort)
-	dir := filepath.Join(h.dir, "etcd")
-	args := []string{"weft", "lab", "etcd", "--dir", dir, "--listen", listen.String()}
-	if program != EtcdBuiltIn {
-		url := "http://" + listen.String()
-		args = []string{string(program), "--data-dir", dir, "--logger", "zap", "--log-level", "warn",
-			"--listen-client-urls", url, "--advertise-client-urls", url,
-			"--listen-peer-urls", "http://127.0.0.1:2380"}
-	}
-	process, err := h.startReady(ctx, "etcd", args)
+	url := scheme + "://" + netip.AddrPortFrom(h.Addrs[0].Addr(), etcdPort).String()
+	process, err := h.startReady(ctx, "etcd", args(filepath.Join(h.dir, "etcd"), url))
 	if err != nil {
 		return nil, err
 	}
 	h.lab.mu.Lock()
-	h.lab.endpoints = "http://" + listen.String()
+	h.lab.endpoints = url
 	h.lab.mu.Unlock()
 	return process, nil
 }

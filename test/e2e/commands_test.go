@@ -21,6 +21,8 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 var commands = map[string]command{
 	"lab":          cmdLab,
 	"etcd":         cmdEtcd,
+	"etcd-stop":    cmdEtcdStop,
+	"race":         cmdRace,
 	"agent":        cmdAgent,
 	"term":         cmdTerm,
 	"kill9":        cmdKill9,
@@ -67,21 +69,6 @@ func cmdLab(ts *testscript.TestScript, neg bool, args []string) {
 	worldOf(ts).build(ts, topology)
 }
 
-// etcd [external]
-func cmdEtcd(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, neg, args, 0, 1, "etcd [external]")
-	w := worldOf(ts)
-	program := lab.EtcdBuiltIn
-	if slices.Equal(args, []string{"external"}) {
-		program = lab.EtcdExternal
-	}
-	ctx, cancel := context.WithTimeout(w.ctx, startLimit)
-	defer cancel()
-	_, err := w.host(ts, lab.StoreHost).StartEtcd(ctx, program)
-	ts.Check(err)
-	ts.Setenv("endpoints", w.lab.Endpoints())
-}
-
 // agent HOST [FLAG...]; with "!" it must not get ready, and its log is the script's stderr.
 func cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, false, args, 1, unlimited, "[!] agent HOST [FLAG...]")
@@ -99,6 +86,11 @@ func cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	ts.Check(err)
+	noteSubnet(ts, h)
+}
+
+// noteSubnet tells the script the host's subnet: $h1_subnet.
+func noteSubnet(ts *testscript.TestScript, h *lab.Host) {
 	if subnet, err := h.Subnet(); err == nil { // an agent with another --subnet-file leaves none here
 		for _, g := range subnet.Gateways {
 			ts.Setenv(variable(h.Name+"_subnet", g.Addr().Is6()), g.Masked().String())

@@ -30,6 +30,7 @@ type world struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	lab     *lab.Lab
+	etcd    *lab.Process
 	pods    map[string]*lab.Pod
 	pingers map[string]*lab.Pinger
 	streams map[string]*lab.Stream

@@ -39,15 +39,15 @@ func NewCA(dir, name string) (*CA, error) {
 	return ca, writePEM(ca.File, "CERTIFICATE", der)
 }
 
-// Issue writes a certificate for 127.0.0.1, good for server and client, and
-// its key, in place of those of the same name.
-func (ca *CA) Issue(name string) (certFile, keyFile string, err error) {
+// Issue writes a certificate for 127.0.0.1 and more addresses, good for server
+// and client, and its key, in place of those of the same name.
+func (ca *CA) Issue(name string, more ...net.IP) (certFile, keyFile string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", err
 	}
 	t := template(name)
-	t.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+	t.IPAddresses = append([]net.IP{net.IPv4(127, 0, 0, 1)}, more...)
 	t.KeyUsage = x509.KeyUsageDigitalSignature
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	der, err := x509.CreateCertificate(rand.Reader, t, ca.cert, key.Public(), ca.key)
