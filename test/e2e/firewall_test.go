@@ -17,6 +17,8 @@ import (
 
 const (
 	firewallPort = 9999 // of datagrams whose sender is of interest
+	// largeDatagram takes several packets: only the first has the headers that rules look at.
+	largeDatagram = 4000
 	// listenLimit is how long a datagram may take; they are sent over again.
 	listenLimit = 300 * time.Millisecond
 )
@@ -104,8 +106,8 @@ func sender(ctx context.Context, from, to place, addr netip.Addr) (netip.Addr, e
 	if err := in.SetReadDeadline(time.Now().Add(listenLimit)); err != nil {
 		return netip.Addr{}, err
 	}
-	for range pathPings {
-		if _, err := out.Write([]byte("who am I?")); err != nil && !refusedByPeer(err) {
+	for _, size := range []int{16, 16, largeDatagram} {
+		if _, err := out.Write(make([]byte, size)); err != nil && !refusedByPeer(err) {
 			return netip.Addr{}, fmt.Errorf("%s: send: %w", from.Name, err)
 		}
 	}
@@ -146,7 +148,7 @@ func cmdStranger(ts *testscript.TestScript, neg bool, args []string) {
 	for _, command := range [][]string{
 		{"ip", "link", "add", "forged", "type", "vxlan", "id", "1", "local", self, "remote", victim, "dstport", "8472"},
 		{"ip", "addr", "add", source, "dev", "forged"},
-		{"ip", "link", "set", "forged", "up"},
+		{"ip", "link", "set", "forged", "mtu", "8000", "up"},
 		{"ip", "route", "add", pod + host, "dev", "forged"},
 		{"ip", "neigh", "add", pod, "lladdr", mac[1], "dev", "forged"},
 	} {

@@ -72,7 +72,6 @@ func (o *observer) guests(c chain) error {
 	if err != nil {
 		return err
 	}
-	o.view.heads[c.place] = true
 	behind := false
 	for _, r := range rules {
 		if !ourName.MatchString(r.comment) {

@@ -17,7 +17,6 @@ import (
 // never changed.
 type view struct {
 	rows  map[handle]netstate.Row // rules of ours
-	heads map[place]bool          // chains at whose head rules of ours stand, or may have to
 	gates map[table]bool          // other people's tables in which packets can be stopped
 }
 
@@ -38,7 +37,7 @@ func (c *Conn) Observe(ctx context.Context, scope netstate.Scope) (f netstate.Fi
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err = again(ctx, func() error {
-		o := observer{Conn: c, scope: scope, view: view{rows: map[handle]netstate.Row{}, heads: map[place]bool{}, gates: map[table]bool{}}}
+		o := observer{Conn: c, scope: scope, view: view{rows: map[handle]netstate.Row{}, gates: map[table]bool{}}}
 		if err := o.run(); err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func (w *Watcher) Run(ctx context.Context, fn func(netstate.Event)) (err error) 
 // change is what one transaction of somebody's did, as far as it matters.
 type change struct {
 	gone  []netstate.Row // rules of ours that it removed
-	look  bool           // something else of ours, or beside ours, changed
+	look  bool           // something else of ours changed
 	facts bool           // what stops packets may be another now
 }
 
@@ -79,7 +79,6 @@ func (c *change) take(v *view, m rtnl.Message) {
 		return
 	}
 	ours := s.family == unix.NFPROTO_INET && ourName.MatchString(s.table)
-	isRule := s.kind == unix.NFT_MSG_NEWRULE || s.kind == unix.NFT_MSG_DELRULE
 	row, known := v.rows[handle{table{s.family, s.table}, s.handle}]
 	switch {
 	case s.kind == unix.NFT_MSG_DELRULE && known:
@@ -87,13 +86,15 @@ func (c *change) take(v *view, m rtnl.Message) {
 		c.facts = c.facts || !ours
 	case ours:
 		c.look = true
-	case isRule && v.heads[s.place]:
-		c.look, c.facts = true, true
-	case isRule && v.gates[table{s.family, s.table}]:
-		c.facts = true
-	case s.hook, (s.kind == unix.NFT_MSG_DELCHAIN || s.kind == unix.NFT_MSG_DELTABLE) && v.gates[table{s.family, s.table}]:
+	case s.hook, v.gates[table{s.family, s.table}] && !isElement(s.kind):
 		c.facts = true
 	}
+}
+
+// isElement reports whether a message is about members of a set, which other
+// firewalls change all the time and which stop nobody by themselves.
+func isElement(kind uint16) bool {
+	return kind == unix.NFT_MSG_NEWSETELEM || kind == unix.NFT_MSG_DELSETELEM
 }
 
 // subject is what a message is about.
