@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,7 @@ type station struct {
 	dir    string
 	name   string
 	ready  int
+	down   atomic.Bool  // its uplink
 	held   netip.Prefix // its subnet, once known
 	agent  *steerer
 	cancel context.CancelFunc
@@ -42,7 +44,7 @@ type station struct {
 
 // Interfaces and the like make the station its own host.Source.
 func (s *station) Interfaces(context.Context) ([]host.Interface, error) {
-	return []host.Interface{{Name: "eth0", Index: 2, MTU: 1500, Up: true, Addrs: []host.Addr{{Prefix: s.addr}}}}, nil
+	return []host.Interface{{Name: "eth0", Index: 2, MTU: 1500, Up: !s.down.Load(), Addrs: []host.Addr{{Prefix: s.addr}}}}, nil
 }
 
 func (s *station) Barriers(context.Context) ([]host.Barrier, error) { return nil, nil }

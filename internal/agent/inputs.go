@@ -15,12 +15,13 @@ import (
 // leaves the last good one in force.
 func (s *steerer) configure() {
 	doc := s.memory.Snapshot.Config
-	if doc == nil {
-		s.board.config(errors.New("the store has no network config yet; write one with 'weft config set'"))
-		return
+	missing := s.noConfig()
+	s.unconfigured.say(s.log, "no network config", missing)
+	if missing != nil {
+		s.board.config(missing)
 	}
-	if s.lostConfig {
-		s.board.config(errors.New("the store has lost its network config; the last one stays in force, put it back with 'weft config set'"))
+	if doc == nil {
+		return
 	}
 	if bytes.Equal(doc, s.config) {
 		if !s.lostConfig && bytes.Equal(doc, s.doc) {
@@ -34,7 +35,11 @@ func (s *steerer) configure() {
 		s.board.config(err)
 	}
 	if err != nil {
-		s.log.Error("the network config cannot be used; the last good one stays in force", "error", err)
+		message := "the network config cannot be used; the last good one stays in force"
+		if s.net == nil {
+			message = "the network config cannot be used; waiting for a good one"
+		}
+		s.log.Error(message, "error", err)
 		return
 	}
 	if len(net.Unknown) > 0 {
@@ -42,6 +47,17 @@ func (s *steerer) configure() {
 	}
 	s.doc, s.net, s.stale = doc, &net, true
 	s.log.Info("network config", "network", net.Prefixes(), "backend", net.Backend.Type)
+}
+
+// noConfig is the error of a store without a config, nil if it has one.
+func (s *steerer) noConfig() error {
+	switch {
+	case s.memory.Snapshot.Config == nil:
+		return errors.New("the store has no network config yet; write one with 'weft config set'")
+	case s.lostConfig:
+		return errors.New("the store has lost its network config; the last one stays in force, put it back with 'weft config set'")
+	}
+	return nil
 }
 
 // look makes sure that the host's facts are known.

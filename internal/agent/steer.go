@@ -50,6 +50,8 @@ type steerer struct {
 	claimed    *claim
 	self       *lease.Lease    // with what is announced, or about to be
 	complained map[string]bool // by the loop goroutine: of the last pass
+
+	unconfigured, unplanned nag
 }
 
 // factsRetry is the pause before the host is looked at again while it has no
@@ -81,8 +83,8 @@ func (s *steerer) run(ctx context.Context) error {
 			continue
 		}
 		again, err := s.steer(ctx)
+		s.unplanned.say(s.log, "not planned", err)
 		if err != nil {
-			s.log.Warn("not planned", "error", err)
 			again = factsRetry
 		}
 		if again > 0 {
