@@ -220,6 +220,9 @@ func (b *board) faultList() []api.Problem {
 			out = append(out, api.Problem{Subject: part, Message: err.Error()})
 		}
 	}
+	for _, r := range b.last.Overtaken {
+		out = append(out, overtaken(r))
+	}
 	for _, e := range b.bad {
 		out = append(out, api.Problem{Subject: e.Key, Message: e.Err.Error()})
 	}

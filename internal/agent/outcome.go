@@ -3,6 +3,8 @@ package agent
 import (
 	"fmt"
 
+	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/subnetenv"
@@ -43,10 +45,24 @@ func (s *steerer) complain(p reconcile.Pass) {
 	for _, f := range p.Failures {
 		complain(f.Error())
 	}
+	for _, r := range p.Overtaken {
+		complain(overtaken(r).Message)
+	}
 	if len(now) == 0 && len(s.complained) > 0 {
 		s.log.Info("the kernel is as planned again")
 	}
 	s.complained = now
+}
+
+// overtaken says what a route of somebody else's does that weft must not
+// remove.
+func overtaken(r netstate.Route) api.Problem {
+	remove := "ip route del " + r.Dst.String()
+	if r.Dst.Addr().Is6() {
+		remove = "ip -6 route del " + r.Dst.String()
+	}
+	return api.Problem{Subject: "another's route", Message: fmt.Sprintf(
+		"%q is more specific than the route to a peer and takes packets away from it; if that is not meant to be: %s", r, remove)}
 }
 
 // writeSubnetFile tells container runtimes what the plan now carries.

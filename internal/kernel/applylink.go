@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -64,7 +65,11 @@ func (a *applier) makeLink(want netstate.Link) error {
 		b.Uint32(unix.IFLA_MTU, uint32(want.MTU))
 	}
 	encodeVXLAN(&b, want, lower)
-	if err := a.one(&b); err != nil {
+	err = a.one(&b)
+	if errors.Is(err, syscall.EEXIST) && a.removeRenamed(want) {
+		err = a.one(&b)
+	}
+	if err != nil {
 		return a.whyNot(want, err)
 	}
 	a.devs = newDevices(a.conn)
@@ -75,6 +80,20 @@ func (a *applier) makeLink(want netstate.Link) error {
 	// The kernel lowers an MTU that does not fit without a word; asking again
 	// brings the error to light.
 	return a.mendLink(have, want)
+}
+
+// removeRenamed removes the device that want was until somebody gave it
+// another name: it has the same VNI and port, and the MAC that is this host's
+// alone. It reports whether there was one.
+func (a *applier) removeRenamed(want netstate.Link) bool {
+	tunnels, err := dumpLinks(a.conn, netstate.KindVXLAN)
+	if err != nil {
+		return false
+	}
+	i := slices.IndexFunc(tunnels, func(l link) bool {
+		return l.VNI == want.VNI && l.Port == want.Port && l.MAC == want.MAC && l.Local.Is6() == want.Local.Is6()
+	})
+	return i >= 0 && a.removeLink(tunnels[i]) == nil
 }
 
 func (a *applier) lower(want netstate.Link) (int32, error) {

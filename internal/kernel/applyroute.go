@@ -62,7 +62,7 @@ func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) 
 	for _, t := range ready {
 		r := ops[t.op].Row.(netstate.Route)
 		if ops[t.op].Verb == netstate.Remove {
-			encodeNoRoute(&a.batch, r.Dst, protocolOf(r))
+			encodeNoRoute(&a.batch, r.Dst, protocolOf(r), r.Metric)
 		} else {
 			encodeRoute(&a.batch, replace, r, t.dev, t.id)
 		}
@@ -94,17 +94,20 @@ func (t routeTask) second() routeTask {
 }
 
 // settle judges the kernel's answer. EEXIST means that our route stands
-// already, behind a foreign one to the same destination.
+// already, behind a foreign one to the same destination; so does ours stand
+// after a success, if the other has a better metric.
 func (a *applier) settle(op netstate.Op, err error) error {
 	have, ok := op.Have.(netstate.Route)
-	if !errors.Is(err, syscall.EEXIST) {
+	exists := errors.Is(err, syscall.EEXIST)
+	if err != nil && !exists {
 		return refused(op, err)
 	}
-	if !ok || !have.Foreign() {
+	ahead := ok && op.Verb == netstate.Replace && have.Metric != 0
+	if !ahead && !(exists && ok && have.Foreign()) {
 		return nil
 	}
 	var b rtnl.Batch
-	encodeNoRoute(&b, have.Dst, have.Proto)
+	encodeNoRoute(&b, have.Dst, protocolOf(have), have.Metric)
 	if err := a.one(&b); err != nil && !isGone(err) {
 		return refused(op, err)
 	}

@@ -187,7 +187,8 @@ func TestForeignRoutesOfEveryKindGiveWay(t *testing.T) {
 			ip route add 10.5.2.0/24 nhid 9; ip route add fd05:0:0:2::/64 nhid 10`,
 		"several": `ip route add 10.5.2.0/24 via 10.4.7.9; ip route append 10.5.2.0/24 via 10.4.7.8
 			ip route add fd05:0:0:2::/64 dev eth0; ip route append fd05:0:0:2::/64 dev lo`,
-		"covering": "ip route add 10.5.0.0/16 dev eth0; ip route add fd05::/48 dev eth0",
+		"better metric": "ip route add 10.5.2.0/24 via 10.4.7.9; ip route add fd05:0:0:2::/64 via fd00:4:7::9 metric 10",
+		"covering":      "ip route add 10.5.0.0/16 dev eth0; ip route add fd05::/48 dev eth0",
 	} {
 		for _, plain := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s plain=%v", name, plain), func(t *testing.T) {
@@ -204,6 +205,33 @@ func TestForeignRoutesOfEveryKindGiveWay(t *testing.T) {
 				a.settle(tunnels)
 			})
 		}
+	}
+}
+
+// TestBetterMetricPutBeforeOurs has somebody overtake a route of ours.
+func TestBetterMetricPutBeforeOurs(t *testing.T) {
+	ns := newHost(t)
+	a := newAgent(t, ns, networks...)
+	const want = "route fd05:0:0:2::/64 via fd00:4:7::22 dev eth0"
+	a.settle(want)
+	shell(t, ns, "ip route add fd05:0:0:2::/64 via fd00:4:7::9 metric 10; ip route add fd05:0:0:9::/64 via fd00:4:7::9 metric 10")
+	a.settle(want)
+	if out := shell(t, ns, "ip -6 route show root fd05::/48"); count(out, "\n") != 2 || count(out, "fd00:4:7::22") != 1 {
+		t.Errorf("want our route and the one of somebody else's that is in nobody's way, have:\n%s", out)
+	}
+}
+
+// TestRenamedDeviceIsMadeAnew has somebody rename our devices; nobody else's
+// are touched for that.
+func TestRenamedDeviceIsMadeAnew(t *testing.T) {
+	ns := newHost(t)
+	a := newAgent(t, ns, networks...)
+	a.settle(tunnels)
+	shell(t, ns, `ip link add theirs address 0a:00:00:00:00:01 type vxlan id 9 dstport 8472 dev eth0
+		for d in flannel.1 flannel-v6.1; do ip link set $d down; ip link set $d name lost${d#flannel}; done`)
+	a.settle(tunnels)
+	if out := shell(t, ns, "ip -o link show type vxlan"); count(out, "\n") != 3 || count(out, "lost") != 0 || count(out, "theirs") != 1 {
+		t.Errorf("devices:\n%s", out)
 	}
 }
 

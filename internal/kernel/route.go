@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -77,13 +78,14 @@ func decodeRoute(m rtnl.Message) (route, bool) {
 	return r, r.dst.IsValid()
 }
 
-// isRow reports whether the route stands where weft's routes of scope stand:
-// main table, default metric, into one of the networks.
+// isRow reports whether the route stands where weft's routes of scope stand,
+// or ahead of them: main table, default metric or a better one, into one of
+// the networks.
 func (r route) isRow(scope netstate.Scope) bool {
 	switch {
 	case r.table != unix.RT_TABLE_MAIN, r.tos != 0, r.flags&unix.RTM_F_CLONED != 0:
 		return false
-	case r.protocol == unix.RTPROT_KERNEL, r.metric != defaultMetric(r.dst.Addr()):
+	case r.protocol == unix.RTPROT_KERNEL, r.metric > defaultMetric(r.dst.Addr()):
 		return false
 	}
 	return r.kind != unix.RTN_LOCAL && scope.Holds(r.dst)
@@ -92,6 +94,9 @@ func (r route) isRow(scope netstate.Scope) bool {
 // row is the route in the words of netstate; name is that of its device.
 func (r route) row(name string) netstate.Route {
 	row := netstate.Route{Dst: r.dst}
+	if r.metric != defaultMetric(r.dst.Addr()) {
+		row.Metric = r.metric
+	}
 	if r.protocol != netstate.RouteProtocol {
 		row.Proto = r.protocol
 	}
@@ -171,12 +176,12 @@ func encodeRoute(b *rtnl.Batch, how uint16, r netstate.Route, dev int32, nexthop
 }
 
 // encodeNoRoute puts the request to remove the route to dst that carries
-// protocol.
-func encodeNoRoute(b *rtnl.Batch, dst netip.Prefix, protocol uint8) {
+// protocol and has the metric, 0 for the default one.
+func encodeNoRoute(b *rtnl.Batch, dst netip.Prefix, protocol uint8, metric uint32) {
 	b.Message(unix.RTM_DELROUTE, 0, routeHeader(
 		afOf(netconf.FamilyOf(dst.Addr())), dst.Bits(), protocol, unix.RT_SCOPE_NOWHERE, 0, 0)...)
 	b.Addr(unix.RTA_DST, dst.Addr())
-	if metric := defaultMetric(dst.Addr()); metric != 0 {
+	if metric = cmp.Or(metric, defaultMetric(dst.Addr())); metric != 0 {
 		b.Uint32(unix.RTA_PRIORITY, metric)
 	}
 }

@@ -42,7 +42,7 @@ func (a *applier) shield(ops []netstate.Op, tasks []routeTask) []netip.Prefix {
 func (a *applier) unshield(up []netip.Prefix) {
 	var b rtnl.Batch
 	for _, host := range up {
-		encodeNoRoute(&b, host, netstate.RouteProtocol)
+		encodeNoRoute(&b, host, netstate.RouteProtocol, 0)
 	}
 	for _, f := range a.conn.Exec(&b) {
 		a.log.Warn("a helper route stays until the next look", "route", up[f.Message], "error", f.Err)

@@ -142,7 +142,9 @@ func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event,
 	former, ours := v.own[l.index]
 	switch {
 	case ours && former != l.Name:
-		return netstate.Event{}, true // renamed
+		row := l.Link
+		row.Name = former
+		return netstate.Event{Row: row, Gone: true}, true // renamed
 	case ours || v.owns(l.Name):
 		if !known && !gone {
 			l = w.finished(l)

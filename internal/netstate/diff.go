@@ -42,7 +42,8 @@ func (s *State) Apply(o Op) {
 // reverse, and nothing is removed before its successor stands, but for
 // devices and firewall tables that have to be made anew. Firewall rows are put
 // before all else and go last. Rows of have that somebody else owns are
-// replaced when they stand where a wanted row belongs and never removed.
+// replaced when they stand where a wanted row belongs and never removed, but
+// for what flanneld left on devices that are ours.
 // Both states must be normalized; neither is changed.
 func Diff(have, want *State) []Op {
 	rest, remade, gone := withoutLostLinks(have, want)
@@ -52,7 +53,7 @@ func Diff(have, want *State) []Op {
 	diff(&d, rest.Addrs, want.Addrs, never[Addr])
 	diff(&d, rest.Neighs, want.Neighs, never[Neigh])
 	diff(&d, rest.FDB, want.FDB, never[FDB])
-	diff(&d, rest.Routes, want.Routes, Route.Foreign)
+	diff(&d, rest.Routes, want.Routes, rest.stays)
 	slices.Reverse(d.remove)
 	front, rear := diffFirewall(&have.Firewall, &want.Firewall)
 	return slices.Concat(front, remade, d.put, d.remove, gone, rear)
@@ -95,7 +96,7 @@ func Settle(have, want *State) *State {
 	after := *want
 	after.Links = settle(rest.Links, want.Links, Link.Foreign)
 	after.Sysctls = settle(rest.Sysctls, want.Sysctls, always)
-	after.Routes = settle(rest.Routes, want.Routes, Route.Foreign)
+	after.Routes = settle(rest.Routes, want.Routes, rest.stays)
 	return &after
 }
 

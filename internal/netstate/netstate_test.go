@@ -114,6 +114,47 @@ func TestForeignRoutesAreReplacedButNeverRemoved(t *testing.T) {
 	}
 }
 
+// TestWhatFlanneldLeftOnOurDeviceGoes tells its routes from those that
+// somebody else put there under a protocol of his own.
+func TestWhatFlanneldLeftOnOurDeviceGoes(t *testing.T) {
+	const device = "link flannel.1 vxlan vni 1 port 8472 nolearning mtu 1450 mac 0a:4f:76:eb:12:f5 up\n"
+	have := parse(t, device+`route 172.7.22.0/24 via 172.7.22.0 dev flannel.1 onlink proto 3
+		route 172.7.23.0/24 via 172.7.23.0 dev flannel.1 onlink proto 3
+		route 172.7.24.0/24 via 172.7.24.0 dev flannel.1 onlink proto 4
+		route 172.7.25.0/24 via 10.4.7.25 dev eth0 proto 3`)
+	want := parse(t, device+"route 172.7.22.0/24 via 172.7.22.0 dev flannel.1 onlink")
+	got := lines(Diff(have, want))
+	if !slices.Equal(got, []string{
+		"~ route 172.7.22.0/24 via 172.7.22.0 dev flannel.1 onlink",
+		"- route 172.7.23.0/24 via 172.7.23.0 dev flannel.1 onlink proto 3",
+	}) {
+		t.Errorf("got %q", got)
+	}
+	if after := Settle(have, want); len(after.Routes) != 3 {
+		t.Errorf("afterwards:\n%s", after)
+	}
+}
+
+func TestOvertakenFindsMoreSpecificRoutes(t *testing.T) {
+	want := parse(t, `route 172.7.22.0/24 via 10.4.7.22 dev eth0
+		route 172.7.24.0/24 via 10.4.7.24 dev eth0
+		route fd17::/64 via fd04::22 dev eth0`)
+	have := parse(t, `route 172.7.0.0/16 dev flannel-wg proto 3
+		route 172.7.22.0/24 via 10.4.7.22 dev eth0
+		route 172.7.22.0/25 via 10.4.7.99 dev eth0 proto 3
+		route 172.7.23.0/25 via 10.4.7.99 dev eth0 proto 3
+		route 172.7.24.0/24 via 10.4.7.99 dev eth0 proto 4
+		route 172.7.24.128/32 via 10.4.7.99 dev eth0 proto 4
+		route fd17::7/128 via fd04::99 dev eth0 proto 4`)
+	var got []string
+	for _, r := range Overtaken(have, want) {
+		got = append(got, r.Dst.String())
+	}
+	if !slices.Equal(got, []string{"172.7.22.0/25", "172.7.24.128/32", "fd17::7/128"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestNewsIgnoresEchoes(t *testing.T) {
 	s := parse(t, sample)
 	route := s.Routes[0]
@@ -180,7 +221,7 @@ func randomState(rng *rand.Rand) *State {
 		s.Addrs = append(s.Addrs, Addr{Prefix: netip.PrefixFrom(addr(), 32), Dev: dev()})
 		s.Neighs = append(s.Neighs, Neigh{Addr: addr(), MAC: mac(), Dev: dev()})
 		s.FDB = append(s.FDB, FDB{MAC: mac(), Dst: addr(), Dev: dev()})
-		s.Routes = append(s.Routes, Route{Dst: netip.PrefixFrom(addr(), 32), Via: addr(), Dev: dev(), Proto: uint8(rng.IntN(2) * 3)})
+		s.Routes = append(s.Routes, Route{Dst: netip.PrefixFrom(addr(), 32), Via: addr(), Dev: dev(), Proto: uint8(rng.IntN(2) * 3), Metric: uint32(rng.IntN(2) * 7)})
 		s.Sysctls = append(s.Sysctls, Sysctl{Name: "net/ipv6/conf/" + dev() + "/accept_ra", Value: "0"})
 	}
 	s.Links = unique(s.Links)

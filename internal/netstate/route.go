@@ -3,6 +3,7 @@ package netstate
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // RouteProtocol marks weft's routes and nexthops in the kernel
@@ -21,13 +22,49 @@ type Route struct {
 	Proto  uint8
 	// Proto is 0 for weft's own routes; else the protocol of whoever put a
 	// route where weft looks for its own. Such a route is replaced when its
-	// destination is wanted and left alone when not.
+	// destination is wanted and left alone when not, unless it is abandoned.
+	Metric uint32 // 0: the family's default, which weft's own routes have; else a better one, which wins over it
 }
 
 func (r Route) compare(o Route) int { return comparePrefix(r.Dst, o.Dst) }
 
 // Foreign reports whether somebody else made the route.
 func (r Route) Foreign() bool { return r.Proto != 0 }
+
+// protoBoot is RTPROT_BOOT of linux/rtnetlink.h: flanneld's routes, and those
+// of whoever said nothing else.
+const protoBoot = 3
+
+// abandoned reports whether r is what flanneld left on a device that is ours
+// now. Such a route goes when nobody wants it, as all else on the device does.
+func (s *State) abandoned(r Route) bool {
+	if r.Proto != protoBoot {
+		return false
+	}
+	l, ok := s.Links.Find(Link{Name: r.Dev})
+	return ok && !l.Foreign()
+}
+
+// stays reports whether a route of s that nobody wants is left alone.
+func (s *State) stays(r Route) bool { return r.Foreign() && !s.abandoned(r) }
+
+// Overtaken returns the foreign routes of have that take packets away from
+// routes of want, being more specific. They are not in the place of a wanted
+// route, so Diff leaves them alone.
+func Overtaken(have, want *State) []Route {
+	var out []Route
+	for _, r := range have.Routes {
+		if !have.stays(r) {
+			continue
+		}
+		// The wanted routes do not overlap: only the last one that begins at or before r can hold it.
+		i, _ := slices.BinarySearchFunc(want.Routes, r, Route.compare)
+		if i > 0 && want.Routes[i-1].Dst.Bits() < r.Dst.Bits() && want.Routes[i-1].Dst.Contains(r.Dst.Addr()) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
 
 // String renders e.g. "route 172.7.24.0/24 via 172.7.24.0 dev flannel.1 onlink".
 func (r Route) String() string {
@@ -43,6 +80,9 @@ func (r Route) String() string {
 	}
 	if r.Foreign() {
 		s += fmt.Sprintf(" proto %d", r.Proto)
+	}
+	if r.Metric != 0 {
+		s += fmt.Sprintf(" metric %d", r.Metric)
 	}
 	return s
 }

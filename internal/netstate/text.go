@@ -124,6 +124,9 @@ func parseRoute(w *words) Route {
 	if w.has("proto") {
 		r.Proto = uint8(take(w, parseUint(8)))
 	}
+	if w.has("metric") {
+		r.Metric = uint32(take(w, parseUint(32)))
+	}
 	return r
 }
 

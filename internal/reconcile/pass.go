@@ -23,7 +23,10 @@ type Pass struct {
 	Rows     int           // wanted
 	Ops      []netstate.Op // carried out
 	Failures []Failure
-	Err      error // the kernel could not even be looked at
+	// Overtaken are routes of others that take packets away from wanted ones
+	// and that are not weft's to remove.
+	Overtaken []netstate.Route
+	Err       error // the kernel could not even be looked at
 }
 
 // Failure is a change that did not work. What Err says names it.
@@ -53,7 +56,7 @@ func Once(ctx context.Context, k Kernel, want Want) Pass {
 // change carries out what leads from have to want: first what others stand
 // on, then the others.
 func change(ctx context.Context, k Kernel, have, want *netstate.State) Pass {
-	p := Pass{Start: time.Now(), Rows: want.Len()}
+	p := Pass{Start: time.Now(), Rows: want.Len(), Overtaken: netstate.Overtaken(have, want)}
 	ops := netstate.Diff(have, want)
 	p.Ops = make([]netstate.Op, 0, len(ops))
 	first := slices.IndexFunc(ops, func(o netstate.Op) bool { return deviceOf(o.Row) != "" })

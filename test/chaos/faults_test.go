@@ -34,9 +34,9 @@ var meddling = map[string]string{
 	"device renamed":      eachDevice + `ip link set $dev down; ip link set $dev name lost${dev##*.}; break; done`,
 	"device's MAC change": eachDevice + `ip link set $dev address 02:00:00:00:00:99; done`,
 	"device's addresses":  eachDevice + `ip addr flush dev $dev; done`,
-	"routes flushed":      `ip route flush proto 119; ip -6 route flush proto 119`,
-	"a route deleted":     `set -- $(ip route show proto 119 | head -1); [ -z "$1" ] || ip route del $1`,
-	"a route replaced":    `set -- $(ip route show proto 119 | head -1); [ -z "$1" ] || ip route replace $1 dev lo`,
+	"routes flushed":      `ip route flush root 172.7.0.0/16 proto 119; ip -6 route flush root fd17:7::/48 proto 119`,
+	"a route deleted":     `set -- $(ip route show root 172.7.0.0/16 proto 119 | head -1); [ -z "$1" ] || ip route del $1`,
+	"a route replaced":    `set -- $(ip route show root 172.7.0.0/16 proto 119 | head -1); [ -z "$1" ] || ip route replace $1 dev lo`,
 	"neighbours flushed":  eachDevice + `ip neigh flush dev $dev nud permanent; done`,
 	"FDB flushed":         eachDevice + `bridge fdb show dev $dev | while read mac rest; do bridge fdb del $mac dev $dev $rest; done; done`,
 	"nexthops flushed":    `ip nexthop flush proto 119`,
@@ -88,7 +88,9 @@ func unplugged(w *world, rnd *rand.Rand) (broken, error) {
 // move gives the uplink another IPv4 address, or the first one back.
 func move(m *member) error {
 	first := m.Addrs[0]
-	second := netip.PrefixFrom(netip.MustParseAddr(fmt.Sprintf("%s0", first.Addr())), first.Bits())
+	bytes := first.Addr().As4()
+	bytes[3] += 100
+	second := netip.PrefixFrom(netip.AddrFrom4(bytes), first.Bits())
 	from, to := first, second
 	if m.moved {
 		from, to = to, from

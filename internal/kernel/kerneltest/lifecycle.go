@@ -104,7 +104,7 @@ func testRemake(t *testing.T, h Host) {
 
 func testBusyVNI(t *testing.T, h Host) {
 	busy := row(t, links).(netstate.Link)
-	busy.Name = "someones"
+	busy.Name, busy.MAC = "someones", netstate.MAC{0x0a, 0, 0, 0, 0, 0x99}
 	apply(t, h.Other, netstate.Op{Verb: netstate.Add, Row: busy})
 	errs := h.Kernel.Apply(t.Context(), []netstate.Op{{Verb: netstate.Add, Row: row(t, links)}})
 	if !errors.Is(errs[0], syscall.EEXIST) || !strings.Contains(errs[0].Error(), "someones") {
