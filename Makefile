@@ -56,4 +56,4 @@ install: build ## install the binary and the systemd unit
 
 .PHONY: help
 help:
-	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
