@@ -42,7 +42,7 @@ arm64: ## build for another architecture
 	GOARCH=arm64 $(BUILD) -o bin/weft-arm64 ./cmd/weft
 
 .PHONY: bench
-bench: build ## start-up, change, memory and rest at 100 to 10,000 leases
+bench: build ## start-up, change, memory and rest at 100 to 10,000 leases; what the firewall costs
 	$(GO) run ./bench
 
 .PHONY: bench-rules
