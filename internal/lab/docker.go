@@ -2,8 +2,10 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 
@@ -16,7 +18,7 @@ const dockerDir = "docker"
 // dockerSocket is where the host's Docker listens.
 func (h *Host) dockerSocket() string { return filepath.Join(h.dir, dockerDir, "sock") }
 
-// DaemonJSON is the configuration file of the host's Docker. It need not exist.
+// DaemonJSON is the configuration file of the host's Docker, which does not start without.
 func (h *Host) DaemonJSON() string { return filepath.Join(h.dir, dockerDir, "daemon.json") }
 
 // StartDocker runs a real dockerd on the host and waits until it serves. Its containers end with
@@ -24,52 +26,58 @@ func (h *Host) DaemonJSON() string { return filepath.Join(h.dir, dockerDir, "dae
 // the next one. Its log is dockerd.log in the host's directory.
 func (h *Host) StartDocker(ctx context.Context) (*Process, error) {
 	dir := filepath.Join(h.dir, dockerDir)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("%s: make the directory of dockerd: %w", h.Name, err)
+	program, err := WriteDockerd(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name, err)
 	}
-	runtime := filepath.Join(dir, "runtime")
-	if err := os.WriteFile(runtime, []byte(dockerRuntime), 0o755); err != nil {
-		return nil, fmt.Errorf("%s: write the container runtime: %w", h.Name, err)
-	}
-	args := append([]string{"sh", "-c", dockerStart, "dockerd"}, h.dockerdArgs(dir, runtime)...)
-	cmd := h.Command(context.Background(), args...)
-	cmd.Env = append(cmd.Env, "ROOTLESSKIT_STATE_DIR="+dir, "XDG_RUNTIME_DIR="+dir, "HOME="+dir)
+	cmd := h.Command(context.Background(), "sh", "-c", dockerStart, program,
+		"--config-file", h.DaemonJSON(), // which must exist
+		"--data-root", filepath.Join(dir, "data"),
+		"--exec-root", filepath.Join(dir, "exec"),
+		"--pidfile", filepath.Join(dir, "pid"),
+		"--host", "unix://"+h.dockerSocket())
 	// A process namespace of its own: whatever dockerd started ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID}
 	return h.launchReady(ctx, "dockerd", cmd)
 }
 
-// dockerdArgs is dockerd's command line: all files in dir, and what it needs to run as the only
-// user of a user namespace. What concerns the network is left at its defaults.
-func (h *Host) dockerdArgs(dir, runtime string) []string {
-	return []string{
-		"--config-file", h.DaemonJSON(),
-		"--data-root", filepath.Join(dir, "data"),
-		"--exec-root", filepath.Join(dir, "exec"),
-		"--pidfile", filepath.Join(dir, "pid"),
-		"--host", "unix://" + h.dockerSocket(),
-		"--group", "0",
-		"--storage-driver", "vfs",
-		"--rootless",
-		"--exec-opt", "native.cgroupdriver=cgroupfs", // without root: no cgroups
-		"--add-runtime", "lab=" + runtime, "--default-runtime", "lab",
-		"--userland-proxy=false", // only for published ports
+// dockerStart prepares the namespaces that dockerd was started in. containerd insists on /run.
+const dockerStart = `mount -t proc proc /proc && mount -t tmpfs tmpfs /run && exec "$0" "$@"`
+
+// WriteDockerd makes dir and writes a program dockerd into it, whose path it returns. It takes
+// dockerd's flags and runs the installed dockerd with them as the only user of a user namespace, as
+// rootless Docker does. What concerns the network is left at its defaults. It writes to /run, which
+// must be the caller's own.
+func WriteDockerd(dir string) (program string, err error) {
+	installed, err := exec.LookPath("dockerd")
+	if err != nil {
+		return "", fmt.Errorf("find dockerd, of Debian's package docker.io: %w", err)
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make the directory of dockerd: %w", err)
+	}
+	program, runtime := filepath.Join(dir, "dockerd"), filepath.Join(dir, "lab-runc")
+	wrapper := fmt.Sprintf(dockerdWrapper, installed, runtime)
+	if err := errors.Join(os.WriteFile(program, []byte(wrapper), 0o755), os.WriteFile(runtime, []byte(runcWrapper), 0o755)); err != nil {
+		return "", fmt.Errorf("write dockerd's wrapper: %w", err)
+	}
+	return program, nil
 }
 
-// dockerStart prepares the namespaces that dockerd was started in. containerd insists on /run, and
-// rootless dockerd on a program that it then does not use.
-const dockerStart = `
+// dockerdWrapper takes the paths of dockerd and of the container runtime. The proxy is for published
+// ports; dockerd looks for it even when told not to use it. Rootless with that driver for cgroups
+// means: without cgroups.
+const dockerdWrapper = `#!/bin/sh
 set -e
-mount -t proc proc /proc
-mount -t tmpfs tmpfs /run
 install -m 755 /dev/null /run/rootlesskit-docker-proxy
-PATH=$PATH:/run exec dockerd "$@"
+export ROOTLESSKIT_STATE_DIR=/run XDG_RUNTIME_DIR=/run HOME=/run PATH="$PATH:/run"
+exec %s --rootless --group 0 --storage-driver vfs --exec-opt native.cgroupdriver=cgroupfs \
+	--userland-proxy=false --add-runtime lab=%s --default-runtime lab "$@"
 `
 
-// dockerRuntime is runc for containers in a user namespace that has one group only: terminals
-// cannot belong to another.
-const dockerRuntime = `#!/bin/sh
+// runcWrapper is runc for containers in a user namespace that has one group only: terminals cannot
+// belong to another.
+const runcWrapper = `#!/bin/sh
 previous=
 for arg; do
 	if [ "$previous" = --bundle ]; then sed -i 's/,"gid=5"//' "$arg/config.json" || exit; fi
@@ -81,7 +89,7 @@ exec runc "$@"
 // ImportImage makes the image that RunContainer uses, out of the busybox on this machine: no
 // registry is asked. Docker must run.
 func (h *Host) ImportImage(ctx context.Context) error {
-	_, err := h.Run(ctx, "sh", "-c", importBusybox, "import", busyboxImage)
+	_, err := h.Run(ctx, "sh", "-c", ImportScript, "import", busyboxImage)
 	return err
 }
 
@@ -107,8 +115,9 @@ page "$1"
 busybox httpd -p 80 -h "$1"
 `
 
-// importBusybox hands Docker a file system with busybox under all its names.
-const importBusybox = clientPage + `
+// ImportScript is for sh: it makes the Docker image that its first argument names, a file system
+// with busybox under all its names, on the Docker that the docker command finds.
+const ImportScript = clientPage + `
 tree=$(mktemp -d "${TMPDIR:-/tmp}/image.XXXXXX")
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/bin" "$tree/tmp"
