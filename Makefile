@@ -42,8 +42,12 @@ arm64: ## build for another architecture
 	GOARCH=arm64 $(BUILD) -o bin/weft-arm64 ./cmd/weft
 
 .PHONY: bench
-bench: build ## start-up, change, memory and rest at 100 to 10,000 leases
+bench: build ## start-up, change, memory and rest at 100 to 10,000 leases; what the firewall costs
 	$(GO) run ./bench
+
+.PHONY: bench-rules
+bench-rules: ## packets and connections per second, without and with the firewall's rules
+	$(GO) run ./bench/rules
 
 .PHONY: install
 install: build ## install the binary and the systemd unit
@@ -52,4 +56,4 @@ install: build ## install the binary and the systemd unit
 
 .PHONY: help
 help:
-	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20

@@ -1,6 +1,6 @@
-// Command bench measures a whole agent: the real binary, a real etcd, the real
-// kernel, in network namespaces of their own and without root. It prints and
-// judges nothing; README.md beside it says what the columns mean.
+// Command bench measures a whole agent, and what its firewall costs packets:
+// the real binary, a real etcd, the real kernel, in network namespaces of their
+// own and without root. It prints and judges nothing; README.md beside it says what the columns mean.
 package main
 
 import (
@@ -16,27 +16,33 @@ import (
 	"strings"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/netns"
-	"github.com/weft-net/weft/internal/store/embedded"
 )
 
 // options are what the command line says, and what follows from it.
 type options struct {
 	weft     string // the binary to measure
+	only     string // one of the parts; "" is all of them
 	peers    []int
 	backends []string
 	runs     int
 	puts     int
 	idle     time.Duration
+	rounds   int
+	slice    time.Duration
 	json     bool
 
 	dir      string // for everything the bench and its agents write
 	endpoint string // of etcd
 }
+
+// The parts of the bench.
+const (
+	startPart    = "start"
+	firewallPart = "firewall"
+)
 
 func main() { os.Exit(netns.Main(run)) }
 
@@ -61,12 +67,15 @@ func parse(args []string) (*options, error) {
 	o := &options{}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&o.weft, "weft", "", "the weft `binary` to measure (default: built from this repository)")
+	fs.StringVar(&o.only, "only", "", "the `part` to run, start or firewall (default: both)")
 	peers := fs.String("n", "100,1000,10000", "numbers of peers")
 	stretch := fs.Bool("stretch", false, "also 30000 peers")
 	backends := fs.String("backends", vxlanBackend+","+hostGWBackend, "backends")
 	fs.IntVar(&o.runs, "runs", 3, "cold starts for each case; the median counts")
 	fs.IntVar(&o.puts, "puts", 20, "new leases for each case, and again as many under strace")
 	fs.DurationVar(&o.idle, "idle", 20*time.Second, "how long to watch an agent at rest")
+	fs.IntVar(&o.rounds, "rounds", 18, "measurements of each kind with each set of rules, in turns; medians count")
+	fs.DurationVar(&o.slice, "slice", 60*time.Millisecond, "how long one of them takes")
 	output := fs.String("o", "table", "table or json")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -83,6 +92,12 @@ func parse(args []string) (*options, error) {
 	}
 	o.backends = strings.Split(*backends, ",")
 	o.json = *output == "json"
+	if o.only != "" && o.only != startPart && o.only != firewallPart {
+		return nil, fmt.Errorf("-only %q: must be %s or %s", o.only, startPart, firewallPart)
+	}
+	if o.rounds < 1 || o.slice < time.Millisecond {
+		return nil, errors.New("-rounds must be at least 1, and -slice 1ms")
+	}
 	if o.runs < 1 || o.puts < 1 || *output != "table" && *output != "json" {
 		return nil, errors.New("-runs and -puts must be at least 1, and -o table or json")
 	}
@@ -110,40 +125,33 @@ func bench(ctx context.Context, o *options) error {
 	}
 	// A mount point cannot be removed.
 	defer func() { _ = unix.Unmount(o.dir, unix.MNT_DETACH) }()
-	if err := addressHub(); err != nil {
-		return fmt.Errorf("address the store's host: %w", err)
-	}
-	server, err := embedded.Serve(ctx, embedded.ServerOptions{Dir: filepath.Join(o.dir, "etcd"), Listen: hubAddr.String() + ":0"})
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	o.endpoint = server.Endpoints()[0]
-	etcd, err := clientv3.New(clientv3.Config{Endpoints: server.Endpoints(), Logger: zap.NewNop()})
-	if err != nil {
-		return err
-	}
-	defer etcd.Close()
-	return measureAll(ctx, o, etcd)
+	return measureAll(ctx, o)
 }
 
-func measureAll(ctx context.Context, o *options, etcd *clientv3.Client) error {
-	progress("%s", machine())
-	var all []result
-	for _, backend := range o.backends {
-		for _, n := range o.peers {
-			progress("%s, %d peers ...", backend, n)
-			r, err := measure(ctx, o, etcd, backend, n)
-			if err != nil {
-				return err
-			}
-			all = append(all, r)
+// report is all that was measured.
+type report struct {
+	Machine  string           `json:"machine"`
+	Results  []result         `json:"results,omitempty"`
+	Firewall []firewallResult `json:"firewall,omitempty"`
+}
+
+func measureAll(ctx context.Context, o *options) (err error) {
+	r := report{Machine: machine()}
+	progress("%s", r.Machine)
+	if o.only != firewallPart {
+		if r.Results, err = measureStarts(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.only != startPart {
+		if r.Firewall, err = measureFirewall(ctx, o); err != nil {
+			return err
 		}
 	}
 	if o.json {
-		return printJSON(os.Stdout, all)
+		return printJSON(os.Stdout, r)
 	}
-	return printTable(os.Stdout, all)
+	return printTables(os.Stdout, r)
 }
 
 // build makes the binary as a release is made.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -45,8 +46,19 @@ func (r result) cells() []string {
 	}
 }
 
-// printTable writes the results as people read them.
-func printTable(w io.Writer, all []result) error {
+// printTables writes the results as people read them.
+func printTables(w io.Writer, r report) error {
+	var err error
+	if len(r.Results) > 0 {
+		err = printTable(w, headings, r.Results)
+	}
+	if len(r.Firewall) > 0 {
+		err = errors.Join(err, printTable(w, firewallHeadings, r.Firewall))
+	}
+	return err
+}
+
+func printTable[R interface{ cells() []string }](w io.Writer, headings []string, all []R) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, strings.Join(headings, "\t")+"\t")
 	for _, r := range all {
@@ -56,13 +68,10 @@ func printTable(w io.Writer, all []result) error {
 }
 
 // printJSON writes the results for programs.
-func printJSON(w io.Writer, all []result) error {
+func printJSON(w io.Writer, r report) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
-	return e.Encode(struct {
-		Machine string   `json:"machine"`
-		Results []result `json:"results"`
-	}{machine(), all})
+	return e.Encode(r)
 }
 
 // progress tells on stderr what runs, since a case takes half a minute.

@@ -76,10 +76,16 @@ func (h *Host) RunDir() string { return filepath.Join(h.dir, "run") }
 // Env is the environment of the host's processes: base ("KEY=value"), free of weft's variables, and
 // the settings that make `weft` find the host's agent and the lab's store without flags, and
 // `docker` the host's dockerd.
+// The lab's own binary comes first in the path, so that a shell finds it.
 func (h *Host) Env(base []string) []string {
 	env := slices.DeleteFunc(slices.Clone(base), func(kv string) bool {
 		return strings.HasPrefix(kv, "WEFT_") || strings.HasPrefix(kv, "FLANNELD_") || strings.HasPrefix(kv, "NOTIFY_SOCKET=")
 	})
+	for i, kv := range env {
+		if path, ok := strings.CutPrefix(kv, "PATH="); ok {
+			env[i] = "PATH=" + filepath.Dir(h.lab.binary) + string(filepath.ListSeparator) + path
+		}
+	}
 	env = append(env,
 		"WEFT_STATE_DIR="+h.StateDir(),
 		"WEFT_RUN_DIR="+h.RunDir(),

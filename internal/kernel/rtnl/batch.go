@@ -19,6 +19,9 @@ type Batch struct {
 // Len is the number of messages.
 func (b *Batch) Len() int { return len(b.starts) }
 
+// Body is what message i holds behind its netlink header.
+func (b *Batch) Body(i int) []byte { return b.buf[b.starts[i]+unix.SizeofNlMsghdr : b.end(i)] }
+
 // Reset empties b and keeps its memory.
 func (b *Batch) Reset() { b.buf, b.starts = b.buf[:0], b.starts[:0] }
 
