@@ -26,6 +26,10 @@ test: setup ## every test, none of which needs root
 race: setup ## the tests under the race detector (needs a C compiler)
 	$(GO) test -race ./internal/... ./cmd/...
 
+.PHONY: chaos
+chaos: setup ## six hosts under random faults for CHAOS, ten minutes if not given
+	$(GO) test ./test/chaos -v -count=1 -timeout=0 -chaos.duration=$(or $(CHAOS),10m) -chaos.seed=$(or $(SEED),0)
+
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME
 	packaging/test-setup/fuzz $(or $(FUZZTIME),10s)

@@ -401,17 +401,17 @@ func TestCleanLeavesNothing(t *testing.T) {
 		settle(time.Minute)
 		a.stop()
 		before := a.world.State().String()
-		c, err := Clean(t.Context(), a.options(), true)
+		c, err := Clean(t.Context(), a.options(), Sweep{Dry: true})
 		if err != nil || len(c.Ops) == 0 || len(c.Files) != 2 || a.world.State().String() != before {
 			t.Fatalf("dry run: %+v, %v", c, err)
 		}
-		if c, err = Clean(t.Context(), a.options(), false); err != nil {
+		if c, err = Clean(t.Context(), a.options(), Sweep{}); err != nil {
 			t.Fatal(err)
 		}
 		if left := a.world.State(); len(left.Routes)+len(left.Neighs)+len(left.FDB) != 0 || strings.Contains(left.String(), "flannel") {
 			t.Errorf("left over:\n%s", left)
 		}
-		if c, err = Clean(t.Context(), a.options(), false); err != nil || len(c.Ops)+len(c.Files) != 0 {
+		if c, err = Clean(t.Context(), a.options(), Sweep{}); err != nil || len(c.Ops)+len(c.Files) != 0 {
 			t.Errorf("a second time: %+v, %v", c, err)
 		}
 	})

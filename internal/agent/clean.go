@@ -22,9 +22,17 @@ type Cleaning struct {
 	Failures []reconcile.Failure
 }
 
+// Sweep says how Clean goes about it.
+type Sweep struct {
+	Dry bool // only list
+	// Firewall leaves everything but weft's own firewall rules, also what
+	// flanneld has made: it is for a host that flanneld has taken over again.
+	Firewall bool
+}
+
 // Clean lists what weft made on this host and, unless dry, removes it. The
 // host's lease stays in the store, so that the host finds its subnet again.
-func Clean(ctx context.Context, o Options, dry bool) (Cleaning, error) {
+func Clean(ctx context.Context, o Options, how Sweep) (Cleaning, error) {
 	mem, err := recall(o.StateDir)
 	if err != nil {
 		o.Log.Warn("cleaning without the record of former networks", "error", err)
@@ -35,8 +43,11 @@ func Clean(ctx context.Context, o Options, dry bool) (Cleaning, error) {
 	if err != nil {
 		return Cleaning{}, err
 	}
+	if how.Firewall {
+		return sweepFirewall(ctx, o.Kernel, have.Firewall, how.Dry)
+	}
 	c := Cleaning{Ops: netstate.Diff(have, want.State), Files: leftovers(o, foreign)}
-	if dry {
+	if how.Dry {
 		return c, nil
 	}
 	pass := reconcile.Once(ctx, o.Kernel, want)
@@ -45,6 +56,16 @@ func Clean(ctx context.Context, o Options, dry bool) (Cleaning, error) {
 		return c, passError(pass)
 	}
 	return c, remove(c.Files)
+}
+
+// sweepFirewall removes weft's rules, but nothing of flanneld's.
+func sweepFirewall(ctx context.Context, k reconcile.Kernel, have netstate.Firewall, dry bool) (Cleaning, error) {
+	have.Leftovers = nil
+	c := Cleaning{Ops: netstate.Diff(&netstate.State{Firewall: have}, &netstate.State{})}
+	if dry || len(c.Ops) == 0 {
+		return c, nil
+	}
+	return c, errors.Join(k.Apply(ctx, c.Ops)...)
 }
 
 // learn adds the networks that the subnet file or else the store tells of, if

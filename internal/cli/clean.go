@@ -21,7 +21,7 @@ import (
 type cleaner struct {
 	access
 	up  settings // what 'weft up' was told
-	dry bool
+	how agent.Sweep
 }
 
 func newCleanCommand() *cobra.Command {
@@ -32,8 +32,11 @@ func newCleanCommand() *cobra.Command {
 		Long: `List the devices, addresses, neighbours, forwarding entries, routes and files that
 weft made on this host, and remove them. What others made stays. So do this
 host's identity and its lease, so that a new start finds its subnet again, and
-the data of an embedded store. An agent that runs is left alone: stop it first.`,
-		Example: "  weft clean --dry-run\n  weft clean",
+the data of an embedded store. An agent that runs is left alone: stop it first.
+
+With --firewall only weft's rules in the firewall are removed and all else stays,
+also what flanneld has made: for a host that was handed back to flanneld.`,
+		Example: "  weft clean --dry-run\n  weft clean\n  weft clean --firewall",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := c.context(cmd)
@@ -44,7 +47,8 @@ the data of an embedded store. An agent that runs is left alone: stop it first.`
 	fs := newFlagSet()
 	c.add(fs)
 	addSubnetFileFlag(fs, &c.up)
-	addBool(fs, &c.dry, "dry-run", "false", "only list what would be removed")
+	addBool(fs, &c.how.Dry, "dry-run", "false", "only list what would be removed")
+	addBool(fs, &c.how.Firewall, "firewall", "false", "remove nothing but weft's firewall rules")
 	takeFlags(cmd, fs)
 	return cmd
 }
@@ -67,7 +71,7 @@ func (c *cleaner) run(ctx context.Context, cmd *cobra.Command) (err error) {
 		}
 		defer func() { err = errors.Join(err, o.Store.Close()) }()
 	}
-	return clean(ctx, cmd.OutOrStdout(), o, c.dry)
+	return clean(ctx, cmd.OutOrStdout(), o, c.how)
 }
 
 func refuseWhileRunning(ctx context.Context, runDir string) error {
@@ -79,12 +83,15 @@ func refuseWhileRunning(ctx context.Context, runDir string) error {
 	return withHint(fmt.Errorf("an agent runs in %s and would put back what is removed", runDir), "stop it first")
 }
 
-func clean(ctx context.Context, w io.Writer, o agent.Options, dry bool) error {
-	found, err := agent.Clean(ctx, o, true)
+func clean(ctx context.Context, w io.Writer, o agent.Options, how agent.Sweep) error {
+	found, err := agent.Clean(ctx, o, agent.Sweep{Dry: true, Firewall: how.Firewall})
 	if err != nil {
 		return err
 	}
-	files := runFiles(o.RunDir)
+	var files []string
+	if !how.Firewall {
+		files = runFiles(o.RunDir)
+	}
 	for _, op := range found.Ops {
 		fmt.Fprintln(w, op)
 	}
@@ -96,10 +103,10 @@ func clean(ctx context.Context, w io.Writer, o agent.Options, dry bool) error {
 	case n == 0:
 		fmt.Fprintln(w, "nothing to remove")
 		return nil
-	case dry:
+	case how.Dry:
 		return nil
 	}
-	if _, err := agent.Clean(ctx, o, false); err != nil {
+	if _, err := agent.Clean(ctx, o, how); err != nil {
 		return fmt.Errorf("clean: %w", err)
 	}
 	if err := removeFiles(files); err != nil {

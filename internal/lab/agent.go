@@ -11,7 +11,17 @@ const agentLog = "weft"
 // StartAgent runs `weft up` with further flags on the host and waits until it says that its plan is
 // applied. Its log is weft.log in the host's directory, to which a later agent adds.
 func (h *Host) StartAgent(ctx context.Context, flags ...string) (*Process, error) {
-	p, err := h.startReady(ctx, agentLog, append([]string{"weft", "up"}, flags...))
+	return h.startAgent(ctx, append([]string{"weft", "up"}, flags...))
+}
+
+// StartFlanneld is StartAgent for a weft that goes by the name of flanneld, which must be in $PATH,
+// and takes flanneld's flags.
+func (h *Host) StartFlanneld(ctx context.Context, flags ...string) (*Process, error) {
+	return h.startAgent(ctx, append([]string{"flanneld"}, flags...))
+}
+
+func (h *Host) startAgent(ctx context.Context, args []string) (*Process, error) {
+	p, err := h.startReady(ctx, agentLog, args)
 	if err != nil {
 		return nil, err
 	}

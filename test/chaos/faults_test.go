@@ -44,7 +44,7 @@ var meddling = map[string]string{
 	"firewall flushed":    `nft flush ruleset`,
 }
 
-const eachDevice = `for dev in $(ls /sys/class/net | grep '^flannel'); do `
+const eachDevice = `for dev in $(ip -o link show type vxlan | sed -n 's/^[0-9]*: \(flannel[^:@]*\).*/\1/p'); do `
 
 type begin = func(*world, *rand.Rand) (broken, error)
 

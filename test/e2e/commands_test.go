@@ -42,12 +42,17 @@ var commands = map[string]command{
 	"seen-as":      cmdSeenAs,
 	"unheard":      cmdUnheard,
 	"stranger":     cmdStranger,
-	"docker":       cmdDocker,
-	"docker-stop":  cmdDockerStop,
-	"container":    cmdContainer,
-	"serve":        cmdServe,
-	"talk-all":     cmdTalkAll,
-	"host-sees":    cmdHostSees,
+
+	"flannel":           cmdFlannel,
+	"flannel-sync":      cmdFlannelSync,
+	"agent-as-flanneld": cmdAgentAsFlanneld,
+
+	"docker":      cmdDocker,
+	"docker-stop": cmdDockerStop,
+	"container":   cmdContainer,
+	"serve":       cmdServe,
+	"talk-all":    cmdTalkAll,
+	"host-sees":   cmdHostSees,
 }
 
 // want fails the script unless a command got least to most arguments and no unexpected "!".

@@ -1,0 +1,228 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/weft-net/weft/internal/lab"
+)
+
+// The commands here stand for flanneld, which is not part of this repository: they bring a host's
+// kernel, files and store into the state that flannel's formats and its behaviour from outside
+// prescribe. They read the store with readers of their own, so that what weft writes is tested
+// against the format and not against weft.
+
+const flannelPrefix = "/coreos.com/network/"
+
+// flannelConfig is what flanneld makes of the network config.
+type flannelConfig struct {
+	Network string
+	Backend struct {
+		Type          string
+		DirectRouting bool
+	}
+}
+
+// flannelLease is the value of a lease. Unknown keys are as good as none.
+type flannelLease struct {
+	PublicIP    netip.Addr
+	PublicIPv6  *netip.Addr
+	BackendType string `json:",omitempty"`
+	BackendData *struct {
+		VNI     uint32
+		VtepMAC string
+	} `json:",omitempty"`
+	subnet netip.Prefix
+}
+
+// asked runs a command on a host and returns what it printed.
+func (w *world) asked(h *lab.Host, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(w.ctx, startLimit)
+	defer cancel()
+	return h.Run(ctx, args...)
+}
+
+// etcdctl asks the store from a host.
+func (w *world) etcdctl(h *lab.Host, args ...string) (string, error) {
+	return w.asked(h, append([]string{"etcdctl", "--endpoints=" + w.lab.Endpoints()}, args...)...)
+}
+
+func (w *world) flannelConfig(ts *testscript.TestScript, h *lab.Host) (c flannelConfig) {
+	out, err := w.etcdctl(h, "get", "--print-value-only", flannelPrefix+"config")
+	ts.Check(err)
+	ts.Check(json.Unmarshal([]byte(out), &c))
+	return c
+}
+
+var flannelKey = regexp.MustCompile(`^(\d+\.\d+\.\d+\.\d+)-(\d+)$`)
+
+// flannelLeases reads all leases as flanneld does; one that it could not read fails the script.
+func (w *world) flannelLeases(ts *testscript.TestScript, h *lab.Host) (out []flannelLease) {
+	text, err := w.etcdctl(h, "get", "--prefix", flannelPrefix+"subnets/")
+	ts.Check(err)
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i := 0; i+1 < len(lines); i += 2 {
+		key := flannelKey.FindStringSubmatch(strings.TrimPrefix(lines[i], flannelPrefix+"subnets/"))
+		if key == nil {
+			ts.Fatalf("flanneld cannot read the key %s", lines[i])
+		}
+		var l flannelLease
+		ts.Check(json.Unmarshal([]byte(lines[i+1]), &l))
+		l.subnet = netip.MustParsePrefix(key[1] + "/" + key[2])
+		out = append(out, l)
+	}
+	return out
+}
+
+// flannel HOST [SUBNET]: a start of flanneld --ip-masq. Without SUBNET there must be a lease that
+// announces the host's address, which it takes on. A flannel.1 that fits is taken on as well.
+func cmdFlannel(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, 2, "flannel HOST [SUBNET]")
+	w := worldOf(ts)
+	h := w.host(ts, args[0])
+	conf := w.flannelConfig(ts, h)
+	own := flannelLease{PublicIP: h.Addrs[0].Addr(), BackendType: conf.Backend.Type}
+	if len(args) == 2 {
+		own.subnet = netip.MustParsePrefix(args[1])
+	} else {
+		own.subnet = w.flannelSubnet(ts, h)
+	}
+	mtu := 1500
+	if conf.Backend.Type == "vxlan" {
+		mtu -= 50
+		own.BackendData = &struct {
+			VNI     uint32
+			VtepMAC string
+		}{1, w.flannelDevice(ts, h, own.subnet, mtu)}
+	}
+	w.putFlannelLease(ts, h, own)
+	_, err := w.asked(h, "sh", "-ec", flannelRules, "flanneld", conf.Network, own.subnet.String())
+	ts.Check(err)
+	env := fmt.Sprintf("FLANNEL_NETWORK=%s\nFLANNEL_SUBNET=%s/%d\nFLANNEL_MTU=%d\nFLANNEL_IPMASQ=true\n",
+		conf.Network, own.subnet.Addr().Next(), own.subnet.Bits(), mtu)
+	ts.Check(os.WriteFile(h.SubnetFile(), []byte(env), 0o644))
+	ts.Setenv(h.Name+"_subnet", own.subnet.String())
+}
+
+// flannelSubnet is that of the lease that announces the host's address.
+func (w *world) flannelSubnet(ts *testscript.TestScript, h *lab.Host) (subnet netip.Prefix) {
+	for _, l := range w.flannelLeases(ts, h) {
+		if l.PublicIP == h.Addrs[0].Addr() {
+			return l.subnet
+		}
+	}
+	ts.Fatalf("no lease announces %s: flanneld would take another subnet", h.Addrs[0].Addr())
+	return subnet
+}
+
+// flannelDevice makes flannel.1, unless there is one with the same attributes, and returns its MAC.
+func (w *world) flannelDevice(ts *testscript.TestScript, h *lab.Host, subnet netip.Prefix, mtu int) string {
+	mac := fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", rand.IntN(256)&0xfe|2, rand.IntN(256), rand.IntN(256), rand.IntN(256), rand.IntN(256), rand.IntN(256))
+	out, err := w.asked(h, "sh", "-ec", flannelDevice, "flanneld", h.Addrs[0].Addr().String(), subnet.Addr().String(), fmt.Sprint(mtu), mac)
+	ts.Check(err)
+	return strings.TrimSpace(out)
+}
+
+const flannelDevice = `
+if ip -d link show flannel.1 2>/dev/null | grep -q "vxlan id 1 local $1 dev eth0 .*dstport 8472 nolearning"; then
+	:
+else
+	ip link del flannel.1 2>/dev/null || :
+	ip link add flannel.1 mtu "$3" address "$4" type vxlan id 1 local "$1" dev eth0 dstport 8472 nolearning
+fi
+ip addr replace "$2/32" dev flannel.1
+ip link set flannel.1 up
+ip -o link show flannel.1 | sed 's/.*ether \([0-9a-f:]*\).*/\1/'
+`
+
+// flannelRules are flanneld's in iptables, on a host that forwards.
+const flannelRules = `
+sysctl -qw net.ipv4.ip_forward=1
+iptables-nft-restore --noflush <<END
+*nat
+:FLANNEL-POSTRTG - [0:0]
+-F FLANNEL-POSTRTG
+-A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN
+-A FLANNEL-POSTRTG -s $2 -d $1 -m comment --comment "flanneld masq" -j RETURN
+-A FLANNEL-POSTRTG -s $1 -d $2 -m comment --comment "flanneld masq" -j RETURN
+-A FLANNEL-POSTRTG ! -s $1 -d $2 -m comment --comment "flanneld masq" -j RETURN
+-A FLANNEL-POSTRTG -s $1 ! -d 224.0.0.0/4 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
+-A FLANNEL-POSTRTG ! -s $1 -d $1 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
+COMMIT
+*filter
+:FLANNEL-FWD - [0:0]
+-F FLANNEL-FWD
+-A FLANNEL-FWD -s $1 -m comment --comment "flanneld forward" -j ACCEPT
+-A FLANNEL-FWD -d $1 -m comment --comment "flanneld forward" -j ACCEPT
+COMMIT
+END
+iptables-nft -t nat -A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG
+iptables-nft -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
+`
+
+var grantedLease = regexp.MustCompile(`^lease ([0-9a-f]+) granted`)
+
+// putFlannelLease writes a lease for a day, under a new grant each time.
+func (w *world) putFlannelLease(ts *testscript.TestScript, h *lab.Host, l flannelLease) {
+	value, err := json.Marshal(l)
+	ts.Check(err)
+	out, err := w.etcdctl(h, "lease", "grant", "86400")
+	ts.Check(err)
+	grant := grantedLease.FindStringSubmatch(out)
+	if grant == nil {
+		ts.Fatalf("etcdctl lease grant printed %s", out)
+	}
+	key := fmt.Sprintf("%ssubnets/%s-%d", flannelPrefix, l.subnet.Addr(), l.subnet.Bits())
+	_, err = w.etcdctl(h, "put", "--lease="+grant[1], key, string(value))
+	ts.Check(err)
+}
+
+// flannel-sync HOST...: flanneld sees the leases in the store, and puts rows for each of them.
+func cmdFlannelSync(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, unlimited, "flannel-sync HOST...")
+	w := worldOf(ts)
+	for _, name := range args {
+		h := w.host(ts, name)
+		conf := w.flannelConfig(ts, h)
+		for _, l := range w.flannelLeases(ts, h) {
+			if l.PublicIP == h.Addrs[0].Addr() || l.BackendType != conf.Backend.Type {
+				continue
+			}
+			_, err := w.asked(h, "sh", "-ec", flannelPeer(ts, conf, h, l))
+			ts.Check(err)
+		}
+	}
+}
+
+// flannelPeer is a script that puts the rows for one lease.
+func flannelPeer(ts *testscript.TestScript, conf flannelConfig, h *lab.Host, l flannelLease) string {
+	near := h.Addrs[0].Masked().Contains(l.PublicIP)
+	switch {
+	case conf.Backend.Type == "host-gw", conf.Backend.DirectRouting && near:
+		return fmt.Sprintf("ip route replace %s via %s dev eth0", l.subnet, l.PublicIP)
+	case l.BackendData == nil:
+		ts.Fatalf("flanneld cannot do without the BackendData of %s", l.subnet)
+	}
+	return fmt.Sprintf(`ip neigh replace %[1]s lladdr %[2]s dev flannel.1 nud permanent
+		bridge fdb replace %[2]s dev flannel.1 dst %[3]s self permanent
+		ip route replace %[4]s via %[1]s dev flannel.1 onlink`,
+		l.subnet.Addr(), l.BackendData.VtepMAC, l.PublicIP, l.subnet)
+}
+
+// agent-as-flanneld HOST [FLAG...]: weft is started under flanneld's name, with its command line.
+func cmdAgentAsFlanneld(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, unlimited, "agent-as-flanneld HOST [FLAG...]")
+	w := worldOf(ts)
+	ctx, cancel := context.WithTimeout(w.ctx, startLimit)
+	defer cancel()
+	_, err := w.host(ts, args[0]).StartFlanneld(ctx, args[1:]...)
+	ts.Check(err)
+}
