@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -34,6 +35,16 @@ type Pass struct {
 func (b Barrier) Compare(o Barrier) int {
 	return cmp.Or(strings.Compare(b.Via, o.Via), strings.Compare(b.Family, o.Family),
 		strings.Compare(b.Table, o.Table), strings.Compare(b.Chain, o.Chain))
+}
+
+// policyChains begin the names of chains of Kubernetes' and of its network
+// policies': kube-proxy, kube-router and the kubelet; Calico.
+var policyChains = []string{"KUBE-", "cali-"}
+
+// IsPolicy reports whether a chain of iptables decides on containers' packets
+// on purpose, so that no rule may stand ahead of it.
+func IsPolicy(chain string) bool {
+	return slices.ContainsFunc(policyChains, func(prefix string) bool { return strings.HasPrefix(chain, prefix) })
 }
 
 // Handles reports whether packets of the family ("ip" or "ip6") come by b.

@@ -74,19 +74,23 @@ func (w *writer) foreign(f netstate.Foreign, remove bool) error {
 		return err
 	}
 	stands := false
-	behind := false
-	for _, r := range have {
+	start, behind := head(have), false
+	for i, r := range have {
 		switch {
 		case !r.tagged():
-			behind = true
+			behind = behind || i >= start
 		case r.body() != f.Body:
-		case remove || behind || stands:
+		case remove || behind || i < start || stands:
 			encodeNoRule(&w.batch, p, r.handle)
 		default:
 			stands = true
 		}
 	}
-	if !remove && !stands {
+	switch {
+	case remove || stands:
+	case start > 0:
+		encodeRuleBehind(&w.batch, p, f.Body, have[start-1].handle)
+	default:
 		encodeRule(&w.batch, p, f.Body, atHead)
 	}
 	return nil

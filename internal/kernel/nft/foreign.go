@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -14,6 +15,10 @@ const (
 	managerIPTables  = "iptables"
 	managerFirewalld = "firewalld"
 )
+
+// kubeProxy is a table that stops nothing but packets to services that have no
+// endpoints, and changes all the time.
+const kubeProxy = "kube-proxy"
 
 // xtables are the tables of iptables, and the chains of theirs that a packet
 // can be stopped in on its way through the host or into it.
@@ -37,7 +42,7 @@ func (c chain) manager() string {
 // gate reports whether c can stop packets on their way through or in.
 func (c chain) gate() bool {
 	_, known := familyNames[c.family]
-	return known && c.base && c.kind == "filter" && (c.hookName() == "forward" || c.hookName() == "input")
+	return known && c.table != kubeProxy && c.base && c.kind == "filter" && (c.hookName() == "forward" || c.hookName() == "input")
 }
 
 // others finds our rules in somebody else's table, and what flanneld left.
@@ -72,10 +77,10 @@ func (o *observer) guests(c chain) error {
 	if err != nil {
 		return err
 	}
-	behind := false
-	for _, r := range rules {
-		if !ourName.MatchString(r.comment) {
-			behind = true
+	start, behind := head(rules), false
+	for i, r := range rules {
+		if !r.tagged() {
+			behind = behind || i >= start
 			continue
 		}
 		body := r.body()
@@ -83,13 +88,25 @@ func (o *observer) guests(c chain) error {
 			continue // another agent's
 		}
 		row := netstate.Foreign{
-			Via: netstate.ViaNFT, Family: familyName(r.family), Table: r.table, Chain: r.chain, Body: body, Behind: behind,
+			Via: netstate.ViaNFT, Family: familyName(r.family), Table: r.table, Chain: r.chain, Body: body, Behind: behind || i < start,
 		}
 		o.view.rows[r.id()] = row
 		o.found.Foreign = append(o.found.Foreign, row)
 	}
 	o.found.Foreign = firstOfEach(o.found.Foreign)
 	return nil
+}
+
+// head is where rules of ours stand in a chain: ahead of all others, but
+// behind those that lead to Kubernetes' own rules and its network policies,
+// which are meant for containers.
+func head(rules []rule) int {
+	for i, r := range slices.Backward(rules) {
+		if slices.ContainsFunc(r.leads(), host.IsPolicy) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // firstOfEach drops rules that stand in a chain twice over.

@@ -98,6 +98,34 @@ func TestRulesReturnToTheHead(t *testing.T) {
 	}
 }
 
+func TestRulesStandBehindKubernetes(t *testing.T) {
+	m := newMachine(t)
+	m.shell(t, distribution+"iptables -N cali-FORWARD; iptables -I FORWARD 2 -j cali-FORWARD; iptables -N KUBE-SERVICES")
+	want := parse(t, whole+guests)
+	m.settle(t, want)
+	order := func(policies string) {
+		t.Helper()
+		if ops := m.settle(t, want); len(ops) > 0 {
+			t.Errorf("does not settle: %v", ops)
+		}
+		var got []string
+		for line := range strings.Lines(m.shell(t, "iptables -S FORWARD")) {
+			words := strings.Fields(line)
+			got = append(got, words[len(words)-1])
+		}
+		if all := strings.Join(got, " "); !strings.Contains(all, policies+" ACCEPT ACCEPT") {
+			t.Errorf("our rules do not follow %s: %s", policies, all)
+		}
+	}
+	order("DOCKER-USER cali-FORWARD")
+	m.shell(t, "iptables -A FORWARD -m conntrack --ctstate NEW -j KUBE-SERVICES")
+	m.settle(t, want)
+	order("KUBE-SERVICES")
+	m.shell(t, "iptables -D FORWARD -m conntrack --ctstate NEW -j KUBE-SERVICES; iptables -D FORWARD -j cali-FORWARD; iptables -I FORWARD -j cali-FORWARD")
+	m.settle(t, want)
+	order("cali-FORWARD")
+}
+
 func TestBarriersAreFound(t *testing.T) {
 	m := newMachine(t)
 	m.shell(t, distribution+`
@@ -112,6 +140,7 @@ table inet mine {
 	chain aux { drop; }
 }
 table bridge mine { chain through { type filter hook forward priority 0; policy drop; }; }
+table ip kube-proxy { chain filter-forward { type filter hook forward priority 0; policy drop; }; }
 table inet weft { chain through { type filter hook forward priority 0; policy drop; }; }
 EOF`)
 	got, err := m.Barriers(t.Context())

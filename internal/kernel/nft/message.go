@@ -167,6 +167,14 @@ func encodeRule(b *rtnl.Batch, p place, body netstate.Body, where uint16) {
 	encodeBody(b, body, p.family)
 }
 
+// encodeRuleBehind adds a rule right behind the one with the given handle.
+func encodeRuleBehind(b *rtnl.Batch, p place, body netstate.Body, handle uint64) {
+	message(b, unix.NFT_MSG_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_APPEND, p.family)
+	p.put(b)
+	b.Uint64BE(unix.NFTA_RULE_POSITION, handle)
+	encodeBody(b, body, p.family)
+}
+
 // encodeOtherRule puts a rule in the place of the one with the given handle.
 func encodeOtherRule(b *rtnl.Batch, p place, body netstate.Body, handle uint64) {
 	message(b, unix.NFT_MSG_NEWRULE, unix.NLM_F_REPLACE, p.family)

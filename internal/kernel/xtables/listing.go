@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -132,6 +133,17 @@ func (l listing) stop(chain string, seen map[string]bool) string {
 		}
 	}
 	return ""
+}
+
+// head is where rules of ours stand in a chain: ahead of all others, but
+// behind those that lead to Kubernetes' own rules and its network policies.
+func (l listing) head(chain string) int {
+	for i, r := range slices.Backward(l.rules[chain]) {
+		if host.IsPolicy(r.target()) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // prefixes returns the sources and destinations that rules of a chain name.

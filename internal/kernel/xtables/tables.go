@@ -85,17 +85,17 @@ func foreignTo(scope netstate.Scope) func(netip.Prefix) bool {
 // guests finds our rules in the chains.
 func (l listing) guests(f family, scope netstate.Scope) (out []netstate.Foreign) {
 	for _, chain := range []string{"FORWARD", "INPUT"} {
-		behind := false
-		for _, r := range l.rules[chain] {
+		start, behind := l.head(chain), false
+		for i, r := range l.rules[chain] {
 			body := r.body()
 			mine := slices.Contains(scope.Tables, r.tag()) || body.Src.Prefix.IsValid() && scope.Holds(body.Src.Prefix) ||
 				body.Dst.Prefix.IsValid() && scope.Holds(body.Dst.Prefix)
 			switch {
 			case r.tag() == "":
-				behind = true
+				behind = behind || i >= start
 			case mine:
 				out = append(out, netstate.Foreign{
-					Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Body: body, Behind: behind,
+					Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Body: body, Behind: behind || i < start,
 				})
 			}
 		}
@@ -142,19 +142,22 @@ func (t *Tools) foreign(ctx context.Context, f netstate.Foreign, remove bool) er
 	if f.Body.Unknown != "" && !remove {
 		return fmt.Errorf("a rule of unknown form cannot be made")
 	}
-	first := 1 // the number of the first rule that stands now
+	start := l.head(f.Chain)
 	if !remove {
 		// The new one first, so that packets always find one.
-		if _, err := t.run(ctx, fam, f.Table, slices.Concat([]string{"-I", f.Chain, "1"}, arguments(f.Body))...); err != nil {
+		if _, err := t.run(ctx, fam, f.Table, slices.Concat([]string{"-I", f.Chain, fmt.Sprint(start + 1)}, arguments(f.Body))...); err != nil {
 			return err
 		}
-		first = 2
 	}
 	for i, r := range slices.Backward(l.rules[f.Chain]) {
 		if r.tag() == "" || r.body() != f.Body {
 			continue
 		}
-		if _, err := t.run(ctx, fam, f.Table, "-D", f.Chain, fmt.Sprint(first+i)); err != nil {
+		number := i + 1
+		if !remove && i >= start {
+			number++
+		}
+		if _, err := t.run(ctx, fam, f.Table, "-D", f.Chain, fmt.Sprint(number)); err != nil {
 			return err
 		}
 	}

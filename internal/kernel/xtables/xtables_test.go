@@ -137,6 +137,25 @@ func TestRulesStandAtTheHead(t *testing.T) {
 	}
 }
 
+func TestRulesStandBehindKubernetes(t *testing.T) {
+	m := newMachine(t)
+	m.shell(t, theirs+"iptables-legacy -N cali-FORWARD; iptables-legacy -A FORWARD -j cali-FORWARD")
+	m.settle(t, ours)
+	m.shell(t, "iptables-legacy -N KUBE-FORWARD; iptables-legacy -A FORWARD -j KUBE-FORWARD; iptables-legacy -A FORWARD -j DROP")
+	m.settle(t, ours)
+	if ops := m.settle(t, ours); len(ops) > 0 {
+		t.Errorf("does not settle: %v", ops)
+	}
+	var got []string
+	for line := range strings.Lines(m.shell(t, "iptables-legacy -S FORWARD")) {
+		words := strings.Fields(line)
+		got = append(got, words[len(words)-1])
+	}
+	if all, want := strings.Join(got, " "), "DROP ACCEPT cali-FORWARD KUBE-FORWARD ACCEPT ACCEPT DROP"; all != want {
+		t.Errorf("the order is %s, want %s", all, want)
+	}
+}
+
 func TestBarriers(t *testing.T) {
 	m := newMachine(t)
 	found, err := m.Barriers(t.Context())
