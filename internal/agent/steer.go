@@ -185,8 +185,9 @@ func (s *steerer) plan(attrs lease.Attrs) {
 	want, problems := s.planner.Build(in)
 	s.memory.served(s.net.Prefixes(), want)
 	s.serial++
-	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want), Serial: s.serial})
+	// The board first: once the kernel is as wanted, the subnet file is written from it.
 	s.board.plan(in, want, problems, s.memory.Snapshot.Revision)
+	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want), Serial: s.serial})
 	s.memory.Self, s.memory.ways = &self, s.ways
 	s.diary.pages.put(s.memory)
 }

@@ -29,8 +29,8 @@ func newCleanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what weft made on this host",
-		Long: `List the devices, addresses, neighbours, forwarding entries, routes and files that
-weft made on this host, and remove them. What others made stays. So do this
+		Long: `List the devices, addresses, neighbours, forwarding entries, routes, firewall
+rules and files that weft made on this host, and remove them. What others made stays. So do this
 host's identity and its lease, so that a new start finds its subnet again, and
 the data of an embedded store. An agent that runs is left alone: stop it first.
 

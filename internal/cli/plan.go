@@ -31,8 +31,8 @@ func newPlanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show the network state this host should have",
-		Long: `Show the devices, addresses, neighbours, forwarding entries and routes that this
-host should have, one line each. A running agent is asked for its plan; without
+		Long: `Show the devices, addresses, neighbours, forwarding entries, routes and firewall
+rules that this host should have, one line each. A running agent is asked for its plan; without
 one it is computed here, from the store or the state directory's copy of it, with
 the same flags as 'weft up'. Nothing is changed.
 
