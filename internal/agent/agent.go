@@ -76,7 +76,7 @@ func (s *steerer) work(ctx context.Context) error {
 	group.Go(func() error { return s.loop.Run(ctx, s.wants) })
 	group.Go(func() error { return s.run(ctx) })
 	group.Go(func() error { return s.diary.run(ctx) })
-	return group.Wait()
+	return errors.Join(group.Wait(), s.claims.close())
 }
 
 // follow hands on snapshots and the news of outages.
@@ -113,6 +113,7 @@ func newSteerer(o Options, owner lease.Owner, mem memory, b *board) *steerer {
 		wants:     newLatest[reconcile.Want](),
 		passes:    newLatest[reconcile.Pass](),
 		ways:      mem.ways,
+		claims:    claims{claim: o.Claim},
 		diary:     newDiary(o.StateDir, o.Log),
 	}
 	s.keeper = &keeper{

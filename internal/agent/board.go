@@ -41,7 +41,7 @@ type board struct {
 }
 
 // The parts that can have a fault, in the order in which readiness names them.
-var parts = []string{"config", "uplink", "announcement", "lease", "kernel", "subnet file"}
+var parts = []string{"config", "claim", "uplink", "announcement", "lease", "kernel", "subnet file"}
 
 func newBoard(o Options, journal *pages) *board {
 	return &board{

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"io"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -17,6 +18,7 @@ type Options struct {
 	StoreKind string // for status: "etcd", "embedded"
 	Kernel    reconcile.Kernel
 	Source    host.Source
+	Claim     func(name string) (io.Closer, error) // makes a device or network this agent's on the host; nil: no other agent can be here
 
 	Uplink      host.Options
 	SubnetFile  string        // path of subnet.env

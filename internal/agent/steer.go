@@ -45,9 +45,10 @@ type steerer struct {
 	stale      bool // host may not hold any more
 	dirty      bool // an input of the plan has changed
 	ways       ways
-	serial     int // of the last plan
-	ready      int // serial of the last plan by which this host can be reached as planned
-	claimed    *claim
+	serial     int             // of the last plan
+	ready      int             // serial of the last plan by which this host can be reached as planned
+	claims     claims          // of things on this host
+	claimed    *claim          // of a lease
 	self       *lease.Lease    // with what is announced, or about to be
 	complained map[string]bool // by the loop goroutine: of the last pass
 
@@ -112,6 +113,9 @@ func (s *steerer) steer(ctx context.Context) (time.Duration, error) {
 	if s.net == nil {
 		return 0, nil
 	}
+	if err := s.own(); err != nil {
+		return 0, err
+	}
 	if err := s.look(ctx); err != nil {
 		s.board.facts(nil, err)
 		return 0, err
@@ -131,6 +135,20 @@ func (s *steerer) steer(ctx context.Context) (time.Duration, error) {
 		s.claim(attrs)
 	}
 	return again, nil
+}
+
+// own claims on this host what the network needs.
+func (s *steerer) own() error {
+	names := plan.LinkNames(*s.net)
+	for _, n := range s.net.Prefixes() {
+		names = append(names, "network "+n.String())
+	}
+	err := s.claims.take(names)
+	s.board.fault("claim", err)
+	if err == nil && len(s.ways) == 1 { // else a former device may still stand
+		s.claims.release(names)
+	}
+	return err
 }
 
 // resume goes by the lease of before a restart if it still stands in the

@@ -65,7 +65,7 @@ func frugal() {
 // agentOptions is what the settings say, without a store.
 func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options {
 	return agent.Options{
-		Kernel: k, Source: k,
+		Kernel: k, Source: k, Claim: k.Claim,
 		Uplink: host.Options{
 			Iface: s.iface, IfaceRegex: s.ifaceRegex, CanReach: s.canReach,
 			Public: s.public(),
