@@ -49,10 +49,6 @@ arm64: ## build for another architecture
 bench: build ## start-up, change, memory and rest at 100 to 10,000 leases; what the firewall costs
 	$(GO) run ./bench
 
-.PHONY: bench-rules
-bench-rules: ## packets and connections per second, without and with the firewall's rules
-	$(GO) run ./bench/rules
-
 .PHONY: install
 install: build ## install the binary and the systemd unit
 	install -D -m 0755 bin/weft $(DESTDIR)/usr/local/bin/weft
