@@ -143,7 +143,7 @@ func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event,
 	switch {
 	case ours && former != l.Name:
 		row := l.Link
-		row.Name = former
+		row.Name, row.Dev = former, w.mirror.name(l.lower)
 		return netstate.Event{Row: row, Gone: true}, true // renamed
 	case ours || v.owns(l.Name):
 		if !known && !gone {

@@ -54,6 +54,23 @@ func (l *Lab) addHost(spec HostSpec) error {
 	return h.addGateways()
 }
 
+// Plug gives a host another interface on a segment, with addresses of its prefixes and without
+// default routes.
+func (l *Lab) Plug(h *Host, dev, segment string, addrs ...netip.Addr) error {
+	i := slices.IndexFunc(l.Topology.Segments, func(s Segment) bool { return s.Name == segment })
+	if i < 0 {
+		return fmt.Errorf("there is no segment %q in the lab", segment)
+	}
+	prefixes, err := l.Topology.Segments[i].on(addrs)
+	if err != nil {
+		return err
+	}
+	if err := l.plugIn(h.Node, dev, segment, h.Name+"-"+dev); err != nil {
+		return err
+	}
+	return h.addAddrs(dev, prefixes)
+}
+
 func (h *Host) addGateways() error {
 	if h.lab.router == nil {
 		return nil

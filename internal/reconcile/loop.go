@@ -59,6 +59,7 @@ func (l *Loop) watch(ctx context.Context, box *inbox) error {
 type turn struct {
 	want   Want
 	have   *netstate.State // nil: must be looked at
+	past   *netstate.State // what have was until events put it in doubt, to name what others change meanwhile; or nil
 	looked time.Time
 	retry  time.Duration // 0: the last pass worked
 	moved  bool          // the last pass changed a device, so the kernel speaks of what went with it
@@ -101,7 +102,7 @@ func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) err
 // same rows are asked about.
 func (t *turn) take(w Want) {
 	if !t.want.Scope.Equal(w.Scope) {
-		t.have = nil
+		t.have, t.past = nil, nil
 	}
 	t.want = w
 	t.retry = 0
@@ -116,22 +117,24 @@ func (l *Loop) news(t *turn, events []netstate.Event) bool {
 		if e.Facts {
 			l.Facts()
 		}
-		// While a pass waits to be tried again nothing is known to compare with;
-		// that the kernel says "look" may be the very thing it waits for.
-		if t.have == nil && e.Row != nil || t.have != nil && !t.have.News(e) {
-			continue
+		known := t.have
+		if known == nil {
+			known = t.past
 		}
-		fresh = true
-		if e.Row != nil {
+		news := known != nil && known.News(e)
+		if e.Row != nil && news {
 			drift = append(drift, e)
 		}
+		// While a pass waits to be tried again nothing is known to compare with;
+		// that the kernel says "look" may be the very thing it waits for.
+		fresh = fresh || e.Row == nil || t.have != nil && news
 	}
 	if len(drift) > 0 && !t.moved {
 		l.Drift(drift)
 	}
 	t.moved = false
-	if fresh {
-		t.have = nil
+	if fresh && t.have != nil {
+		t.have, t.past = nil, t.have
 	}
 	return fresh
 }
@@ -151,7 +154,7 @@ func (l *Loop) pass(ctx context.Context, t *turn) time.Duration {
 		t.have = netstate.Settle(t.have, t.want.State)
 		t.retry = 0
 	} else {
-		t.have = nil
+		t.have, t.past = nil, nil
 		t.retry = min(max(2*t.retry, firstRetry), maxRetry)
 	}
 	l.Report(p)

@@ -191,6 +191,24 @@ func TestDriftIsHealedAtOnceAndOwnEchoesCostNothing(t *testing.T) {
 	})
 }
 
+// TestEveryDriftIsNamed meddles again before the loop has had a look.
+func TestEveryDriftIsNamed(t *testing.T) {
+	run(t, func(r *rig) {
+		r.wants <- want(t, routeA, routeB)
+		r.settle(time.Second)
+		r.somebody(netstate.Remove, routeA)
+		r.settle(10 * time.Millisecond)
+		r.somebody(netstate.Remove, routeA) // it is back: healed at once, and the next look has to wait
+		r.settle(10 * time.Millisecond)
+		r.somebody(netstate.Remove, routeB)
+		r.settle(time.Second)
+		r.has(routeA, routeB)
+		if len(r.drift) != 3 {
+			t.Errorf("drift reported: %+v", r.drift)
+		}
+	})
+}
+
 func TestBurstsCoalesce(t *testing.T) {
 	run(t, func(r *rig) {
 		r.wants <- want(t, routeA)

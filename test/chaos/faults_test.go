@@ -31,10 +31,10 @@ func faults() []fault {
 var meddling = map[string]string{
 	"device deleted":      eachDevice + `ip link del $dev; done`,
 	"device down":         eachDevice + `ip link set $dev down; done`,
-	"device renamed":      eachDevice + `ip link set $dev down; ip link set $dev name lost${dev##*.}; break; done`,
+	"device renamed":      eachDevice + `ip link set $dev down name l-$dev; done`,
 	"device's MAC change": eachDevice + `ip link set $dev address 02:00:00:00:00:99; done`,
 	"device's addresses":  eachDevice + `ip addr flush dev $dev; done`,
-	"routes flushed":      `ip route flush root 172.7.0.0/16 proto 119; ip -6 route flush root fd17:7::/48 proto 119`,
+	"routes flushed":      `for net in 172.7.0.0/16 fd17:7::/48; do ip route show root $net proto 119 | while read dst rest; do ip route del $dst; done; done`,
 	"a route deleted":     `set -- $(ip route show root 172.7.0.0/16 proto 119 | head -1); [ -z "$1" ] || ip route del $1`,
 	"a route replaced":    `set -- $(ip route show root 172.7.0.0/16 proto 119 | head -1); [ -z "$1" ] || ip route replace $1 dev lo`,
 	"neighbours flushed":  eachDevice + `ip neigh flush dev $dev nud permanent; done`,

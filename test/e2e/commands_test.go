@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -32,6 +33,7 @@ var commands = map[string]command{
 	"host":         cmdHost,
 	"wait-for":     cmdWaitFor,
 	"fault":        cmdFault,
+	"plug":         cmdPlug,
 	"ping-all":     cmdPingAll,
 	"path":         cmdPath,
 	"no-answer":    cmdNoAnswer,
@@ -211,6 +213,19 @@ func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return nil
 	}))
+}
+
+// plug HOST DEV SEGMENT ADDR...: another interface.
+func cmdPlug(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 4, 5, "plug HOST DEV SEGMENT ADDR...")
+	w := worldOf(ts)
+	var addrs []netip.Addr
+	for _, a := range args[3:] {
+		addr, err := netip.ParseAddr(a)
+		ts.Check(err)
+		addrs = append(addrs, addr)
+	}
+	ts.Check(w.lab.Plug(w.host(ts, args[0]), args[1], args[2], addrs...))
 }
 
 // fault cut|mend SEGMENT, unplug|replug HOST, drop|undrop HOST HOST
