@@ -22,7 +22,7 @@ func (c *claims) take(names []string) error {
 		}
 		claim, err := c.claim(name)
 		if err != nil {
-			return fmt.Errorf("%w; two networks on one host need a VNI and a range of addresses each, see 'weft config get'", err)
+			return fmt.Errorf("%w; two networks on one host need a range of addresses and a VNI each, or without VNIs an --nft-table each", err)
 		}
 		if c.held == nil {
 			c.held = map[string]io.Closer{}

@@ -58,6 +58,13 @@ type leaseDoc struct {
 	Reserved bool            `json:"reserved,omitempty"`
 }
 
+// swept forgets all that want does not serve: nothing of it is left on the
+// host, and what gets its name from now on is somebody else's.
+func (m *memory) swept(networks []netip.Prefix, want *netstate.State) {
+	m.Networks, m.Links, m.Tables = nil, nil, nil
+	m.served(networks, want)
+}
+
 // served adds what want serves to what the agent answers for.
 func (m *memory) served(networks []netip.Prefix, want *netstate.State) {
 	for _, n := range networks {

@@ -11,6 +11,7 @@ import (
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan"
+	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/store"
 )
@@ -139,7 +140,7 @@ func (s *steerer) steer(ctx context.Context) (time.Duration, error) {
 
 // own claims on this host what the network needs.
 func (s *steerer) own() error {
-	names := plan.LinkNames(*s.net)
+	names := append(plan.LinkNames(*s.net), "table inet "+firewall.TableName(*s.net, s.opts.Firewall))
 	for _, n := range s.net.Prefixes() {
 		names = append(names, "network "+n.String())
 	}
@@ -192,6 +193,9 @@ func (s *steerer) arrived(p reconcile.Pass) {
 	})
 	if receives {
 		s.ready = p.Serial
+	}
+	if p.OK() && p.Serial == s.serial {
+		s.memory.swept(s.net.Prefixes(), s.board.Plan())
 	}
 }
 

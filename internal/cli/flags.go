@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"regexp"
 	"strings"
 )
 
@@ -135,6 +136,8 @@ func addIgnoredFlags(fs *flag.FlagSet) {
 // addWeftFlags adds the flags of an agent that flanneld does not have.
 func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	addExceptFlag(fs, &s.trafficSettings)
+	fs.Var(newValue(&s.table, "name", "", parseTable), "nft-table",
+		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1. Two networks without a VNI on one host need two names")
 	addDirFlags(fs, &s.dirSettings)
 	fs.Var(newValue(&s.level, "level", "", parseLevel), "log-level", "what is logged: debug, info, warn or error (default as --v says)")
 	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "how it is logged: text or json")
@@ -154,6 +157,17 @@ func parseLevel(s string) (string, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(s)); err != nil {
 		return "", fmt.Errorf("must be debug, info, warn or error")
+	}
+	return s, nil
+}
+
+// tableName is what nft(8) takes without quotes and what marks a table as
+// weft's after a restart.
+var tableName = regexp.MustCompile(`^weft(\.[0-9a-z-]{1,24})?$`)
+
+func parseTable(s string) (string, error) {
+	if s != "" && !tableName.MatchString(s) {
+		return "", fmt.Errorf("must be weft, or weft. and up to 24 small letters, digits and hyphens")
 	}
 	return s, nil
 }

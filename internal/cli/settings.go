@@ -50,6 +50,7 @@ type uplinkSettings struct {
 
 // trafficSettings is about what happens to packets that leave the network.
 type trafficSettings struct {
+	table            string // of nftables; "": after the network
 	ipMasq, noRandom bool
 	except           []netip.Prefix // destinations that are not masqueraded
 	exceptNodes      bool
@@ -120,6 +121,7 @@ func (t *trafficSettings) firewall() firewall.Options {
 		Except:     t.except,
 		Nodes:      t.exceptNodes,
 		Accept:     t.forwardRules,
+		Table:      t.table,
 	}
 }
 

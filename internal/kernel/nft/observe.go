@@ -29,7 +29,7 @@ type handle struct {
 func (r rule) id() handle { return handle{table{r.family, r.table}, r.handle} }
 
 // ourName tells the tables that weft makes, one an agent.
-var ourName = regexp.MustCompile(`^weft(\.[0-9a-f.-]+)?$`)
+var ourName = regexp.MustCompile(`^weft(\.[0-9a-z-]+)?$`)
 
 // Observe returns the rows in scope. A kernel without nftables has none, and
 // neither has one that does not show them: those are told by Barriers.

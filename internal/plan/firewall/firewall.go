@@ -7,7 +7,6 @@ package firewall
 import (
 	"net/netip"
 	"strconv"
-	"strings"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netconf"
@@ -21,6 +20,7 @@ type Options struct {
 	Inbound    bool           // show containers the host in a client's place, unless the config says otherwise
 	Except     []netip.Prefix // destinations that are not masqueraded, beside the config's; masked
 	Nodes      bool           // nor are the network's hosts
+	Table      string         // name of our nftables table; "": after the network
 	Accept     bool           // rules of ours may stand in other people's chains (--iptables-forward-rules)
 }
 
@@ -51,14 +51,13 @@ const (
 	srcnatFirst = 99       // ahead of everybody's source NAT, which is at 100
 )
 
-// TableName returns the name of the nftables table for net, so that agents for
-// two networks on one host do not share one: "weft", or "weft.5" for a VNI
-// other than 1, or "weft.10.244.0.0" after the network without a VNI.
-func TableName(net netconf.Network) string {
+// TableName returns the name of the nftables table: the one an operator gave,
+// else "weft", or "weft.5" for a VNI other than 1, so that agents for two
+// networks on one host do not share one.
+func TableName(net netconf.Network, o Options) string {
 	switch vni := net.Backend.VXLAN.VNI; {
-	case vni == 0:
-		// nft takes no colon in a name that is not quoted.
-		return "weft." + strings.ReplaceAll(net.Prefixes()[0].Addr().String(), ":", "-")
+	case o.Table != "":
+		return o.Table
 	case vni > 1:
 		return "weft." + strconv.FormatUint(uint64(vni), 10)
 	}
@@ -71,7 +70,7 @@ func (p *Plan) Build(s *netstate.State) []error {
 	if why := p.Host.NoFirewall; why != "" {
 		return []error{noFirewall(why)}
 	}
-	b := builder{Plan: p, fw: &s.Firewall, table: TableName(p.Net)}
+	b := builder{Plan: p, fw: &s.Firewall, table: TableName(p.Net, p.Options)}
 	b.fw.Tables = append(b.fw.Tables, netstate.NFTable{Name: b.table})
 	b.members()
 	if b.guarded() {
