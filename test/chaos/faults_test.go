@@ -37,6 +37,8 @@ var meddling = map[string]string{
 	"routes flushed":      `for net in 172.7.0.0/16 fd17:7::/48; do ip route show root $net proto 119 | while read dst rest; do ip route del $dst; done; done`,
 	"a route deleted":     `set -- $(ip route show root 172.7.0.0/16 proto 119 | head -1); [ -z "$1" ] || ip route del $1`,
 	"a route replaced":    `set -- $(ip route show root 172.7.0.0/16 proto 119 | head -1); [ -z "$1" ] || ip route replace $1 dev lo`,
+	"a route overtaken":   `set -- $(ip route show root fd17:7::/48 proto 119 | head -1); [ -z "$1" ] || ip -6 route add $1 dev lo metric 10`,
+	"a stale route":       eachDevice + `ip route add 172.7.99.0/24 via 172.7.99.0 dev $dev onlink; done`,
 	"neighbours flushed":  eachDevice + `ip neigh flush dev $dev nud permanent; done`,
 	"FDB flushed":         eachDevice + `bridge fdb show dev $dev | while read mac rest; do bridge fdb del $mac dev $dev $rest; done; done`,
 	"nexthops flushed":    `ip nexthop flush proto 119`,
