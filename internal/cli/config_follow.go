@@ -16,8 +16,8 @@ import (
 // tally counts the hosts of a snapshot, and those that announce what net wants.
 func tally(net netconf.Network, snap store.Snapshot) (done, total int) {
 	for _, l := range snap.Leases {
-		if len(l.Public) == 0 {
-			continue // a reservation that nobody uses yet
+		if l.Vacant() {
+			continue
 		}
 		total++
 		if plan.Announces(net, l.Attrs) {
@@ -61,7 +61,7 @@ func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.
 func laggards(net netconf.Network, snap store.Snapshot) string {
 	out := ""
 	for _, l := range snap.Leases {
-		if len(l.Public) > 0 && !plan.Announces(net, l.Attrs) {
+		if !l.Vacant() && !plan.Announces(net, l.Attrs) {
 			out += fmt.Sprintf("\n  %s at %s announces %s", lease.FormatSubnets(l.Subnets), addrs(l.Public), orNone(l.Backend))
 		}
 	}

@@ -28,8 +28,9 @@ type Attrs struct {
 // no data. The JSON is compact and valid.
 type Data map[netconf.Family]json.RawMessage
 
-// Vacant reports whether l is a reservation that no host has claimed yet.
-func (l Lease) Vacant() bool { return l.Reserved && len(l.Public) == 0 }
+// Vacant reports whether l is a reservation whose host has not joined yet: it
+// announces no way to be reached.
+func (l Lease) Vacant() bool { return l.Reserved && l.Backend == "" && len(l.Data) == 0 }
 
 // Subnet returns the lease's subnet of family f, if it has one.
 func (l Lease) Subnet(f netconf.Family) (netip.Prefix, bool) {
