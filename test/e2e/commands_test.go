@@ -139,12 +139,20 @@ func cmdKill9(ts *testscript.TestScript, neg bool, args []string) {
 // freeze HOST: SIGSTOP, until thaw HOST
 func cmdFreeze(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, 1, "freeze HOST")
-	ts.Check(syscall.Kill(lastAgent(ts, worldOf(ts).host(ts, args[0])).PID(), syscall.SIGSTOP))
+	ts.Check(syscall.Kill(worldOf(ts).freezable(ts, args[0]).PID(), syscall.SIGSTOP))
 }
 
 func cmdThaw(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, 1, "thaw HOST")
-	ts.Check(syscall.Kill(lastAgent(ts, worldOf(ts).host(ts, args[0])).PID(), syscall.SIGCONT))
+	ts.Check(syscall.Kill(worldOf(ts).freezable(ts, args[0]).PID(), syscall.SIGCONT))
+}
+
+// freezable is the host's agent, or the store.
+func (w *world) freezable(ts *testscript.TestScript, host string) *lab.Process {
+	if host == lab.StoreHost && w.etcd != nil {
+		return w.etcd
+	}
+	return lastAgent(ts, w.host(ts, host))
 }
 
 // pod NAME HOST
