@@ -33,20 +33,21 @@ func (s *steerer) passed(p reconcile.Pass) {
 // is the same.
 func (s *steerer) complain(p reconcile.Pass) {
 	now := map[string]bool{}
-	complain := func(problem string) {
+	complain := func(what, problem string) {
 		if !s.complained[problem] {
-			s.log.Error("the kernel is not as planned; trying again", "problem", problem)
+			s.log.Error(what, "problem", problem)
 		}
 		now[problem] = true
 	}
+	const again = "the kernel is not as planned; trying again"
 	if p.Err != nil {
-		complain("looking at the kernel: " + p.Err.Error())
+		complain(again, "looking at the kernel: "+p.Err.Error())
 	}
 	for _, f := range p.Failures {
-		complain(f.Error())
+		complain(again, f.Error())
 	}
 	for _, r := range p.Overtaken {
-		complain(overtaken(r).Message)
+		complain("another's route stands ahead of the plan", overtaken(r).Message)
 	}
 	if len(now) == 0 && len(s.complained) > 0 {
 		s.log.Info("the kernel is as planned again")
