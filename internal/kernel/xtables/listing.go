@@ -1,6 +1,7 @@
 package xtables
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -98,7 +99,7 @@ func (r rule) body() netstate.Body {
 		b.UDPPort = uint16(port)
 	}
 	if !slices.Equal(r, arguments(b)) {
-		return netstate.Body{Unknown: strings.Join(r, "_")}
+		return netstate.Body{Unknown: cmp.Or(strings.Join(r, "_"), "_")}
 	}
 	return b
 }

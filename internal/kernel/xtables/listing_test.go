@@ -10,6 +10,7 @@ import (
 // FuzzListing reads what the program might print.
 func FuzzListing(f *testing.F) {
 	f.Add("-P FORWARD DROP\n-N OTHER\n-A FORWARD -s 10.5.0.0/16 -m comment --comment weft -j ACCEPT\n-A FORWARD -j OTHER\n-A OTHER -m comment --comment \"a b\" -g FORWARD\n")
+	f.Add("-A FORWARD \"")
 	f.Fuzz(func(t *testing.T, text string) {
 		l := parseListing(text)
 		for chain, rules := range l.rules {
