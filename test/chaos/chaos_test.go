@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	duration = flag.Duration("chaos.duration", time.Minute, "how long faults go on")
-	seed     = flag.Uint64("chaos.seed", 0, "of the faults' choice; 0: a random one")
+	duration = flag.Duration("chaos.duration", 40*time.Second, "how long faults go on")
+	seed     = flag.Uint64("chaos.seed", 1, "of the faults' choice; 0: a random one")
 	settle   = flag.Duration("chaos.settle", 10*time.Second, "how long after the last fault the network must be whole")
 )
 
