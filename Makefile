@@ -24,6 +24,7 @@ test: setup ## every test, none of which needs root
 
 .PHONY: race
 race: setup ## the tests under the race detector (needs a C compiler)
+	packaging/test-setup/install race
 	$(GO) test -race ./internal/... ./cmd/...
 
 .PHONY: chaos
