@@ -16,22 +16,17 @@ import (
 // claim tells the keeper what to get a lease for, if that has changed.
 func (s *steerer) claim(attrs lease.Attrs) {
 	c := claim{net: *s.net, Claim: lease.Claim{
-		Owner:     s.owner,
-		Attrs:     attrs,
-		Preferred: s.preferred(),
-		Avoid:     s.host.Uplink.OnLink,
+		Owner: s.owner,
+		Attrs: attrs,
+		Avoid: s.host.Uplink.OnLink,
 	}}
-	if s.claimed != nil && sameClaim(*s.claimed, c) {
+	if s.claimed != nil && reflect.DeepEqual(*s.claimed, c) {
 		return
 	}
 	s.claimed = &c
-	s.keeper.claims.put(c)
-}
-
-// sameClaim leaves out Preferred, which changes once a lease is held.
-func sameClaim(a, b claim) bool {
-	a.Preferred, b.Preferred = nil, nil
-	return reflect.DeepEqual(a, b)
+	asked := c // what is preferred changes once a lease is held, and is no new claim
+	asked.Preferred = s.preferred()
+	s.keeper.claims.put(asked)
 }
 
 // before gathers what peers may know of this host already.

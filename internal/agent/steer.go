@@ -49,7 +49,7 @@ type steerer struct {
 	serial     int             // of the last plan
 	ready      int             // serial of the last plan by which this host can be reached as planned
 	claims     claims          // of things on this host
-	claimed    *claim          // of a lease
+	claimed    *claim          // of a lease, without Preferred
 	self       *lease.Lease    // with what is announced, or about to be
 	complained map[string]bool // by the loop goroutine: of the last pass
 

@@ -29,23 +29,18 @@ and uplink. With --follow it goes on until interrupted.`,
 		Example: "  weft events\n  weft events --follow\n  weft events -o json | jq 'select(.level == \"warn\")'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := once.context(cmd)
-			defer cancel()
-			agent, err := api.DialDir(ctx, dirs.runDir)
-			if err != nil {
-				return err
-			}
-			defer agent.Close()
-			last, err := showEvents(ctx, cmd.OutOrStdout(), agent, 0, output)
-			for follow && err == nil {
-				select {
-				case <-cmd.Context().Done():
-					return nil
-				case <-time.After(followPause):
+			return askAgent(cmd, dirs, once, func(ctx context.Context, agent *api.Client) error {
+				last, err := showEvents(ctx, cmd.OutOrStdout(), agent, 0, output)
+				for follow && err == nil {
+					select {
+					case <-cmd.Context().Done():
+						return nil
+					case <-time.After(followPause):
+					}
+					last, err = showEvents(cmd.Context(), cmd.OutOrStdout(), agent, last, output)
 				}
-				last, err = showEvents(cmd.Context(), cmd.OutOrStdout(), agent, last, output)
-			}
-			return err
+				return err
+			})
 		},
 	}
 	fs := newFlagSet()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/api"
 )
 
 // onceSettings is for commands that answer and end.
@@ -20,6 +22,19 @@ func addOnceFlags(fs *flag.FlagSet, o *onceSettings) {
 // context bounds the command.
 func (o *onceSettings) context(cmd *cobra.Command) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(cmd.Context(), o.timeout)
+}
+
+// askAgent runs ask on a connection to the agent of a run directory, within
+// the time allowed.
+func askAgent(cmd *cobra.Command, dirs dirSettings, once onceSettings, ask func(context.Context, *api.Client) error) error {
+	ctx, cancel := once.context(cmd)
+	defer cancel()
+	agent, err := api.DialDir(ctx, dirs.runDir)
+	if err != nil {
+		return err
+	}
+	defer agent.Close()
+	return ask(ctx, agent)
 }
 
 // patience is how long a command stays silent about what it waits for.

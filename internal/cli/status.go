@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
@@ -28,24 +29,19 @@ The exit code is 0 when the agent is ready, and 1 when it is not or none runs.`,
 		Example: "  weft status\n  weft status -o wide\n  weft status -o json | jq .peers",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := once.context(cmd)
-			defer cancel()
-			agent, err := api.DialDir(ctx, dirs.runDir)
-			if err != nil {
-				return err
-			}
-			defer agent.Close()
-			s, err := agent.Status(ctx)
-			if err != nil {
-				return err
-			}
-			if err := showStatus(cmd.OutOrStdout(), s, output, time.Now()); err != nil {
-				return err
-			}
-			if !s.Ready {
-				return &exitError{code: exitFailure}
-			}
-			return nil
+			return askAgent(cmd, dirs, once, func(ctx context.Context, agent *api.Client) error {
+				s, err := agent.Status(ctx)
+				if err != nil {
+					return err
+				}
+				if err := showStatus(cmd.OutOrStdout(), s, output, time.Now()); err != nil {
+					return err
+				}
+				if !s.Ready {
+					return &exitError{code: exitFailure}
+				}
+				return nil
+			})
 		},
 	}
 	fs := newFlagSet()

@@ -185,13 +185,3 @@ func (f *Follower) Outage(t *testing.T) error {
 		}
 	}
 }
-
-// Idle fails if there is an update that nobody took.
-func (f *Follower) Idle(t *testing.T) {
-	t.Helper()
-	select {
-	case u := <-f.updates:
-		t.Errorf("an update too many: %+v", u)
-	default:
-	}
-}
