@@ -7,8 +7,9 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 BUILD     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 .PHONY: build
-build: ## build bin/weft, one static binary
+build: ## build bin/weft, one static binary, and bin/weft-cni, its CNI plugin alone
 	$(BUILD) -o bin/weft ./cmd/weft
+	$(BUILD) -o bin/weft-cni ./cmd/weft-cni
 
 .PHONY: demo
 demo: build ## four hosts on two segments, real agents, real packets

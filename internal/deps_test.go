@@ -40,6 +40,22 @@ var layers = map[string][]string{
 	"internal/store":       {"internal/lease", "internal/netconf"},
 	"internal/api":         {"internal/netstate"},
 	"internal/docker":      {"internal/netconf", "internal/subnetenv"},
+	"internal/cni":         {},
+	"internal/cni/plugins": {"internal/cni", "internal/cni/flannel", "internal/cni/ptp"},
+	"internal/cni/flannel": {"internal/cni", "internal/netconf", "internal/subnetenv"},
+	"internal/cni/ptp":     {"internal/cni", "internal/cni/ipam", "internal/kernel/podlink", "internal/netconf", "internal/subnetenv"},
+	"internal/cni/ipam":    {},
+	"internal/kernel/podlink": {
+		"internal/kernel/rtnl",
+	},
+}
+
+// slow packages take their time before main begins, or drag in those that do.
+// A CNI plugin is started for each container and must have none of them, not
+// even through another package.
+var slow = []string{
+	"net/http", "crypto/tls", "go.etcd.io/", "k8s.io/", "google.golang.org/", "github.com/prometheus/", "github.com/spf13/",
+	module + "internal/agent", module + "internal/api", module + "internal/cli", module + "internal/store",
 }
 
 // pure packages compute: what would let them look at the world is barred.
@@ -72,6 +88,25 @@ func TestImportsPointOneWay(t *testing.T) {
 			}
 			if imp == "os/exec" && strings.HasPrefix(pkg, "internal/agent") {
 				t.Errorf("%s must not start programs", pkg)
+			}
+		}
+	}
+}
+
+func TestPluginStartsFast(t *testing.T) {
+	list := exec.Command("go", "list", "-deps", "./cmd/weft-cni")
+	list.Dir = ".."
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal("go list:", err)
+	}
+	if !strings.Contains(string(out), module+"internal/cni\n") {
+		t.Fatal("go list does not list what the plugin is made of")
+	}
+	for pkg := range strings.Lines(string(out)) {
+		for _, s := range slow {
+			if strings.HasPrefix(pkg, s) {
+				t.Errorf("cmd/weft-cni imports %s", strings.TrimSpace(pkg))
 			}
 		}
 	}

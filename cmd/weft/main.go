@@ -1,5 +1,6 @@
 // Command weft joins the containers of many hosts into one network. Under the
-// name flanneld it takes flanneld's command line.
+// name flanneld it takes flanneld's command line, and started by a container
+// runtime it is a CNI plugin.
 package main
 
 import (
@@ -9,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/weft-net/weft/internal/cli"
+	"github.com/weft-net/weft/internal/cni"
+	"github.com/weft-net/weft/internal/cni/plugins"
 )
 
 // version is set with -ldflags "-X main.version=v1.2.3".
@@ -22,5 +25,8 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	if cni.Called(os.Args, os.Getenv) {
+		return plugins.Main(ctx)
+	}
 	return cli.Main(ctx, cli.System(version))
 }

@@ -1,0 +1,39 @@
+package cni
+
+import (
+	"context"
+
+	"github.com/containernetworking/cni/pkg/types"
+)
+
+// Plugin does what a runtime asks for. An error that is a *types.Error goes to
+// the runtime with its code, any other with code 999. Methods leave standard
+// output alone.
+type Plugin interface {
+	// Add puts a container into the network. The result may be of any version
+	// of the spec; the runtime gets it in that of its config. When Add fails
+	// it leaves nothing behind.
+	Add(context.Context, Request) (types.Result, error)
+	// Del undoes Add. What is not there, the namespace included, is no error.
+	Del(context.Context, Request) error
+	// Check fails if the container is not in the network as Add left it.
+	Check(context.Context, Request) error
+	// Status fails if an Add would fail now, with code 50 or 51.
+	Status(context.Context, Request) error
+	// GC gives back what attachments hold that are not among the valid ones.
+	GC(context.Context, Request) error
+}
+
+// Request is one call of a runtime. Names in it are safe as parts of paths:
+// they hold neither slashes nor dots alone, and nothing outside of ASCII.
+type Request struct {
+	Command     string // CNI_COMMAND
+	ContainerID string // of ADD, DEL and CHECK
+	IfName      string // of ADD, DEL and CHECK; 1 to 15 bytes
+	Netns       string // path of the container's network namespace; DEL may lack it
+	Args        string // CNI_ARGS
+	Path        string // CNI_PATH: where plugins are, separated by ":"
+	Config      []byte // the plugin's config, a JSON object of at most 1 MiB
+	Network     string // its name
+	Version     string // its cniVersion
+}

@@ -1,0 +1,19 @@
+// Package plugins holds the types of CNI plugin that weft has. It only wires
+// them up; each is a package of its own.
+package plugins
+
+import (
+	"context"
+
+	"github.com/weft-net/weft/internal/cni"
+	"github.com/weft-net/weft/internal/cni/flannel"
+	"github.com/weft-net/weft/internal/cni/ptp"
+)
+
+// Main does the call of a container runtime and returns the exit code.
+func Main(ctx context.Context) int {
+	return cni.Main(ctx, cni.System(), map[string]cni.Plugin{
+		"flannel": flannel.Plugin{},
+		"weft":    ptp.Plugin{},
+	})
+}
