@@ -18,6 +18,7 @@ demo: build ## four hosts on two segments, real agents, real packets
 .PHONY: setup
 setup: ## install the programs that the tests run against
 	packaging/test-setup/install
+	$(GO) run ./test/programs/build
 
 .PHONY: test
 test: setup ## every test, none of which needs root
