@@ -232,6 +232,17 @@ func TestRebootWithoutTheStore(t *testing.T) {
 	})
 }
 
+func TestTheFirstCopyIsWrittenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newStation(t, configured(t, vxlanConfig), "10.4.7.21/24")
+		a.start() // up to its first plan; no time has passed
+		mem, err := recall(a.options().StateDir)
+		if err != nil || mem.Self == nil || mem.Self.Subnets[0] != a.subnet() {
+			t.Errorf("the copy has the lease %v, the plan %s: %v", mem.Self, a.subnet(), err)
+		}
+	})
+}
+
 func TestDamagedCopyIsSetAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := configured(t, vxlanConfig)

@@ -9,9 +9,11 @@ import (
 )
 
 // diary writes the agent's memory to disk, at most once in diaryPause, so
-// that a burst of changes costs one write.
+// that a burst of changes costs one write. Where there is no copy yet, the
+// first is written at once: a host may lose its power as soon as it is ready.
 type diary struct {
 	dir   string
+	blank bool // there is no copy yet
 	pages latest[memory]
 	log   *slog.Logger
 }
@@ -21,8 +23,8 @@ const (
 	diaryPause = 3 * time.Second
 )
 
-func newDiary(dir string, log *slog.Logger) *diary {
-	return &diary{dir: dir, pages: newLatest[memory](), log: log}
+func newDiary(dir string, blank bool, log *slog.Logger) *diary {
+	return &diary{dir: dir, blank: blank, pages: newLatest[memory](), log: log}
 }
 
 func (d *diary) run(ctx context.Context) error {
@@ -31,8 +33,11 @@ func (d *diary) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return d.flush(ctx.Err())
 		case m := <-d.pages:
-			sleep(ctx, diaryDelay)
+			if !d.blank {
+				sleep(ctx, diaryDelay)
+			}
 			d.write(d.newest(m))
+			d.blank = false
 		}
 		if !sleep(ctx, diaryPause) {
 			return d.flush(ctx.Err())
