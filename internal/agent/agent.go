@@ -10,7 +10,6 @@ import (
 
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/lease"
-	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/store"
 )
@@ -114,7 +113,7 @@ func newSteerer(o Options, owner lease.Owner, mem memory, b *board) *steerer {
 		passes:    newLatest[reconcile.Pass](),
 		ways:      mem.ways,
 		claims:    claims{claim: o.Claim},
-		diary:     newDiary(o.StateDir, o.Log),
+		diary:     newDiary(o.StateDir, mem.Snapshot.Config == nil, o.Log),
 	}
 	s.keeper = &keeper{
 		store:  o.Store,
@@ -130,7 +129,7 @@ func newSteerer(o Options, owner lease.Owner, mem memory, b *board) *steerer {
 		Resync: o.Resync,
 		Report: s.passed,
 		Facts:  func() { s.facts.put(struct{}{}) },
-		Drift:  func(events []netstate.Event) { drifted(o.Log, events) },
+		Drift:  s.drifted,
 	}
 	return s
 }

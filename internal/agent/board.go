@@ -52,7 +52,7 @@ func newBoard(o Options, journal *pages) *board {
 		pages:     journal,
 		upSince:   time.Now(),
 		faults:    map[string]error{},
-		counts:    api.Counts{Ops: map[string]int{}},
+		counts:    api.NewCounts(),
 	}
 }
 
@@ -129,6 +129,17 @@ func (b *board) count(p reconcile.Pass) {
 	}
 	for _, o := range p.Ops {
 		b.counts.Ops[api.OpLabel(o)]++
+		if p.Repair {
+			b.counts.Repairs[api.OpLabel(o)]++
+		}
+	}
+}
+
+func (b *board) drift(events []netstate.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range events {
+		b.counts.Drift[api.DriftLabel(e)]++
 	}
 }
 

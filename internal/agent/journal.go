@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 
 	"github.com/weft-net/weft/internal/api"
-	"github.com/weft-net/weft/internal/netstate"
 )
 
 // journal is a slog.Handler that keeps the last records at hand for `weft
@@ -38,18 +36,30 @@ func newJournal(next slog.Handler) *journal {
 // Handle implements slog.Handler.
 func (j *journal) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelInfo {
-		var b strings.Builder
-		b.WriteString(j.attrs)
-		r.Attrs(func(a slog.Attr) bool {
-			render(&b, a)
-			return true
-		})
-		j.pages.add(api.Event{At: r.Time, Level: strings.ToLower(r.Level.String()), Message: r.Message, Detail: strings.TrimSpace(b.String())})
+		j.pages.add(j.event(r))
 	}
 	if !j.Handler.Enabled(ctx, r.Level) {
 		return nil
 	}
 	return j.Handler.Handle(ctx, r)
+}
+
+// attrBy is the attribute that tells which process did what a record speaks of.
+const attrBy = "by"
+
+func (j *journal) event(r slog.Record) api.Event {
+	e := api.Event{At: r.Time, Level: strings.ToLower(r.Level.String()), Message: r.Message}
+	var b strings.Builder
+	b.WriteString(j.attrs)
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == attrBy {
+			e.By = a.Value.String()
+		}
+		render(&b, a)
+		return true
+	})
+	e.Detail = strings.TrimSpace(b.String())
+	return e
 }
 
 // Enabled implements slog.Handler: the journal wants to know even what is not
@@ -103,36 +113,4 @@ func (p *pages) after(n int64) []api.Event {
 		out = append(out, p.ring[(from-1)%journalSize])
 	}
 	return out
-}
-
-// drifted logs what somebody else did to rows of ours: the first row, and how
-// many there are.
-func drifted(log *slog.Logger, events []netstate.Event) {
-	first := events[0]
-	what := "changed"
-	if first.Gone {
-		what = "removed"
-	}
-	attrs := []any{"row", first.Row.String()}
-	if n := len(events) - 1; n > 0 {
-		attrs = append(attrs, "and more", n)
-	}
-	who := first.By
-	if who == "" {
-		who = process(first.PID)
-	}
-	if who != "" {
-		attrs = append(attrs, "by", who)
-	}
-	log.Warn("a row was "+what+" from outside; putting it right", attrs...)
-}
-
-// process names the process that a netlink port belongs to, if the port is a
-// process id as it mostly is; "" if that cannot be told.
-func process(pid uint32) string {
-	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	if pid == 0 || err != nil {
-		return ""
-	}
-	return fmt.Sprintf("%s[%d]", strings.TrimSpace(string(comm)), pid)
 }

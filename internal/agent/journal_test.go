@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -45,12 +46,23 @@ func TestDriftIsToldWithWhoDidIt(t *testing.T) {
 		route := a.world.State().Routes[0]
 		a.world.Emit(netstate.Event{Row: route, Gone: true, PID: uint32(os.Getpid())})
 		settle(time.Second)
-		want := fmt.Sprintf("[%d]", os.Getpid())
-		for _, e := range a.agent.board.Events(0) {
-			if strings.Contains(e.Message, "removed from outside") && strings.Contains(e.Detail, route.String()) && strings.Contains(e.Detail, want) {
-				return
-			}
+		if errs := a.world.Open().Apply(t.Context(), []netstate.Op{{Verb: netstate.Remove, Row: route}}); errs[0] != nil {
+			t.Fatal(errs[0])
 		}
-		t.Errorf("no event names the route and %s: %+v", want, a.agent.board.Events(0))
+		settle(time.Second)
+		me := fmt.Sprintf("[%d]", os.Getpid())
+		found, done := false, false
+		for _, e := range a.agent.board.Events(0) {
+			row := strings.Contains(e.Detail, route.String())
+			found = found || row && strings.Contains(e.Message, "removed from outside") && strings.HasSuffix(e.By, me)
+			done = done || row && e.Message == "put right"
+		}
+		if !found || !done {
+			t.Errorf("no events say that %s was removed by %s (%t) and put right (%t): %+v", route, me, found, done, a.agent.board.Events(0))
+		}
+		counts := a.agent.board.Status().Counts
+		if counts.Drift["removed route"] != 2 || !maps.Equal(counts.Repairs, map[string]int{"add route": 1}) {
+			t.Errorf("counted %+v", counts)
+		}
 	})
 }

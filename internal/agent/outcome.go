@@ -2,6 +2,8 @@ package agent
 
 import (
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/netstate"
@@ -18,15 +20,63 @@ func (s *steerer) passed(p reconcile.Pass) {
 	if p.Err != nil {
 		return
 	}
-	if n := len(p.Ops); n > 0 {
-		s.log.Info("kernel brought up to the plan", "rows", p.Rows, "changed", n, "failed", len(p.Failures), "took", p.Took)
-	}
+	s.tellChanges(p)
 	if err := s.writeSubnetFile(); err != nil {
 		s.log.Error("subnet file not written; containers cannot learn their subnet", "error", err)
 	}
 	if first && s.opts.Notify != nil {
 		s.opts.Notify()
 	}
+}
+
+// tellChanges logs what a pass did: of a repair the first row, of others how
+// many there are.
+func (s *steerer) tellChanges(p reconcile.Pass) {
+	switch n := len(p.Ops); {
+	case n == 0:
+	case p.Repair:
+		s.log.Info("put right", andMore(n-1, "row", p.Ops[0].String())...)
+	default:
+		s.log.Info("kernel brought up to the plan", "rows", p.Rows, "changed", n, "failed", len(p.Failures), "took", p.Took)
+	}
+}
+
+// drifted is called by the loop when somebody else did something to rows of
+// ours. It logs the first row, and how many there are.
+func (s *steerer) drifted(events []netstate.Event) {
+	s.board.drift(events)
+	first := events[0]
+	attrs := andMore(len(events)-1, "row", first.Row.String())
+	who := first.By
+	if who == "" {
+		who = process(first.PID)
+	}
+	if who != "" {
+		attrs = append(attrs, attrBy, who)
+	}
+	what := "changed"
+	if first.Gone {
+		what = "removed"
+	}
+	s.log.Warn("a row was "+what+" from outside; putting it right", attrs...)
+}
+
+// andMore adds to attrs that n more are left unsaid, if so.
+func andMore(n int, attrs ...any) []any {
+	if n > 0 {
+		attrs = append(attrs, "and more", n)
+	}
+	return attrs
+}
+
+// process names the process that a netlink port belongs to, if the port is a
+// process id as it mostly is; "" if that cannot be told.
+func process(pid uint32) string {
+	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if pid == 0 || err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s[%d]", strings.TrimSpace(string(comm)), pid)
 }
 
 // complain logs what keeps the kernel from the plan, once for as long as it

@@ -18,6 +18,7 @@ type Event struct {
 	Level   string    `json:"level"` // "info", "warn", "error"
 	Message string    `json:"message"`
 	Detail  string    `json:"detail,omitempty"` // key=value pairs
+	By      string    `json:"by,omitempty"`     // the process that did it, "ip[4711]", where the kernel tells
 }
 
 const pathEvents = "/v1/events" // []Event as JSON, those after ?after=NUMBER

@@ -65,6 +65,8 @@ func TestMetricsShowTheStatus(t *testing.T) {
 		`weft_ready 1`,
 		`weft_passes_total 9`,
 		`weft_ops_total{kind="route",verb="add"} 4`,
+		`weft_repairs_total{kind="route",verb="add"} 2`,
+		`weft_drift_total{change="removed",object="route"} 3`,
 		`weft_op_failures_total 1`,
 		`weft_rows 5`,
 		`weft_rows_failed 1`,

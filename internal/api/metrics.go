@@ -19,6 +19,8 @@ var (
 	descReady     = desc("ready", "1 while the lease is held and the last pass left no row in error.")
 	descPasses    = desc("passes_total", "Reconcile passes since the agent started.")
 	descOps       = desc("ops_total", "Operations that the kernel carried out.", "kind", "verb")
+	descRepairs   = desc("repairs_total", "Those operations that put right what had been in place before.", "kind", "verb")
+	descDrift     = desc("drift_total", "Rows that others changed or removed, as far as the kernel tells.", "object", "change")
 	descFailures  = desc("op_failures_total", "Rows that could not be put in place, each try counted.")
 	descRows      = desc("rows", "Rows of the wanted state.")
 	descFailed    = desc("rows_failed", "Rows that the last pass left in error.")
@@ -35,7 +37,7 @@ var (
 // Describe lists all that Collect may send.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descInfo, descReady, descPasses, descOps, descFailures, descRows, descFailed, descPass, descPassTook,
+		descInfo, descReady, descPasses, descOps, descRepairs, descDrift, descFailures, descRows, descFailed, descPass, descPassTook,
 		descPeers, descProblems, descStoreUp, descRevision, descLeaseHeld, descLeaseEnds,
 	} {
 		ch <- d
@@ -55,10 +57,15 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descReady, truth(m.agent.Ready() == nil))
 	count(descPasses, s.Counts.Passes)
 	count(descFailures, s.Counts.Failures)
-	for label, n := range s.Counts.Ops {
-		verb, kind, _ := strings.Cut(label, " ") // as OpLabel made it
-		count(descOps, n, kind, verb)
+	labelled := func(d *prometheus.Desc, counts map[string]int) {
+		for label, n := range counts {
+			verb, kind, _ := strings.Cut(label, " ") // as OpLabel and DriftLabel made it
+			count(d, n, kind, verb)
+		}
 	}
+	labelled(descOps, s.Counts.Ops)
+	labelled(descRepairs, s.Counts.Repairs)
+	labelled(descDrift, s.Counts.Drift)
 	gauge(descRows, float64(s.Pass.Rows))
 	gauge(descFailed, float64(s.Pass.Failed))
 	if !s.Pass.At.IsZero() {

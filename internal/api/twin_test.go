@@ -61,7 +61,7 @@ func sample() api.Status {
 		Problems: []api.Problem{{Subject: "10.5.3.0/24", Message: "overlaps"}},
 		Store:    api.StoreState{Kind: "etcd", Up: true, Since: time.Unix(1000, 0).UTC()},
 		Pass:     api.Pass{At: time.Unix(2000, 0).UTC(), Took: 3 * time.Millisecond, Rows: 5, Changed: 2, Failed: 1},
-		Counts:   api.Counts{Passes: 9, Failures: 1, Ops: map[string]int{"add route": 4}},
+		Counts:   api.Counts{Passes: 9, Failures: 1, Ops: map[string]int{"add route": 4}, Repairs: map[string]int{"add route": 2}, Drift: map[string]int{"removed route": 3}},
 		Ready:    true,
 	}
 }

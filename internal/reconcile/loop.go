@@ -61,6 +61,7 @@ type turn struct {
 	have   *netstate.State // nil: must be looked at
 	past   *netstate.State // what have was until events put it in doubt, to name what others change meanwhile; or nil
 	looked time.Time
+	stood  bool          // want has been in place
 	retry  time.Duration // 0: the last pass worked
 	moved  bool          // the last pass changed a device, so the kernel speaks of what went with it
 }
@@ -105,7 +106,7 @@ func (t *turn) take(w Want) {
 		t.have, t.past = nil, nil
 	}
 	t.want = w
-	t.retry = 0
+	t.stood, t.retry = false, 0
 }
 
 // news reports whether events tell of something that the loop does not know,
@@ -150,9 +151,10 @@ func (l *Loop) pass(ctx context.Context, t *turn) time.Duration {
 		_, device := o.Row.(netstate.Link)
 		return device
 	})
+	p.Repair = t.stood
 	if p.OK() {
 		t.have = netstate.Settle(t.have, t.want.State)
-		t.retry = 0
+		t.stood, t.retry = true, 0
 	} else {
 		t.have, t.past = nil, nil
 		t.retry = min(max(2*t.retry, firstRetry), maxRetry)

@@ -17,7 +17,8 @@ type Want struct {
 
 // Pass is one round of looking and changing.
 type Pass struct {
-	Serial   int // of the Want it served
+	Serial   int  // of the Want it served
+	Repair   bool // that had been in place before: what it changed, others had undone
 	Start    time.Time
 	Took     time.Duration
 	Rows     int           // wanted
