@@ -24,12 +24,19 @@ func Health(a Agent) http.Handler {
 	mux.HandleFunc("/healthz", getOnly(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "weft is running")
 	}))
-	mux.HandleFunc("/readyz", getOnly(func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc(pathReady, ready(a))
+	return mux
+}
+
+// pathReady is where both servers say whether the agent is ready.
+const pathReady = "/readyz"
+
+func ready(a Agent) http.HandlerFunc {
+	return getOnly(func(w http.ResponseWriter, _ *http.Request) {
 		if err := a.Ready(); err != nil {
 			http.Error(w, "weft is not ready: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "weft is ready")
-	}))
-	return mux
+	})
 }

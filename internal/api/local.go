@@ -33,10 +33,11 @@ func Local(a Agent) http.Handler {
 	mux.HandleFunc(pathEvents, getOnly(func(w http.ResponseWriter, r *http.Request) {
 		serveEvents(w, r, a)
 	}))
+	mux.HandleFunc(pathReady, ready(a)) // for the CNI plugin
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusNotFound, failure{
 			Error: "this agent does not know " + r.URL.Path,
-			Hint:  "it knows " + pathStatus + ", " + pathPlan + " and " + pathEvents + "; agent and command may be of different versions",
+			Hint:  "it knows " + pathStatus + ", " + pathPlan + ", " + pathEvents + " and " + pathReady + "; agent and command may be of different versions",
 		})
 	})
 	return mux
