@@ -24,6 +24,8 @@ type Options struct {
 	Dir string
 	// Binary is the weft program that agents and the store are started from. "": this one.
 	Binary string
+	// CNI is a directory of CNI plugins beside weft's own, for pods that AddPodCNI makes. "": none.
+	CNI string
 }
 
 // Lab is a running network. Close ends it; so does the end of this process, in whatever way.
@@ -33,8 +35,9 @@ type Lab struct {
 	dir     string
 	ownDir  bool
 	binary  string
-	fabric  *Node // the switch
-	router  *Node // nil if there is none
+	cni     func() ([]string, error) // the directories of CNI plugins
+	fabric  *Node                    // the switch
+	router  *Node                    // nil if there is none
 	hosts   map[string]*Host
 	closing sync.Once
 
@@ -49,6 +52,7 @@ func New(t Topology, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l := &Lab{Topology: t, dir: o.Dir, binary: o.Binary, hosts: map[string]*Host{}}
+	l.cni = sync.OnceValues(func() ([]string, error) { return l.writePlugins(o.CNI) })
 	if err := l.build(); err != nil {
 		return nil, fmt.Errorf("build the lab: %w", errors.Join(err, l.Close()))
 	}

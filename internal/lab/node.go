@@ -47,6 +47,9 @@ func (n *Node) settle() error {
 // Do runs f in the node's namespace; see netns.NS.Do for what that covers.
 func (n *Node) Do(f func() error) error { return n.ns.Do(f) }
 
+// NetnsPath names the node's network namespace for other programs, until the lab ends.
+func (n *Node) NetnsPath() string { return n.ns.Path() }
+
 // Sysctl sets the kernel parameter at path, relative to /proc/sys, in the node.
 func (n *Node) Sysctl(path, value string) error {
 	err := n.Do(func() error { return os.WriteFile("/proc/sys/"+path, []byte(value), 0) })

@@ -22,6 +22,8 @@ type Pod struct {
 	*Node
 	Host  *Host
 	Addrs []netip.Prefix // one a family, v4 first
+
+	attached *attachment // by CNI; nil for a pod of AddPod
 }
 
 // Addr is the pod's IPv6 address if is6, else its IPv4 address; ok tells whether it has one.

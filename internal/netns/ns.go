@@ -104,6 +104,10 @@ func (ns *NS) Hostname() string { return ns.hostname }
 // FD is a descriptor of the namespace, for moving devices into it. It is valid until Close.
 func (ns *NS) FD() int { return int(ns.file.Fd()) }
 
+// Path names the namespace for other processes of this user, as container runtimes name those of
+// their containers. It is valid until Close.
+func (ns *NS) Path() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), ns.file.Fd()) }
+
 // Do runs f in the namespace and returns its error. Sockets that f opens and files under
 // /proc/sys/net that it reads or writes are the namespace's, also later and from elsewhere.
 // Goroutines that f starts run outside. Calls run one after another, so f must not call Do of the

@@ -2,29 +2,119 @@ package flannel
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/weft-net/weft/internal/cni"
+	"github.com/weft-net/weft/internal/cni/fabric"
 )
 
 // Plugin is the type's cni.Plugin.
 type Plugin struct{}
 
-var errNotYet = errors.New("this type is not built yet")
-
 // Add puts a container into the network.
-func (Plugin) Add(context.Context, cni.Request) (types.Result, error) { return nil, errNotYet }
+func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
+	c, err := parse(r.Config)
+	if err != nil {
+		return nil, err
+	}
+	conf, err := c.forDelegate()
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDelegate(conf)
+	if err != nil {
+		return nil, err
+	}
+	made := record{path: place(c.DataDir, r.ContainerID, r.IfName, c.Name), ifName: r.IfName, delegate: conf}
+	if err := made.write(); err != nil {
+		return nil, err
+	}
+	result, err := d.add(ctx, r)
+	if err == nil {
+		return result, nil
+	}
+	// What a failed ADD may have left is taken back at once. If that fails,
+	// too, the record stays for the runtime's DEL; the first error says more.
+	r.Command = "DEL"
+	_ = drop(context.WithoutCancel(ctx), r, made)
+	return nil, err
+}
 
-// Del undoes Add.
-func (Plugin) Del(context.Context, cni.Request) error { return errNotYet }
+// Del undoes Add. A container that there is no record of has nothing to undo.
+func (Plugin) Del(ctx context.Context, r cni.Request) error {
+	c, err := parse(r.Config)
+	if err != nil {
+		return err
+	}
+	made, err := find(c.DataDir, r.ContainerID, r.IfName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return drop(ctx, r, made)
+}
 
-// Check compares a container with what Add left.
-func (Plugin) Check(context.Context, cni.Request) error { return errNotYet }
+// drop has the delegate delete what a record is about, and the record. When
+// the delegate fails the record stays, for the next try.
+func drop(ctx context.Context, r cni.Request, made record) error {
+	d, err := newDelegate(made.delegate)
+	if err != nil {
+		return err
+	}
+	if err := d.do(ctx, r); err != nil {
+		return err
+	}
+	return made.remove()
+}
 
-// Status tells whether an Add would succeed now.
-func (Plugin) Status(context.Context, cni.Request) error { return errNotYet }
+// Check has the delegate compare a container with what Add left.
+func (Plugin) Check(ctx context.Context, r cni.Request) error {
+	c, err := parse(r.Config)
+	if err != nil {
+		return err
+	}
+	made, err := find(c.DataDir, r.ContainerID, r.IfName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return types.NewError(types.ErrUnknownContainer,
+			fmt.Sprintf("there is no record in %s of the interface %s of container %s", c.DataDir, r.IfName, r.ContainerID),
+			"it was never added, or is deleted")
+	}
+	if err != nil {
+		return err
+	}
+	// The result of ADD comes in the version of today's config, whatever the
+	// container was added with.
+	made.delegate["cniVersion"], _ = json.Marshal(r.Version) // a string can always be expressed
+	if present(c.PrevResult) {
+		made.delegate["prevResult"] = c.PrevResult
+	}
+	d, err := newDelegate(made.delegate)
+	if err != nil {
+		return err
+	}
+	return d.do(ctx, r)
+}
 
-// GC gives back what containers that are gone still hold.
-func (Plugin) GC(context.Context, cni.Request) error { return errNotYet }
+// forDelegate is the delegate's config for a container to be added now.
+func (c config) forDelegate() (conf object, err error) {
+	env, err := fabric.Subnets(c.SubnetFile)
+	if err != nil {
+		return nil, err
+	}
+	if len(env.Networks) == 0 || env.MTU <= 0 {
+		return nil, types.NewError(types.ErrTryAgainLater, c.SubnetFile+" does not name both the network and the MTU in bytes", "the weft agent writes the file anew when it starts; ask it with: weft status")
+	}
+	text, err := render(c, env)
+	if err != nil {
+		return nil, err
+	}
+	err = json.Unmarshal(text, &conf)
+	return conf, err
+}

@@ -1,0 +1,94 @@
+package flannel
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/containernetworking/cni/pkg/types/create"
+
+	"github.com/weft-net/weft/internal/cni"
+)
+
+// delegate is a plugin that a call is handed on to.
+type delegate struct {
+	kind   string
+	config object
+}
+
+func newDelegate(config object) (delegate, error) {
+	kind, err := typeOf(config)
+	return delegate{kind: kind, config: config}, err
+}
+
+// add hands on the call r, an ADD.
+func (d delegate) add(ctx context.Context, r cni.Request) (types.Result, error) {
+	answer, err := d.call(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	var result struct {
+		CNIVersion string `json:"cniVersion"`
+	}
+	err = json.Unmarshal(answer, &result)
+	if result.CNIVersion == "" { // old plugins leave it out and mean the config's
+		result.CNIVersion = r.Version
+	}
+	if err == nil {
+		var made types.Result
+		if made, err = create.Create(result.CNIVersion, answer); err == nil {
+			return made, nil
+		}
+	}
+	return nil, types.NewError(types.ErrDecodingFailure, fmt.Sprintf("the plugin %s did %s and answered what is not a result: %v", d.kind, r.Command, err), string(answer))
+}
+
+// do hands on the call r, which has no result.
+func (d delegate) do(ctx context.Context, r cni.Request) error {
+	_, err := d.call(ctx, r)
+	return err
+}
+
+// call hands on the call r with the delegate's config and returns what it
+// printed. An error keeps the delegate's code.
+func (d delegate) call(ctx context.Context, r cni.Request) (answer []byte, err error) {
+	path, err := d.program(r.Path)
+	if err != nil {
+		return nil, err
+	}
+	config, err := json.Marshal(d.config)
+	if err != nil {
+		return nil, err
+	}
+	answer, err = run(ctx, path, config, append(os.Environ(),
+		"CNI_COMMAND="+r.Command,
+		"CNI_CONTAINERID="+r.ContainerID,
+		"CNI_NETNS="+r.Netns,
+		"CNI_IFNAME="+r.IfName,
+		"CNI_ARGS="+r.Args,
+		"CNI_PATH="+r.Path))
+	if err == nil {
+		return answer, nil
+	}
+	theirs := types.Error{Code: types.ErrInternal, Msg: err.Error()}
+	_ = json.Unmarshal(answer, &theirs) // one that breaks down may print anything
+	return nil, types.NewError(theirs.Code, fmt.Sprintf("%s, handed on to the plugin %s: %s", r.Command, d.kind, theirs.Msg), theirs.Details)
+}
+
+// program is the path of the delegate's program in one of dirs, as CNI_PATH
+// has them.
+func (d delegate) program(dirs string) (string, error) {
+	for _, dir := range filepath.SplitList(dirs) {
+		path := filepath.Join(dir, d.kind)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !strings.Contains(d.kind, "/") {
+			return path, nil
+		}
+	}
+	return "", types.NewError(types.ErrPluginNotAvailable,
+		fmt.Sprintf("type flannel hands its work to the plugin %q, which is not in CNI_PATH=%s", d.kind, dirs),
+		"install the containernetworking plugins there, or use type weft, which needs no other plugin")
+}

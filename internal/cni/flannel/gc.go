@@ -1,0 +1,106 @@
+package flannel
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+
+	"github.com/weft-net/weft/internal/cni"
+)
+
+// defaultIfName is the interface that a record of flannel's plugin is taken to
+// be about: runtimes call a container's first one so.
+const defaultIfName = "eth0"
+
+// GC deletes the containers of the network that have a record and are not
+// among the valid ones, and then has the delegate look for what it holds
+// beyond that.
+func (Plugin) GC(ctx context.Context, r cni.Request) error {
+	c, err := parse(r.Config)
+	if err != nil {
+		return err
+	}
+	stale, err := c.stale()
+	errs := []error{err}
+	for _, made := range stale {
+		del := r
+		del.Command, del.ContainerID, del.IfName, del.Netns = "DEL", made.containerID(), cmp.Or(made.ifName, defaultIfName), ""
+		errs = append(errs, drop(ctx, del, made))
+	}
+	return errors.Join(append(errs, c.delegateGC(ctx, r))...)
+}
+
+// stale are the records of the network's containers that are not valid. One
+// that cannot be read is an error, and the rest are returned all the same.
+func (c config) stale() (stale []record, err error) {
+	entries, err := os.ReadDir(c.DataDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, types.NewError(types.ErrIOFailure, "look for records of containers: "+err.Error(), "")
+	}
+	var errs []error
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() || strings.HasPrefix(entry.Name(), ".") {
+			continue // a record that is being written
+		}
+		made, err := read(filepath.Join(c.DataDir, entry.Name()))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
+		case err != nil:
+			errs = append(errs, err)
+		case made.network() == c.Name && !c.valid(made):
+			stale = append(stale, made)
+		}
+	}
+	return stale, errors.Join(errs...)
+}
+
+// valid tells whether what the record is about is still there. A record that
+// does not say which interface it is about goes by the container.
+func (c config) valid(made record) bool {
+	id := made.containerID()
+	if made.ifName != "" {
+		return slices.Contains(c.attachments(), types.GCAttachment{ContainerID: id, IfName: made.ifName})
+	}
+	return slices.ContainsFunc(c.attachments(), func(a types.GCAttachment) bool { return a.ContainerID == id })
+}
+
+// attachments are those that a GC says are valid.
+func (c config) attachments() []types.GCAttachment {
+	if c.Valid != nil {
+		return c.Valid
+	}
+	return c.Attachments
+}
+
+// delegateGC hands the GC on. Without a subnet of this host there is no config
+// for it, and its turn comes with the next GC.
+func (c config) delegateGC(ctx context.Context, r cni.Request) error {
+	conf, err := c.forDelegate()
+	if known, ok := errors.AsType[*types.Error](err); ok && known.Code == types.ErrTryAgainLater {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	valid, err := json.Marshal(c.attachments())
+	if err != nil {
+		return err
+	}
+	conf["cni.dev/valid-attachments"], conf["cni.dev/attachments"] = valid, valid
+	d, err := newDelegate(conf)
+	if err != nil {
+		return err
+	}
+	return d.do(ctx, r)
+}

@@ -1,0 +1,134 @@
+package flannel
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containernetworking/cni/pkg/types"
+	"github.com/google/renameio/v2"
+)
+
+// ifNameKey is a key of ours in a record, beside those of the delegate's
+// config: the container's interface that it is about. Records of flannel's
+// plugin lack it, and delegates pass over what they do not know.
+const ifNameKey = "weft/ifname"
+
+// record is a file that says how a delegate put one interface of a container
+// into the network. Its name is the container's id, as with flannel's plugin.
+// When a container has two interfaces on networks that share the folder, that
+// of the second is ID:INTERFACE.
+type record struct {
+	path     string
+	ifName   string // "": a record of flannel's plugin, which does not say
+	delegate object // its config
+}
+
+// network is the name of the network.
+func (r record) network() (name string) {
+	_ = json.Unmarshal(r.delegate["name"], &name) // what is no string names nothing
+	return name
+}
+
+// containerID is whose record it is.
+func (r record) containerID() string {
+	id, _, _ := strings.Cut(filepath.Base(r.path), ":") // ids have no colon
+	return id
+}
+
+// write puts the record where it survives a power cut, for its owner alone: a
+// config may hold what is not for everybody.
+func (r record) write() error {
+	content := map[string]any{ifNameKey: r.ifName}
+	for key, value := range r.delegate {
+		content[key] = value
+	}
+	dir := filepath.Dir(r.path)
+	text, err := json.Marshal(content)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err == nil {
+		err = renameio.WriteFile(r.path, text, 0o600)
+	}
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err != nil {
+		return types.NewError(types.ErrIOFailure, "write the record by which the container can be deleted again: "+err.Error(), "")
+	}
+	return nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// remove ends the record's life.
+func (r record) remove() error {
+	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return types.NewError(types.ErrIOFailure, "remove the record of a container that is deleted: "+err.Error(), "")
+	}
+	return nil
+}
+
+// read reads the record at path. One that is not there is fs.ErrNotExist.
+func read(path string) (record, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return record{}, err
+	}
+	r := record{path: path}
+	if err == nil {
+		err = json.Unmarshal(text, &r.delegate)
+	}
+	if err == nil {
+		_, err = typeOf(r.delegate)
+	}
+	if err == nil && r.delegate[ifNameKey] != nil {
+		err = json.Unmarshal(r.delegate[ifNameKey], &r.ifName)
+		delete(r.delegate, ifNameKey)
+	}
+	if err != nil {
+		return record{}, types.NewError(types.ErrIOFailure, fmt.Sprintf("read the record %s of how the container was added: %v", path, err),
+			"if the file is damaged remove it by hand; the container's address then stays taken in the delegate's IPAM until it is freed there")
+	}
+	return r, nil
+}
+
+// find returns the record of a container's interface on a network. One of
+// flannel's plugin is about the only interface there was.
+func find(dir, id, ifName string) (record, error) {
+	r, err := read(filepath.Join(dir, id+":"+ifName))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	r, err = read(filepath.Join(dir, id))
+	if err == nil && r.ifName != "" && r.ifName != ifName {
+		return record{}, fs.ErrNotExist
+	}
+	return r, err
+}
+
+// place is where a new record of a container's interface goes.
+func place(dir, id, ifName, network string) string {
+	path := filepath.Join(dir, id)
+	first, err := read(path)
+	if err != nil {
+		return path // none, or one that is of no use
+	}
+	another := first.ifName != "" && first.ifName != ifName
+	unknown := first.ifName == "" && first.network() != network
+	if another || unknown {
+		return path + ":" + ifName
+	}
+	return path
+}
