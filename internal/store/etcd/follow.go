@@ -5,8 +5,12 @@ import (
 	"errors"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/feed"
+	"github.com/weft-net/weft/internal/store/view"
 )
 
 // errRewound means that etcd is not the one, or not as far, as it was.
@@ -16,7 +20,7 @@ var errRewound = errors.New("etcd is at an older revision than before, or is ano
 // goroutine takes in events while fn runs in the caller's.
 func (s *Store) Follow(ctx context.Context, fn func(store.Update)) error {
 	ctx, cancel := context.WithCancel(ctx)
-	f := &follower{Store: s, feed: newFeed()}
+	f := &follower{Store: s, feed: feed.New()}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -24,7 +28,7 @@ func (s *Store) Follow(ctx context.Context, fn func(store.Update)) error {
 	}()
 	defer func() { cancel(); <-done }()
 	for {
-		u, err := f.feed.next(ctx)
+		u, err := f.feed.Next(ctx)
 		if err != nil {
 			return err
 		}
@@ -35,11 +39,12 @@ func (s *Store) Follow(ctx context.Context, fn func(store.Update)) error {
 // follower keeps a feed equal to etcd, through outages.
 type follower struct {
 	*Store
-	feed    *feed
-	from    int64  // the next revision to hear of; 0: list first
-	cluster uint64 // that the listing came from
-	fresh   bool   // listed just now, so etcd's word on its revision stands
-	live    bool   // the present watch has been ready
+	feed    *feed.Feed
+	view    *view.View // the feed's content
+	from    int64      // the next revision to hear of; 0: list first
+	cluster uint64     // that the listing came from
+	fresh   bool       // listed just now, so etcd's word on its revision stands
+	live    bool       // the present watch has been ready
 }
 
 func (f *follower) run(ctx context.Context) {
@@ -49,14 +54,14 @@ func (f *follower) run(ctx context.Context) {
 		err := f.session(ctx)
 		switch {
 		case f.life.Err() != nil:
-			f.feed.down(f.explain(ctx, "following", errClosed))
+			f.feed.Down(f.explain(ctx, "following", errClosed))
 			<-ctx.Done()
 			return
 		case errors.Is(err, errCompacted), errors.Is(err, errRewound):
 			f.log.Info("reading all leases again", "reason", err)
 			f.from = 0
 		case ctx.Err() == nil && !f.live:
-			f.feed.down(f.explain(ctx, "following config and leases", err))
+			f.feed.Down(f.explain(ctx, "following config and leases", err))
 		}
 		if f.live {
 			pause.reset()
@@ -73,7 +78,8 @@ func (f *follower) session(ctx context.Context) error {
 			return err
 		}
 		f.from, f.cluster, f.fresh = l.revision+1, l.cluster, true
-		f.feed.replace(l.view)
+		f.view = l.view
+		f.feed.Replace(l.view)
 	}
 	return f.watch(ctx, f.from, f, f.keys.flannels())
 }
@@ -83,16 +89,29 @@ func (f *follower) ready(h *pb.ResponseHeader) error {
 		return errRewound
 	}
 	f.fresh, f.live = false, true
-	f.feed.up()
+	f.feed.Up()
 	return nil
 }
 
 func (f *follower) batch(resp *pb.WatchResponse) error {
-	f.feed.apply(f.Store, resp.Events)
+	f.feed.Change(func() bool { return f.apply(f.view, resp.Events) })
 	if n := len(resp.Events); n > 0 {
 		f.from = resp.Events[n-1].Kv.ModRevision + 1
 	} else {
 		f.from = max(f.from, resp.Header.Revision+1)
 	}
 	return nil
+}
+
+// apply takes events into v and tells whether a snapshot shows them.
+func (s *Store) apply(v *view.View, events []*mvccpb.Event) bool {
+	changed := false
+	for _, e := range events {
+		if e.Type == clientv3.EventTypeDelete {
+			changed = v.Delete(s.keys.below(e.Kv.Key), e.Kv.ModRevision) || changed
+		} else {
+			changed = v.Put(s.item(e.Kv)) || changed
+		}
+	}
+	return changed
 }

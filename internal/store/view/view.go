@@ -7,7 +7,6 @@ package view
 import (
 	"bytes"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -35,8 +34,7 @@ type View struct {
 	revision  int64
 	config    []byte
 	configRev int64
-	leases    []lease.Lease // sorted; handed out, so replaced and never changed once shared is set
-	shared    bool
+	leases    Leases
 	values    map[string]raw   // what the leases were decoded from
 	bad       map[string]error // by key
 }
@@ -49,6 +47,7 @@ type raw struct {
 // New is a store at revision rev that holds items, each key once.
 func New(rev int64, items []Item) *View {
 	v := &View{values: make(map[string]raw, len(items)), bad: map[string]error{}}
+	var leases []lease.Lease
 	for _, it := range items {
 		name, ok := strings.CutPrefix(it.Key, Subnets)
 		if !ok {
@@ -59,11 +58,10 @@ func New(rev int64, items []Item) *View {
 		if l, err := decode(name, it); err != nil {
 			v.bad[name] = err
 		} else {
-			v.leases = append(v.leases, l) // sorted once, below: inserting each would take long for many
+			leases = append(leases, l) // sorted once, below: inserting each would take long for many
 		}
 	}
-	slices.SortFunc(v.leases, func(a, b lease.Lease) int { return Compare(a.Subnets, b.Subnets) })
-	v.revision = rev
+	v.leases, v.revision = NewLeases(leases), rev
 	return v
 }
 
@@ -90,7 +88,7 @@ func (v *View) Put(it Item) bool {
 		return true
 	}
 	delete(v.bad, name)
-	v.insert(l)
+	v.leases.Put(l)
 	return true
 }
 
@@ -119,12 +117,11 @@ func (v *View) Revision() int64 { return v.revision }
 // Snapshot returns the present content. Snapshots share their leases, which
 // nobody changes.
 func (v *View) Snapshot() store.Snapshot {
-	v.shared = true
 	s := store.Snapshot{
 		Revision:       v.revision,
 		ConfigRevision: v.configRev,
 		Config:         v.config,
-		Leases:         v.leases[:len(v.leases):len(v.leases)],
+		Leases:         v.leases.All(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.bad)) {
 		s.Bad = append(s.Bad, store.Entry{Key: Subnets + name, Err: v.bad[name]})
@@ -144,44 +141,12 @@ func decode(name string, it Item) (lease.Lease, error) {
 	return lease.Lease{Subnets: subnets, Attrs: attrs, Reserved: it.Reserved}, nil
 }
 
-func (v *View) insert(l lease.Lease) {
-	v.unshare()
-	i, found := v.find(l.Subnets)
-	if found {
-		v.leases[i] = l
-		return
-	}
-	v.leases = slices.Insert(v.leases, i, l)
-}
-
 func (v *View) remove(name string) {
 	subnets, err := lease.ParseKey(name)
 	if err != nil {
 		return // never was a lease
 	}
-	if i, found := v.find(subnets); found {
-		v.unshare()
-		v.leases = slices.Delete(v.leases, i, i+1)
-	}
-}
-
-func (v *View) find(subnets []netip.Prefix) (int, bool) {
-	return slices.BinarySearchFunc(v.leases, subnets, func(l lease.Lease, s []netip.Prefix) int {
-		return Compare(l.Subnets, s)
-	})
-}
-
-// unshare makes v.leases v's alone again.
-func (v *View) unshare() {
-	if v.shared {
-		v.leases, v.shared = slices.Clone(v.leases), false
-	}
-}
-
-// Compare orders the subnets of leases: by the first family's prefix, then by
-// the second's.
-func Compare(a, b []netip.Prefix) int {
-	return slices.CompareFunc(a, b, netip.Prefix.Compare)
+	v.leases.Remove(subnets)
 }
 
 // Occupied returns the leases among items, sorted, as lease.Choose wants them:

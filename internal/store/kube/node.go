@@ -1,0 +1,160 @@
+package kube
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+// node is what is kept of a Node object.
+type node struct {
+	name    string
+	uid     string // another one for a node that was deleted and made again
+	version string // resourceVersion
+	cidrs   string // spec.podCIDRs, with commas
+	notes   notes
+	network string // status of the condition NetworkUnavailable; "" if it has none
+}
+
+// facts are the parts of a node of which leases are made; a change of any
+// other part, such as a heartbeat, changes no snapshot.
+func (n node) facts() node {
+	n.version, n.network = "", ""
+	return n
+}
+
+// joined tells whether an agent has announced the node.
+func (n *node) joined() bool { return n.notes[noteManaged] == "true" }
+
+// The annotations of a family.
+var familyNotes = map[netconf.Family]struct{ data, public, overwrite, node note }{
+	netconf.V4: {noteData, notePublic, noteOverwrite, noteNode},
+	netconf.V6: {noteData6, notePublic6, noteOverwrite6, noteNode6},
+}
+
+// subnets returns the node's PodCIDRs, v4 first.
+func (n *node) subnets() ([]netip.Prefix, error) {
+	if n.cidrs == "" {
+		return nil, nil
+	}
+	var out []netip.Prefix
+	for text := range strings.SplitSeq(n.cidrs, ",") {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("its PodCIDR %.60q is not a subnet", text)
+		}
+		out = append(out, p.Masked())
+	}
+	slices.SortFunc(out, func(a, b netip.Prefix) int {
+		return int(netconf.FamilyOf(a.Addr())) - int(netconf.FamilyOf(b.Addr()))
+	})
+	if _, err := lease.ParseKey(lease.Key(out)); err != nil {
+		return nil, fmt.Errorf("its PodCIDRs %.120q cannot be a lease: one subnet for each family at most, with room for hosts", n.cidrs)
+	}
+	return out, nil
+}
+
+// errNoSubnet is the state of a node that waits for the controller manager.
+var errNoSubnet = errors.New("it has no PodCIDR")
+
+// lease returns what an agent announced for the node: the subnets of the
+// families for which it has a public address.
+func (n *node) lease() (lease.Lease, error) {
+	subnets, err := n.subnets()
+	if err != nil {
+		return lease.Lease{}, err
+	}
+	if len(subnets) == 0 {
+		return lease.Lease{}, errNoSubnet
+	}
+	l := lease.Lease{}
+	if l.Attrs, err = n.attrs(); err != nil {
+		return lease.Lease{}, err
+	}
+	for _, p := range subnets {
+		if _, ok := l.PublicAddr(netconf.FamilyOf(p.Addr())); ok {
+			l.Subnets = append(l.Subnets, p)
+		}
+	}
+	if len(l.Subnets) == 0 {
+		return lease.Lease{}, fmt.Errorf("it announces no address of the family of its PodCIDR %s", lease.FormatSubnets(subnets))
+	}
+	return l, nil
+}
+
+// maxData is how long an annotation may be, in bytes: many times what any
+// backend writes. Of a longer one the decoder keeps only the beginning.
+const maxData = 4096
+
+// attrs reads what an agent wrote, and refuses what it would not have written.
+func (n *node) attrs() (lease.Attrs, error) {
+	a := lease.Attrs{Backend: n.notes[noteType]}
+	for _, f := range netconf.Families {
+		names := familyNotes[f]
+		addr, ok, err := n.address(f, names.public)
+		if err != nil {
+			return lease.Attrs{}, err
+		}
+		if ok {
+			a.Public = append(a.Public, addr)
+		}
+		data := strings.TrimSpace(n.notes[names.data])
+		if data == "" || data == "null" {
+			continue
+		}
+		if len(data) > maxData || !json.Valid([]byte(data)) {
+			return lease.Attrs{}, fmt.Errorf("its annotation %s %.80q is not JSON of up to %d bytes", noteNames[names.data], data, maxData)
+		}
+		if a.Data == nil {
+			a.Data = lease.Data{}
+		}
+		a.Data[f] = json.RawMessage(data)
+	}
+	// The rules for what peers may announce are those of every store.
+	doc, err := lease.MarshalAttrs(a)
+	if err != nil {
+		return lease.Attrs{}, fmt.Errorf("its annotations: %w", err)
+	}
+	return lease.ParseAttrs(doc)
+}
+
+// address reads an address of family f out of an annotation. The unspecified
+// address means none, as in flannel's leases.
+func (n *node) address(f netconf.Family, from note) (netip.Addr, bool, error) {
+	text := n.notes[from]
+	if text == "" {
+		return netip.Addr{}, false, nil
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil || a.Zone() != "" || a.Is4In6() || netconf.FamilyOf(a) != f {
+		return netip.Addr{}, false, fmt.Errorf("its annotation %s %.60q is not an %s address", noteNames[from], text, f)
+	}
+	return a, !a.IsUnspecified(), nil
+}
+
+// written returns the annotations that announce a, with the operator's of n.
+func (n *node) written(a lease.Attrs) (notes, error) {
+	out := n.notes
+	clear(out[:notesWritten])
+	out[noteManaged], out[noteType] = "true", a.Backend
+	for _, addr := range a.Public {
+		f := netconf.FamilyOf(addr)
+		names := familyNotes[f]
+		if over, ok, err := n.address(f, names.overwrite); err != nil {
+			return notes{}, err
+		} else if ok {
+			addr = over
+		}
+		out[names.public], out[names.data] = addr.String(), "null"
+		if data := a.Data[f]; len(data) > 0 {
+			out[names.data] = string(data)
+		}
+	}
+	return out, nil
+}

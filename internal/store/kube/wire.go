@@ -1,0 +1,266 @@
+package kube
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Field numbers of Kubernetes' protobuf, which never change:
+// k8s.io/apimachinery/pkg/runtime, .../apis/meta/v1 and k8s.io/api/core/v1,
+// generated.proto in each.
+const (
+	unknownRaw = 2
+
+	listMeta         = 1
+	listItems        = 2
+	listMetaVersion  = 2
+	listMetaContinue = 3
+
+	eventType   = 1
+	eventObject = 2
+	rawBytes    = 1 // of RawExtension
+
+	objectMeta   = 1
+	objectSpec   = 2
+	objectStatus = 3
+
+	metaName        = 1
+	metaUID         = 5
+	metaVersion     = 6
+	metaAnnotations = 12
+	mapKey          = 1
+	mapValue        = 2
+
+	nodePodCIDR  = 1
+	nodePodCIDRs = 7
+	podNodeName  = 10
+
+	nodeConditions  = 4
+	conditionType   = 1
+	conditionStatus = 2
+)
+
+// envelope begins every object that is not inside another one.
+var envelope = []byte("k8s\x00")
+
+var errNotProto = errors.New("the answer is not Kubernetes' protobuf")
+
+// opened returns the object inside an envelope.
+func opened(doc []byte) ([]byte, error) {
+	inner, ok := bytes.CutPrefix(doc, envelope)
+	if !ok {
+		return nil, errNotProto
+	}
+	var raw []byte
+	err := fields(inner, func(num protowire.Number, value []byte) error {
+		if num == unknownRaw {
+			raw = value
+		}
+		return nil
+	})
+	return raw, err
+}
+
+// fields calls fn with each field of a message that has a length: messages,
+// texts, bytes. Others are passed over.
+func fields(message []byte, fn func(protowire.Number, []byte) error) error {
+	for len(message) > 0 {
+		num, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return fmt.Errorf("%w: %w", errNotProto, protowire.ParseError(n))
+		}
+		message = message[n:]
+		if kind != protowire.BytesType {
+			if n = protowire.ConsumeFieldValue(num, kind, message); n < 0 {
+				return fmt.Errorf("%w: %w", errNotProto, protowire.ParseError(n))
+			}
+			message = message[n:]
+			continue
+		}
+		value, n := protowire.ConsumeBytes(message)
+		if n < 0 {
+			return fmt.Errorf("%w: %w", errNotProto, protowire.ParseError(n))
+		}
+		message = message[n:]
+		if err := fn(num, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decoder takes out of nodes what matters.
+type decoder struct{ keys noteKeys }
+
+// nodeIn reads a Node in an envelope.
+func (d *decoder) nodeIn(doc []byte) (node, error) {
+	raw, err := opened(doc)
+	if err != nil {
+		return node{}, err
+	}
+	return d.node(raw)
+}
+
+func (d *decoder) node(message []byte) (node, error) {
+	var n node
+	err := fields(message, func(num protowire.Number, value []byte) error {
+		switch num {
+		case objectMeta:
+			return d.meta(&n, value)
+		case objectSpec:
+			return spec(&n, value)
+		case objectStatus:
+			return status(&n, value)
+		}
+		return nil
+	})
+	if err == nil && n.name == "" {
+		err = fmt.Errorf("%w: a node without a name", errNotProto)
+	}
+	return n, err
+}
+
+func (d *decoder) meta(n *node, message []byte) error {
+	return fields(message, func(num protowire.Number, value []byte) error {
+		switch num {
+		case metaName:
+			n.name = string(value)
+		case metaUID:
+			n.uid = string(value)
+		case metaVersion:
+			n.version = string(value)
+		case metaAnnotations:
+			return d.annotation(n, value)
+		}
+		return nil
+	})
+}
+
+func (d *decoder) annotation(n *node, entry []byte) error {
+	var key, text []byte
+	err := fields(entry, func(num protowire.Number, value []byte) error {
+		switch num {
+		case mapKey:
+			key = value
+		case mapValue:
+			text = value
+		}
+		return nil
+	})
+	if i, ok := d.keys.find(key); ok {
+		n.notes[i] = string(text[:min(len(text), maxData+1)])
+	}
+	return err
+}
+
+// spec reads the PodCIDRs; the field of one alone is older and counts only
+// without the other.
+func spec(n *node, message []byte) error {
+	var one string
+	err := fields(message, func(num protowire.Number, value []byte) error {
+		switch num {
+		case nodePodCIDR:
+			one = string(value)
+		case nodePodCIDRs:
+			if n.cidrs != "" {
+				n.cidrs += ","
+			}
+			n.cidrs += string(value)
+		}
+		return nil
+	})
+	if n.cidrs == "" {
+		n.cidrs = one
+	}
+	return err
+}
+
+// networkUnavailable is the type of the condition that keeps pods off a node
+// without a network.
+const networkUnavailable = "NetworkUnavailable"
+
+func status(n *node, message []byte) error {
+	return fields(message, func(num protowire.Number, value []byte) error {
+		if num != nodeConditions {
+			return nil
+		}
+		var kind, state []byte
+		err := fields(value, func(num protowire.Number, value []byte) error {
+			switch num {
+			case conditionType:
+				kind = value
+			case conditionStatus:
+				state = value
+			}
+			return nil
+		})
+		if string(kind) == networkUnavailable {
+			n.network = string(state)
+		}
+		return err
+	})
+}
+
+// page is a part of a list.
+type page struct {
+	nodes   []node
+	version string // resourceVersion of the whole list
+	next    string // continue token; "" at the end
+}
+
+// pageIn reads a NodeList in an envelope.
+func (d *decoder) pageIn(doc []byte) (page, error) {
+	raw, err := opened(doc)
+	if err != nil {
+		return page{}, err
+	}
+	var p page
+	err = fields(raw, func(num protowire.Number, value []byte) error {
+		switch num {
+		case listMeta:
+			return p.meta(value)
+		case listItems:
+			n, err := d.node(value)
+			p.nodes = append(p.nodes, n)
+			return err
+		}
+		return nil
+	})
+	return p, err
+}
+
+func (p *page) meta(message []byte) error {
+	return fields(message, func(num protowire.Number, value []byte) error {
+		switch num {
+		case listMetaVersion:
+			p.version = string(value)
+		case listMetaContinue:
+			p.next = string(value)
+		}
+		return nil
+	})
+}
+
+// hostOfPod reads the name of the node out of a Pod in an envelope.
+func hostOfPod(doc []byte) (string, error) {
+	raw, err := opened(doc)
+	if err != nil {
+		return "", err
+	}
+	var name string
+	err = fields(raw, func(num protowire.Number, value []byte) error {
+		if num != objectSpec {
+			return nil
+		}
+		return fields(value, func(num protowire.Number, value []byte) error {
+			if num == podNodeName {
+				name = string(value)
+			}
+			return nil
+		})
+	})
+	return name, err
+}
