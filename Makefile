@@ -38,11 +38,12 @@ fuzz: ## each fuzz target for FUZZTIME
 	packaging/test-setup/fuzz $(or $(FUZZTIME),10s)
 
 .PHONY: lint
-lint: ## formatting, vet, staticcheck, tidiness of go.mod
+lint: ## formatting, vet, staticcheck, tidiness of each go.mod
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
+	for dir in test/cniplugins test/kube; do (cd $$dir && $(GO) mod tidy -diff) || exit; done
 
 .PHONY: arm64
 arm64: ## build for another architecture

@@ -70,6 +70,9 @@ var pure = []string{
 
 var barredInPure = []string{"context", "log", "log/slog", "os", "os/exec", "net/http", "syscall", "math/rand/v2", "golang.org/x/sys/unix"}
 
+// forTests are packages for tests alone: what weft is made of does not import them.
+var forTests = []string{"internal/store/etcdtest", "internal/store/kubetest", "internal/store/storetest", "test/programs"}
+
 // netlink libraries may be imported by these alone.
 var netlinkUsers = []string{"bench", "internal/kernel", "internal/kernel/rtnl", "internal/lab", "internal/netns"}
 
@@ -90,11 +93,18 @@ func TestImportsPointOneWay(t *testing.T) {
 			if isNetlink && !slices.Contains(netlinkUsers, pkg) {
 				t.Errorf("%s must not import %s; netlink is internal/kernel's", pkg, imp)
 			}
+			if slices.Contains(forTests, ours) && !isForTests(pkg) {
+				t.Errorf("%s must not import %s, which is for tests", pkg, ours)
+			}
 			if imp == "os/exec" && strings.HasPrefix(pkg, "internal/agent") {
 				t.Errorf("%s must not start programs", pkg)
 			}
 		}
 	}
+}
+
+func isForTests(pkg string) bool {
+	return slices.Contains(forTests, pkg) || strings.HasPrefix(pkg, "test/")
 }
 
 func TestPluginStartsFast(t *testing.T) {

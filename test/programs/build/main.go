@@ -12,6 +12,7 @@ import (
 
 func main() {
 	for _, set := range programs.All {
+		fmt.Printf("programs of test/%s, which may take minutes to build the first time: ", set.Module)
 		dir, err := set.Dir(context.Background())
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -1,0 +1,124 @@
+package kubetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os/exec"
+	"path/filepath"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/weft-net/weft/internal/store/embedded"
+	"github.com/weft-net/weft/test/programs"
+)
+
+// Options say where a control plane runs.
+type Options struct {
+	// Dir takes data, credentials and logs. It must exist, and its path be
+	// short (under 90 bytes): etcd's socket lies in it.
+	Dir string
+
+	// Addr is where the API server serves; zero is a free port of 127.0.0.1.
+	Addr netip.AddrPort
+
+	// Launch starts a program, and Dial connects to the API server, from
+	// where Addr is. Both nil: this machine.
+	Launch func(*exec.Cmd) error
+	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Cluster is a running control plane. Its methods may not be called at the
+// same time, except through Client.
+type Cluster struct {
+	Addr   netip.AddrPort       // of the API server
+	Config *rest.Config         // the admin's
+	Client kubernetes.Interface // the admin's
+
+	o           Options
+	bin         string // the folder of Kubernetes's programs
+	etcd        *embedded.Server
+	creds       credentials
+	http        *http.Client // Client's connections; nil before the first start
+	api         *process     // nil before the first start
+	controllers *process     // nil if never started
+}
+
+// Start starts etcd and the API server and returns when it serves.
+func Start(ctx context.Context, o Options) (*Cluster, error) {
+	c := &Cluster{o: o, Addr: o.Addr}
+	if o.Launch == nil {
+		c.o.Launch = launchHere
+	}
+	if err := c.start(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("run Kubernetes in %s: %w", o.Dir, err), c.Close())
+	}
+	return c, nil
+}
+
+func (c *Cluster) start(ctx context.Context) error {
+	var err error
+	if c.bin, err = programs.Kube.Dir(ctx); err != nil {
+		return err
+	}
+	if c.etcd, err = embedded.Serve(ctx, embedded.ServerOptions{Dir: filepath.Join(c.o.Dir, "etcd")}); err != nil {
+		return err
+	}
+	if !c.Addr.IsValid() {
+		if c.Addr, err = freePort(); err != nil {
+			return err
+		}
+	}
+	if c.creds, err = newCredentials(c.o.Dir, c.Addr); err != nil {
+		return err
+	}
+	if c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig()); err != nil {
+		return err
+	}
+	c.Config.Dial = c.o.Dial
+	c.Config.QPS = -1 // a test waits for nobody
+	if c.http, err = rest.HTTPClientFor(c.Config); err != nil {
+		return err
+	}
+	if c.Client, err = kubernetes.NewForConfigAndClient(c.Config, c.http); err != nil {
+		return err
+	}
+	return c.StartAPI(ctx)
+}
+
+// Kubeconfig is the path of the admin's.
+func (c *Cluster) Kubeconfig() string { return filepath.Join(c.o.Dir, "admin.kubeconfig") }
+
+// freePort is one of the loopback that nobody listens on. (Somebody may take
+// it in the moment before the API server does, which then says so and ends.)
+func freePort() (netip.AddrPort, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return netip.ParseAddrPort(l.Addr().String())
+}
+
+// Close ends everything that Start and StartControllers started, at once.
+// Watches and informers of the caller's should have ended before.
+func (c *Cluster) Close() error {
+	var errs []error
+	for _, p := range []*process{c.controllers, c.api} {
+		if p != nil {
+			errs = append(errs, p.kill())
+		}
+	}
+	if c.http != nil {
+		c.http.CloseIdleConnections()
+	}
+	if c.etcd != nil {
+		errs = append(errs, c.etcd.Close())
+	}
+	return errors.Join(errs...)
+}

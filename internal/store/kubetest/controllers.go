@@ -1,0 +1,28 @@
+package kubetest
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// StartControllers starts the controller that gives every node that has none
+// a PodCIDR of each of the cluster's CIDRs, one a family: a /24 of IPv4, a /64
+// of IPv6. It returns at once; the caller waits for a node's PodCIDR.
+func (c *Cluster) StartControllers(clusterCIDRs ...netip.Prefix) error {
+	args := []string{
+		"--kubeconfig=" + c.Kubeconfig(), "--controllers=node-ipam-controller",
+		"--allocate-node-cidrs=true", "--leader-elect=false", "--secure-port=0",
+	}
+	var cidrs []string
+	for _, p := range clusterCIDRs {
+		cidrs = append(cidrs, p.String())
+		if p.Addr().Is6() {
+			args = append(args, "--node-cidr-mask-size-ipv6=64")
+		} else {
+			args = append(args, "--node-cidr-mask-size-ipv4=24")
+		}
+	}
+	p, err := c.run("kube-controller-manager", append(args, "--cluster-cidr="+strings.Join(cidrs, ","))...)
+	c.controllers = p
+	return err
+}

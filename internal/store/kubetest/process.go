@@ -1,0 +1,73 @@
+package kubetest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// process is a running program of the control plane.
+type process struct {
+	name, log string
+	cmd       *exec.Cmd
+	gone      chan struct{} // closed when it has ended
+}
+
+// run starts a program whose output is added to the file log.
+func run(launch func(*exec.Cmd) error, program, log string, args []string) (*process, error) {
+	name := filepath.Base(program)
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the log of %s: %w", name, err)
+	}
+	defer out.Close() // the program has its own copy
+	p := &process{name: name, log: log, cmd: exec.Command(program, args...), gone: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	if err := launch(p.cmd); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() {
+		defer close(p.gone)
+		_ = p.cmd.Wait() // how it ended is in its log
+	}()
+	return p, nil
+}
+
+// launchHere starts cmd on this machine; it dies with this process. (The
+// kernel means the thread: do not call it from a goroutine that is locked to
+// a thread and ends before cmd should.)
+func launchHere(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd.Start()
+}
+
+// kill ends the program at once and waits for it.
+func (p *process) kill() error {
+	err := p.signal(syscall.SIGKILL)
+	if err == nil {
+		<-p.gone
+	}
+	return err
+}
+
+// signal sends s to the program, if it still runs.
+func (p *process) signal(s syscall.Signal) error {
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("send %v to %s, process %d: %w", s, p.name, p.cmd.Process.Pid, err)
+	}
+	return nil
+}
+
+// tail is the end of the program's log, for error messages.
+func (p *process) tail() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-10):], "\n")
+}
