@@ -3,6 +3,7 @@ package flannel
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
 
@@ -51,7 +52,7 @@ func (c config) delegateType() (string, error) {
 
 // typeOf is the type that the config of a delegate names.
 func typeOf(delegate object) (kind string, err error) {
-	if err := json.Unmarshal(delegate["type"], &kind); err != nil || kind == "" {
+	if err := json.Unmarshal(delegate["type"], &kind); err != nil || kind == "" || strings.Contains(kind, "/") {
 		return "", invalid("the delegate's type is %s; it must be the name of a plugin, as \"bridge\"", delegate["type"])
 	}
 	if kind == "flannel" {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/containernetworking/cni/pkg/types/create"
@@ -84,7 +83,7 @@ func (d delegate) call(ctx context.Context, r cni.Request) (answer []byte, err e
 func (d delegate) program(dirs string) (string, error) {
 	for _, dir := range filepath.SplitList(dirs) {
 		path := filepath.Join(dir, d.kind)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && !strings.Contains(d.kind, "/") {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
 			return path, nil
 		}
 	}
