@@ -37,9 +37,12 @@ func (h *Host) StartEtcd(ctx context.Context, program EtcdProgram) (*Process, er
 // StartEtcdTLS does the same with the program etcd, which then takes clients over TLS only.
 func (h *Host) StartEtcdTLS(ctx context.Context, files EtcdTLS) (*Process, error) {
 	return h.startEtcd(ctx, "https", func(dir, url string) []string {
-		return append(externalEtcd(dir, url), "--cert-file", files.Cert, "--key-file", files.Key,
-			"--trusted-ca-file", files.CA, "--client-cert-auth")
+		return append(externalEtcd(dir, url), files.flags()...)
 	})
+}
+
+func (t EtcdTLS) flags() []string {
+	return []string{"--cert-file", t.Cert, "--key-file", t.Key, "--trusted-ca-file", t.CA, "--client-cert-auth"}
 }
 
 // externalEtcd is the command line of the program etcd.
@@ -57,13 +60,17 @@ func (h *Host) startEtcd(ctx context.Context, scheme string, args func(dir, url 
 	if err != nil {
 		return nil, err
 	}
-	h.lab.mu.Lock()
-	h.lab.endpoints = url
-	h.lab.mu.Unlock()
+	h.lab.setEndpoints(url)
 	return process, nil
 }
 
-// Endpoints are the store's client URLs, "" before StartEtcd.
+func (l *Lab) setEndpoints(urls string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.endpoints = urls
+}
+
+// Endpoints are the store's client URLs, with commas between, "" before StartEtcd.
 func (l *Lab) Endpoints() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -23,6 +23,8 @@ var commands = map[string]command{
 	"lab":          cmdLab,
 	"etcd":         cmdEtcd,
 	"etcd-stop":    cmdEtcdStop,
+	"member":       cmdMember,
+	"certificates": cmdCertificates,
 	"race":         cmdRace,
 	"agent":        cmdAgent,
 	"term":         cmdTerm,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -12,22 +13,27 @@ import (
 	"github.com/weft-net/weft/internal/store/etcdtest"
 )
 
-// etcd [external|tls]: an etcd that ran before left its data.
+// etcd [external|tls|cluster [tls]]: an etcd that ran before left its data.
 func cmdEtcd(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "etcd [external|tls]"
-	want(ts, neg, args, 0, 1, usage)
+	const usage = "etcd [external|tls|cluster [tls]]"
+	want(ts, neg, args, 0, 2, usage)
 	w := worldOf(ts)
 	host := w.host(ts, lab.StoreHost)
 	ctx, cancel := context.WithTimeout(w.ctx, startLimit)
 	defer cancel()
 	var err error
-	switch program := append(args, "")[0]; program {
+	switch program := strings.Join(args, " "); program {
 	case "":
 		w.etcd, err = host.StartEtcd(ctx, lab.EtcdBuiltIn)
 	case "external":
 		w.etcd, err = host.StartEtcd(ctx, lab.EtcdExternal)
 	case "tls":
 		w.etcd, err = host.StartEtcdTLS(ctx, certificates(ts, host))
+	case "cluster":
+		w.cluster, err = host.StartEtcdCluster(ctx, nil)
+	case "cluster tls":
+		files := certificates(ts, host)
+		w.cluster, err = host.StartEtcdCluster(ctx, &files)
 	default:
 		ts.Fatalf("usage: %s", usage)
 	}
@@ -39,15 +45,21 @@ func cmdEtcd(ts *testscript.TestScript, neg bool, args []string) {
 func certificates(ts *testscript.TestScript, etcd *lab.Host) lab.EtcdTLS {
 	ca, err := etcdtest.NewCA(ts.MkAbs("."), "ca")
 	ts.Check(err)
-	_, _, err = ca.Issue("client")
+	cert, key := issue(ts, ca, etcd)
+	return lab.EtcdTLS{Cert: cert, Key: key, CA: filepath.Clean(ca.File)}
+}
+
+// issue makes etcd.crt and client.crt with their keys, in place of former ones.
+func issue(ts *testscript.TestScript, ca *etcdtest.CA, etcd *lab.Host) (cert, key string) {
+	_, _, err := ca.Issue("client")
 	ts.Check(err)
 	var addrs []net.IP
 	for _, a := range etcd.Addrs {
 		addrs = append(addrs, a.Addr().AsSlice())
 	}
-	cert, key, err := ca.Issue("etcd", addrs...)
+	cert, key, err = ca.Issue("etcd", addrs...)
 	ts.Check(err)
-	return lab.EtcdTLS{Cert: cert, Key: key, CA: filepath.Clean(ca.File)}
+	return cert, key
 }
 
 // etcd-stop: SIGKILL; etcd starts it again with its data.

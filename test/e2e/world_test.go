@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/weft-net/weft/internal/lab"
+	"github.com/weft-net/weft/internal/store/etcdtest"
 )
 
 const (
@@ -31,6 +32,8 @@ type world struct {
 	cancel  context.CancelFunc
 	lab     *lab.Lab
 	etcd    *lab.Process
+	cluster *lab.EtcdCluster
+	nextCA  *etcdtest.CA // that certificates come from next
 	pods    map[string]*lab.Pod
 	pingers map[string]*lab.Pinger
 	streams map[string]*lab.Stream

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -24,9 +25,9 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 		etcd, err := c.ready(within)
 		token, _ := c.login.current()
 		if err == nil {
-			err = fn(within, etcd)
+			err = attempt(within, etcd, fn)
 		}
-		again := passing(err)
+		again := passing(err) || code(err) == codes.DeadlineExceeded
 		if refusedToken(err) {
 			// Users known by their certificate see the old revision too.
 			again = c.login.forget(token) || errors.Is(err, rpctypes.ErrAuthOldRevision)
@@ -35,6 +36,18 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 			return c.explain(ctx, what, err)
 		}
 	}
+}
+
+// attempt runs fn once and gives it half of the time that is left, so that a
+// member of the cluster that stands still, or has just lost its leader and
+// with it the request, leaves time for another.
+func attempt(ctx context.Context, etcd *clientv3.Client, fn func(context.Context, *clientv3.Client) error) error {
+	if end, ok := ctx.Deadline(); ok {
+		half, cancel := context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+		ctx = half
+	}
+	return fn(ctx, etcd)
 }
 
 // passing tells whether trying again can help.

@@ -35,7 +35,10 @@ func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, marg
 			h.recovered()
 			continue
 		}
-		h.troubled(err)
+		if !h.live { // else a watch broke off that stood, and the next round shows whether more is wrong
+			h.troubled(err)
+		}
+		h.live = false
 		if err := pause.wait(ctx); err != nil {
 			return err
 		}
@@ -50,6 +53,7 @@ type holder struct {
 	margin  time.Duration
 	on      ttlID     // what the lease hangs on
 	renewAt time.Time // when to renew it
+	live    bool      // the last watch stood
 	trouble string    // what was logged last
 }
 
@@ -162,7 +166,7 @@ func (h *holder) await(ctx context.Context, rev int64) error {
 	if errors.Is(err, errRang) {
 		return nil
 	}
-	return err
+	return h.explain(ctx, "watching lease "+h.name, err)
 }
 
 // errRang ends a watch because there is something to look at.
@@ -172,6 +176,7 @@ var errRang = errors.New("a key has changed")
 type doorbell struct{ h *holder }
 
 func (d doorbell) ready(*pb.ResponseHeader) error {
+	d.h.live = true
 	d.h.recovered()
 	return nil
 }

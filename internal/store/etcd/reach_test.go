@@ -47,6 +47,22 @@ func TestSilentServer(t *testing.T) {
 	fails(t, etcd.Options{Endpoints: []string{proxy.Addr()}}, proxy.Addr(), "connected, but it says nothing")
 }
 
+// One of several endpoints stands still: whichever gets a call, another
+// answers it in time.
+func TestCallsPassByAnEndpointThatStandsStill(t *testing.T) {
+	t.Parallel()
+	still := newProxy(t, shared.Addr())
+	s := open(t, etcd.Options{Endpoints: []string{still.Addr(), newProxy(t, shared.Addr()).Addr()}})
+	for range 2 { // both are connected
+		must[store.Snapshot](t)(s.Snapshot(t.Context()))
+	}
+	still.Freeze()
+	defer still.Thaw()
+	for range 2 {
+		must[store.Snapshot](t)(s.Snapshot(t.Context()))
+	}
+}
+
 func TestCallerGivesUp(t *testing.T) {
 	t.Parallel()
 	s := open(t, etcd.Options{Endpoints: []string{nobody(t)}})

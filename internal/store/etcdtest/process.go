@@ -1,6 +1,7 @@
 // Package etcdtest gives tests a real etcd, the program of the Debian package
-// etcd-server, on a free port of the loopback, and a way to cut the line to
-// it. It is for tests alone, and stops only what it started.
+// etcd-server, alone or as a cluster of three, on free ports of the loopback,
+// and a way to cut the line to it. It is for tests alone, and stops only what
+// it started.
 package etcdtest
 
 import (
@@ -19,11 +20,14 @@ import (
 
 // Process is a running etcd.
 type Process struct {
-	dir, addr string
-	args      []string
-	cmd       *exec.Cmd
-	gone      chan struct{} // closed when it has exited
-	last      string        // what it said last; read after gone
+	dir     string // of its data, in a directory called name, and of its members' sockets
+	name    string
+	cluster string // all its members, as --initial-cluster takes them
+	addr    string
+	args    []string
+	cmd     *exec.Cmd
+	gone    chan struct{} // closed when it has exited
+	last    string        // what it said last; read after gone
 }
 
 // startTimeout is how long etcd may take until it serves clients.
@@ -32,9 +36,20 @@ const startTimeout = 20 * time.Second
 // Start runs etcd on a free port with its data in dir and returns when it
 // serves. args are further arguments; with --cert-file it serves TLS.
 func Start(dir string, args ...string) (*Process, error) {
-	p := &Process{dir: dir, addr: "127.0.0.1:0", args: args}
+	p := member(dir, "test", args)
+	p.cluster = p.entry()
 	return p, p.run()
 }
+
+func member(dir, name string, args []string) *Process {
+	return &Process{dir: dir, name: name, addr: "127.0.0.1:0", args: args}
+}
+
+// peerURL is a socket in dir, by which members reach each other: no port has
+// to be chosen before they run.
+func (p *Process) peerURL() string { return "unix://" + p.name + ":1" }
+
+func (p *Process) entry() string { return p.name + "=" + p.peerURL() }
 
 // URL is for clients.
 func (p *Process) URL() string { return p.scheme() + p.addr }
@@ -50,9 +65,15 @@ func (p *Process) Restart() error {
 	return p.run()
 }
 
+// Kill ends etcd as if its machine had died, and waits for it.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // it may have ended already
+	<-p.gone
+}
+
 // Stop ends etcd and waits for it.
 func (p *Process) Stop() error {
-	if p.cmd == nil {
+	if p.gone == nil {
 		return nil
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -79,15 +100,18 @@ func (p *Process) run() error {
 	if err != nil {
 		return fmt.Errorf("these tests need the program etcd: apt-get install etcd-server (%w)", err)
 	}
-	const peer = "http://127.0.0.1:0" // nobody calls: a cluster of one
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return err
+	}
 	client := p.scheme() + p.addr
 	p.cmd = exec.Command(bin, append([]string{
-		"--name", "test", "--data-dir", p.dir,
+		"--name", p.name, "--data-dir", p.name,
 		"--listen-client-urls", client, "--advertise-client-urls", client,
-		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "test=" + peer,
+		"--listen-peer-urls", p.peerURL(), "--initial-advertise-peer-urls", p.peerURL(), "--initial-cluster", p.cluster,
 		"--heartbeat-interval", "100", "--election-timeout", "500",
 		"--logger", "zap", "--log-outputs", "stderr", "--enable-grpc-gateway=false",
 	}, p.args...)...)
+	p.cmd.Dir = p.dir
 	// A test binary that is killed takes its etcd along. (The kernel means
 	// the thread: do not start one from a goroutine that is locked to a
 	// thread and ends before etcd should.)
