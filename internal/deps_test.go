@@ -47,10 +47,10 @@ var layers = map[string][]string{
 	"internal/cni/plugins": {"internal/cni", "internal/cni/flannel", "internal/cni/ptp"},
 	"internal/cni/flannel": {"internal/cni", "internal/cni/fabric", "internal/netconf", "internal/subnetenv"},
 	"internal/cni/fabric":  {"internal/subnetenv"},
-	"internal/cni/ptp":     {"internal/cni", "internal/cni/fabric", "internal/cni/ipam", "internal/kernel/podlink", "internal/netconf", "internal/subnetenv"},
+	"internal/cni/ptp":     {"internal/cni", "internal/cni/fabric", "internal/cni/ipam", "internal/kernel/podlink", "internal/subnetenv"},
 	"internal/cni/ipam":    {},
 	"internal/kernel/podlink": {
-		"internal/kernel/rtnl",
+		"internal/kernel/rtnl", "internal/netstate",
 	},
 }
 

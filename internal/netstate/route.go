@@ -11,6 +11,11 @@ import (
 // rt_protos.
 const RouteProtocol = 119
 
+// PodProtocol marks the routes to the pods of this host, one for each address,
+// that the CNI plugin makes. They are foreign to the agent; it must not remove
+// them. It is not assigned either.
+const PodProtocol = 118
+
 // Route is a route of the main table with the family's default metric,
 // identified by its destination. How the kernel is told (nexthop object or
 // gateway attribute) is not part of it.

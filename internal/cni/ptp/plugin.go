@@ -3,28 +3,193 @@ package ptp
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"syscall"
 
 	"github.com/containernetworking/cni/pkg/types"
+	current "github.com/containernetworking/cni/pkg/types/100"
+	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/cni"
+	"github.com/weft-net/weft/internal/cni/fabric"
+	"github.com/weft-net/weft/internal/cni/ipam"
+	"github.com/weft-net/weft/internal/kernel/podlink"
+	"github.com/weft-net/weft/internal/subnetenv"
 )
 
 // Plugin is the type's cni.Plugin.
 type Plugin struct{}
 
-var errNotYet = errors.New("this type is not built yet")
+func owner(r cni.Request) ipam.Owner { return ipam.Owner{ContainerID: r.ContainerID, IfName: r.IfName} }
 
-// Add puts a container into the network.
-func (Plugin) Add(context.Context, cni.Request) (types.Result, error) { return nil, errNotYet }
+// Add makes the container's link. Its result has two interfaces, the host's
+// end and the container's.
+func (Plugin) Add(_ context.Context, r cni.Request) (types.Result, error) {
+	c, err := parse(r)
+	if err != nil {
+		return nil, err
+	}
+	if c.PrevResult != nil {
+		return nil, types.NewError(types.ErrInvalidNetworkConfig, "type weft makes the container's interface, so it must be the first plugin of its list", "")
+	}
+	env, err := fabric.Subnets(c.SubnetFile)
+	if err != nil {
+		return nil, err
+	}
+	pod, err := openPod(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = unix.Close(pod) }() // it is only referred to
+	store, err := ipam.Open(c.DataDir)
+	if err != nil {
+		return nil, types.NewError(types.ErrIOFailure, err.Error(), "")
+	}
+	link, err := attach(r, store, env, pod)
+	if err != nil {
+		return nil, err
+	}
+	return result(r, c, link), nil
+}
 
-// Del undoes Add.
-func (Plugin) Del(context.Context, cni.Request) error { return errNotYet }
+func openPod(r cni.Request) (int, error) {
+	pod, err := podlink.OpenNamespace(r.Netns)
+	if err != nil {
+		return -1, types.NewError(types.ErrInvalidNetNS, "CNI_NETNS: "+err.Error(), "")
+	}
+	return pod, nil
+}
 
-// Check compares a container with what Add left.
-func (Plugin) Check(context.Context, cni.Request) error { return errNotYet }
+// attach records addresses for the container and makes its link.
+func attach(r cni.Request, store *ipam.Store, env subnetenv.Env, pod int) (podlink.Link, error) {
+	o := owner(r)
+	link := linkOf(o)
+	if err := leftover(store, o, link); err != nil {
+		return link, err
+	}
+	record, err := store.Take(o, r.Network, env.Subnets)
+	if full, ok := errors.AsType[*ipam.FullError](err); ok {
+		return link, types.NewError(types.ErrTryAgainLater, full.Error(),
+			"remove containers, have the runtime collect garbage (CNI GC), or give the network a shorter SubnetLen")
+	}
+	if err != nil {
+		return link, types.NewError(types.ErrIOFailure, err.Error(), "")
+	}
+	link.MTU, link.Addrs = env.MTU, record.Addrs
+	if err := link.Make(pod); err != nil {
+		err = fmt.Errorf("connect container %s: %w%s", r.ContainerID, err, hint(err))
+		return link, errors.Join(err, store.Release(o))
+	}
+	return link, nil
+}
 
-// Status tells whether an Add would succeed now.
-func (Plugin) Status(context.Context, cni.Request) error { return errNotYet }
+// leftover forgets the addresses of an Add that was killed before it made the
+// link. If there is a link the container is attached, and Add must not be
+// called.
+func leftover(store *ipam.Store, o ipam.Owner, link podlink.Link) error {
+	_, found, err := store.Find(o)
+	if err != nil || !found {
+		return err
+	}
+	there, err := podlink.Exists(link.Host)
+	if err != nil {
+		return err
+	}
+	if there {
+		return types.NewError(cni.ErrAttached, fmt.Sprintf("container %s has its interface %s already", o.ContainerID, o.IfName), "call DEL first")
+	}
+	return store.Release(o)
+}
 
-// GC gives back what containers that are gone still hold.
-func (Plugin) GC(context.Context, cni.Request) error { return errNotYet }
+func hint(err error) string {
+	switch {
+	case errors.Is(err, syscall.EEXIST):
+		return "; something of that name or address is there already: see `ip link` on the host and in the container, and `ip route`"
+	case errors.Is(err, syscall.EPERM):
+		return "; root, or CAP_NET_ADMIN and CAP_SYS_ADMIN, are needed"
+	}
+	return ""
+}
+
+// result describes the link to the runtime.
+func result(r cni.Request, c config, link podlink.Link) *current.Result {
+	res := &current.Result{
+		CNIVersion: current.ImplementedSpecVersion,
+		Interfaces: []*current.Interface{
+			{Name: link.Host, Mac: link.HostMAC.String(), Mtu: link.MTU},
+			{Name: link.Pod, Mac: link.PodMAC.String(), Mtu: link.MTU, Sandbox: r.Netns},
+		},
+		DNS: c.DNS,
+	}
+	for _, a := range link.Addrs {
+		gateway := net.IP(podlink.Gateway(a).AsSlice())
+		res.IPs = append(res.IPs, &current.IPConfig{Interface: current.Int(podEnd), Address: prefix(a, a.BitLen()), Gateway: gateway})
+		res.Routes = append(res.Routes, &types.Route{Dst: prefix(unspecified(a), 0), GW: gateway})
+	}
+	return res
+}
+
+// podEnd is the container's end among a result's interfaces.
+const podEnd = 1
+
+// Del removes the container's link, whose other end and routes go with it, and
+// forgets its addresses. It needs neither agent nor namespace.
+func (Plugin) Del(_ context.Context, r cni.Request) error {
+	c, err := parse(r)
+	if err != nil {
+		return err
+	}
+	store, err := ipam.Open(c.DataDir)
+	if err != nil {
+		return types.NewError(types.ErrIOFailure, err.Error(), "")
+	}
+	return detach(store, owner(r))
+}
+
+func detach(store *ipam.Store, o ipam.Owner) error {
+	if err := podlink.Remove(linkOf(o).Host); err != nil {
+		return fmt.Errorf("disconnect container %s: %w", o.ContainerID, err)
+	}
+	return store.Release(o)
+}
+
+// Status tells whether the fabric takes containers.
+func (Plugin) Status(ctx context.Context, r cni.Request) error {
+	c, err := parse(r)
+	if err != nil {
+		return err
+	}
+	return fabric.Status(ctx, c.SubnetFile, c.RunDir)
+}
+
+// GC detaches all of this network that the runtime does not know. Containers
+// of other networks are not its affair.
+func (Plugin) GC(_ context.Context, r cni.Request) error {
+	c, err := parse(r)
+	if err != nil {
+		return err
+	}
+	if c.Attachments == nil {
+		return types.NewError(types.ErrInvalidNetworkConfig, `the config lacks "cni.dev/valid-attachments", and without it every container would be garbage`, "")
+	}
+	store, err := ipam.Open(c.DataDir)
+	if err != nil {
+		return types.NewError(types.ErrIOFailure, err.Error(), "")
+	}
+	records, err := store.List()
+	if err != nil {
+		return types.NewError(types.ErrIOFailure, err.Error(), "")
+	}
+	valid := map[ipam.Owner]bool{}
+	for _, a := range *c.Attachments {
+		valid[ipam.Owner(a)] = true
+	}
+	var failures error
+	for _, record := range records {
+		if record.Network == r.Network && !valid[record.Owner] {
+			failures = errors.Join(failures, detach(store, record.Owner))
+		}
+	}
+	return failures
+}

@@ -45,6 +45,13 @@ func (b *Batch) Bytes(attr uint16, v ...byte) {
 	b.buf = append(b.buf, v...)
 }
 
+// Raw puts bytes that are no attribute: the fixed header that some nested
+// attributes begin with.
+func (b *Batch) Raw(v ...byte) {
+	b.pad()
+	b.buf = append(b.buf, v...)
+}
+
 // Flag puts an attribute that says all by being there.
 func (b *Batch) Flag(attr uint16) { b.attr(attr, 0) }
 

@@ -1,0 +1,7 @@
+package cni
+
+// Codes of errors that the spec leaves to plugins (100 and above).
+const (
+	ErrAttached uint = 100 // ADD of an attachment that exists
+	ErrChanged  uint = 101 // CHECK found something else than ADD left
+)

@@ -1,0 +1,220 @@
+package ipam
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Owner is an interface of a container. Both parts are checked by whoever
+// reads them from outside: no slash, no colon, 255 bytes together.
+type Owner struct{ ContainerID, IfName string }
+
+func (o Owner) name() string { return o.ContainerID + ":" + o.IfName }
+
+// Record says what an owner has.
+type Record struct {
+	Owner
+	Network string       // name of the CNI config through which it came
+	Addrs   []netip.Addr // one a subnet, in the order of Take
+}
+
+// Store is what is remembered in a folder. All processes that use the folder
+// share it.
+type Store struct{ dir, boot string }
+
+// bootID is where the kernel tells one boot from another (random(4)).
+const bootID = "/proc/sys/kernel/random/boot_id"
+
+// Open opens the store in dir and makes it if need be.
+func Open(dir string) (*Store, error) {
+	raw, err := os.ReadFile(bootID)
+	if err != nil {
+		return nil, fmt.Errorf("learn which boot of the host this is: %w", err)
+	}
+	s := &Store{dir: dir, boot: strings.TrimSpace(string(raw))}
+	if _, err := os.Stat(s.folder()); err == nil {
+		return s, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder for containers' addresses: %w", err)
+	}
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return s, s.begin()
+}
+
+func (s *Store) folder() string      { return filepath.Join(s.dir, s.boot) }
+func (s *Store) path(o Owner) string { return filepath.Join(s.folder(), o.name()) }
+func (s *Store) failed(err error) error {
+	return fmt.Errorf("keep containers' addresses in %s: %w", s.dir, err)
+}
+func isBootID(name string) bool { return len(name) == 36 && strings.Count(name, "-") == 4 }
+
+// begin removes what earlier boots left and makes this one's folder.
+func (s *Store) begin() error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return s.failed(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() && isBootID(e.Name()) && e.Name() != s.boot {
+			if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
+				return s.failed(err)
+			}
+		}
+	}
+	if err := os.Mkdir(s.folder(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return s.failed(err)
+	}
+	return nil
+}
+
+// Take gives o an address of each subnet and remembers it. It fails with a
+// *FullError if a subnet has none left, and with an error for which
+// errors.Is(err, fs.ErrExist) holds if o has addresses already.
+func (s *Store) Take(o Owner, network string, subnets []netip.Prefix) (Record, error) {
+	unlock, err := s.lock()
+	if err != nil {
+		return Record{}, err
+	}
+	defer unlock()
+	taken, err := s.List()
+	if err != nil {
+		return Record{}, err
+	}
+	r := Record{Owner: o, Network: network}
+	used, before, last := inUse(taken), s.last(), map[netip.Prefix]netip.Addr{}
+	for _, subnet := range subnets {
+		a, ok := next(subnet, before[subnet], used)
+		if !ok {
+			return Record{}, &FullError{Subnet: subnet}
+		}
+		last[subnet] = a
+		r.Addrs = append(r.Addrs, a)
+	}
+	// Ahead of the link: whatever happens, these are not the next to be given.
+	if err := s.setLast(last); err != nil {
+		return Record{}, err
+	}
+	if err := os.Symlink(r.target(), s.path(o)); err != nil {
+		return Record{}, s.failed(err)
+	}
+	return r, nil
+}
+
+// Release forgets what o has. Nothing to forget is no error.
+func (s *Store) Release(o Owner) error {
+	if err := os.Remove(s.path(o)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return s.failed(err)
+	}
+	return nil
+}
+
+// Find returns what o has.
+func (s *Store) Find(o Owner) (r Record, found bool, err error) {
+	r, err = s.read(o.name())
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, false, nil
+	}
+	return r, err == nil, err
+}
+
+// List returns all that is remembered, in no order. A link that Take did not make is an
+// error that names it.
+func (s *Store) List() ([]Record, error) {
+	dir, err := os.Open(s.folder())
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	names, err := dir.Readdirnames(0)
+	if err = errors.Join(err, dir.Close()); err != nil {
+		return nil, s.failed(err)
+	}
+	records := make([]Record, 0, len(names))
+	for _, name := range names {
+		r, err := s.read(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // released meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}
+
+// read reads the link of a name.
+func (s *Store) read(name string) (r Record, err error) {
+	target, err := os.Readlink(filepath.Join(s.folder(), name))
+	switch {
+	case errors.Is(err, unix.EINVAL): // not a link
+		err = foreign(name, target)
+	case err == nil:
+		r, err = parse(name, target)
+	}
+	if err != nil {
+		return r, s.failed(err)
+	}
+	return r, nil
+}
+
+// target is r in the form of a link's target.
+func (r Record) target() string {
+	words := []string{r.Network}
+	for _, a := range r.Addrs {
+		words = append(words, a.String())
+	}
+	return strings.Join(words, " ")
+}
+
+// parse reads a link.
+func parse(name, target string) (Record, error) {
+	id, ifName, ok := strings.Cut(name, ":")
+	words := strings.Fields(target)
+	if !ok || len(words) == 0 {
+		return Record{}, foreign(name, target)
+	}
+	r := Record{Owner: Owner{id, ifName}, Network: words[0]}
+	for _, word := range words[1:] {
+		a, err := netip.ParseAddr(word)
+		if err != nil {
+			return Record{}, foreign(name, target)
+		}
+		r.Addrs = append(r.Addrs, a)
+	}
+	return r, nil
+}
+
+func foreign(name, target string) error {
+	return fmt.Errorf("%q -> %q is no record of a container's addresses; remove it if it is not of yours", name, target)
+}
+
+// lock waits until no other process changes the store, and returns what ends
+// that. A process that dies gives the lock back.
+func (s *Store) lock() (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(s.failed(err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}

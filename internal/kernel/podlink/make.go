@@ -1,0 +1,155 @@
+package podlink
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+)
+
+// Make makes the link between the calling thread's network namespace and the
+// one that pod is a descriptor of. If it fails, nothing is left of it.
+// A name, a pod's interface or an address that is in use already is an error
+// for which errors.Is(err, syscall.EEXIST) holds, and stays as it is.
+func (l Link) Make(pod int) error {
+	host, err := rtnl.Open()
+	if err != nil {
+		return err
+	}
+	err = l.make(host, pod)
+	return errors.Join(err, host.Close())
+}
+
+func (l Link) make(host *rtnl.Conn, pod int) error {
+	var b rtnl.Batch
+	l.encodeVeth(&b, pod)
+	if err := exec(host, &b); err != nil {
+		return fmt.Errorf("make the pair of devices %s and %s: %w", l.Host, l.Pod, err)
+	}
+	err := l.configureHost(host)
+	if err == nil {
+		err = inside(pod, l.configurePod)
+	}
+	if err != nil {
+		return errors.Join(err, remove(host, l.Host))
+	}
+	return nil
+}
+
+// configureHost brings the host's end up and routes the pod's addresses to it.
+func (l Link) configureHost(conn *rtnl.Conn) error {
+	d, err := find(conn, l.Host)
+	if err != nil {
+		return err
+	}
+	var b rtnl.Batch
+	l.encodeTraits(&b, d.index)
+	up(&b, d.index)
+	if l.has6() {
+		encodeAddr(&b, gateway6, 64, d.index)
+	}
+	for _, a := range l.Addrs {
+		encodeNeigh(&b, a, l.PodMAC, d.index)
+	}
+	if err := exec(conn, &b); err != nil {
+		return fmt.Errorf("set up %s: %w", l.Host, err)
+	}
+	for _, a := range l.Addrs {
+		b.Reset()
+		encodeRoute(&b, toPod(a, d.index))
+		if err := exec(conn, &b); err != nil {
+			return fmt.Errorf("route %s to %s: %w", a, l.Host, err)
+		}
+	}
+	return nil
+}
+
+// configurePod gives the pod's end, in the calling thread's namespace, its
+// addresses and the way out.
+func (l Link) configurePod() error {
+	if err := l.allow6(); err != nil {
+		return err
+	}
+	conn, err := rtnl.Open()
+	if err != nil {
+		return err
+	}
+	err = l.address(conn)
+	return errors.Join(err, conn.Close())
+}
+
+func (l Link) address(conn *rtnl.Conn) error {
+	d, err := find(conn, l.Pod)
+	if err != nil {
+		return err
+	}
+	var b rtnl.Batch
+	up(&b, d.index)
+	for _, a := range l.Addrs {
+		encodeAddr(&b, a, a.BitLen(), d.index)
+	}
+	for _, a := range l.families() {
+		encodeNeigh(&b, Gateway(a), l.HostMAC, d.index)
+		encodeRoute(&b, wayOut(a, d.index))
+	}
+	if err := exec(conn, &b); err != nil {
+		return fmt.Errorf("set up the pod's %s: %w", l.Pod, err)
+	}
+	return nil
+}
+
+// allow6 lets the pod's end have IPv6 addresses: runtimes switch them off in
+// namespaces that they think have none.
+func (l Link) allow6() error {
+	if !l.has6() {
+		return nil
+	}
+	path := filepath.Join("/proc/sys/net/ipv6/conf", l.Pod, "disable_ipv6")
+	if err := os.WriteFile(path, []byte("0"), 0); err != nil {
+		return fmt.Errorf("switch IPv6 on for the pod's %s: %w", l.Pod, err)
+	}
+	return nil
+}
+
+// Remove removes the link whose end on the host has the name, with all that
+// stands on it. One that is not there is no error; a device that is no veth
+// is one.
+func Remove(name string) error {
+	conn, err := rtnl.Open()
+	if err != nil {
+		return err
+	}
+	d, err := find(conn, name)
+	switch {
+	case errors.Is(err, syscall.ENODEV):
+		err = nil
+	case err == nil && d.kind != kindVeth:
+		err = fmt.Errorf("remove %s: it is a device of kind %q and not a pod's", name, d.kind)
+	case err == nil:
+		err = remove(conn, name)
+	}
+	return errors.Join(err, conn.Close())
+}
+
+func remove(conn *rtnl.Conn, name string) error {
+	var b rtnl.Batch
+	b.Message(unix.RTM_DELLINK, 0, linkHeader(0, 0, 0)...)
+	b.String(unix.IFLA_IFNAME, name)
+	if err := exec(conn, &b); err != nil && !errors.Is(err, syscall.ENODEV) {
+		return fmt.Errorf("remove %s: %w", name, err)
+	}
+	return nil
+}
+
+// exec carries out the messages of b and returns the first failure.
+func exec(conn *rtnl.Conn, b *rtnl.Batch) error {
+	for _, f := range conn.Exec(b) {
+		return f.Err
+	}
+	return nil
+}
