@@ -49,6 +49,7 @@ var layers = map[string][]string{
 	"internal/cni/fabric":  {"internal/subnetenv"},
 	"internal/cni/ptp":     {"internal/cni", "internal/cni/fabric", "internal/cni/ipam", "internal/kernel/podlink", "internal/subnetenv"},
 	"internal/cni/ipam":    {},
+	"internal/cni/install": {},
 	"internal/kernel/podlink": {
 		"internal/kernel/rtnl", "internal/netstate",
 	},

@@ -143,8 +143,10 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "how it is logged: text or json")
 }
 
+const defaultStateDir = "/var/lib/weft"
+
 func addDirFlags(fs *flag.FlagSet, d *dirSettings) {
-	fs.Var(newValue(&d.stateDir, "directory", "/var/lib/weft", parseDir), "state-dir",
+	fs.Var(newValue(&d.stateDir, "directory", defaultStateDir, parseDir), "state-dir",
 		"what an agent keeps over reboots: its identity, a copy of the last snapshot, the embedded store")
 	addRunDirFlag(fs, d)
 }

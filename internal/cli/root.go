@@ -44,7 +44,7 @@ It takes flannel's place host by host: same store, same flags, same subnet file.
 	root.SetVersionTemplate(versionLine(p.Version) + "\n")
 	root.AddCommand(
 		newUpCommand(a), newStatusCommand(a), newPlanCommand(), newEventsCommand(), newCleanCommand(),
-		newConfigCommand(a), newLeaseCommand(), newDockerCommand(a), newLabCommand(), newVersionCommand(a),
+		newConfigCommand(a), newLeaseCommand(), newDockerCommand(a), newCNICommand(), newLabCommand(), newVersionCommand(a),
 	)
 	return root, &a.began
 }

@@ -1,0 +1,83 @@
+package install
+
+import (
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// found is what stands at a path.
+type found struct {
+	exists bool
+	sum    string // of a regular file; "" else
+	mode   fs.FileMode
+}
+
+// exists reports whether anything stands at path.
+func exists(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// look looks at path. A link is not followed: it would be replaced itself.
+func look(path string) (found, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return found{}, nil
+	}
+	if err != nil {
+		return found{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return found{exists: true, mode: info.Mode()}, nil
+	}
+	data, err := os.ReadFile(path)
+	return found{exists: true, sum: sum(data), mode: info.Mode()}, err
+}
+
+// is reports whether a regular file with that checksum was found.
+func (f found) is(sum string) bool { return f.sum != "" && f.sum == sum }
+
+// module is the path of weft's module, which Go writes into the programs it builds.
+const module = "github.com/weft-net/weft"
+
+// isWeft reports whether what was found at path is a program of weft's, also
+// if the record of it is lost.
+func (f found) isWeft(path string) bool {
+	if f.sum == "" {
+		return false
+	}
+	info, err := buildinfo.ReadFile(path)
+	return err == nil && info.Main.Path == module
+}
+
+func sum(data []byte) string {
+	digest := sha256.Sum256(data)
+	return hex.EncodeToString(digest[:])
+}
+
+// keptSuffix is appended to the path of a file of somebody else's that makes
+// room for one of weft's. No runtime reads a config of such a name.
+const keptSuffix = ".before-weft"
+
+// keep gives the file at path a second name, which takes the place of one kept
+// earlier: the last is what counts. At no time is there nothing at path.
+func keep(path string) error {
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".before-weft-")
+	if err != nil {
+		return err
+	}
+	second := filepath.Join(dir, filepath.Base(path))
+	err = os.Link(path, second)
+	if err == nil {
+		err = os.Rename(second, path+keptSuffix)
+	}
+	return errors.Join(err, os.RemoveAll(dir))
+}
