@@ -14,6 +14,11 @@ import (
 
 const procSys = "/proc/sys"
 
+// hostProcSys is where a container that may change the host's parameters has
+// them, beside a /proc/sys that its runtime mounts read-only. weft's manifest
+// for Kubernetes mounts /proc/sys/net there.
+const hostProcSys = "/host/proc/sys"
+
 // sysctls reads the parameters in scope. One that the kernel does not have is
 // left out.
 func (o *observer) sysctls() error {
@@ -57,7 +62,7 @@ func setSysctl(want netstate.Sysctl) error {
 	if err != nil || have == want.Value {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(procSys, want.Name), []byte(want.Value), 0); err != nil {
+	if err := writeSysctl(want); err != nil {
 		return fmt.Errorf("%w%s", err, sysctlHint(err, want))
 	}
 	have, err = readSysctl(want.Name)
@@ -67,11 +72,19 @@ func setSysctl(want netstate.Sysctl) error {
 	return err
 }
 
+func writeSysctl(want netstate.Sysctl) error {
+	err := os.WriteFile(filepath.Join(procSys, want.Name), []byte(want.Value), 0)
+	if errors.Is(err, syscall.EROFS) && os.WriteFile(filepath.Join(hostProcSys, want.Name), []byte(want.Value), 0) == nil {
+		return nil
+	}
+	return err
+}
+
 func sysctlHint(err error, want netstate.Sysctl) string {
 	switch {
 	case errors.Is(err, syscall.EROFS):
-		return fmt.Sprintf(": %s is mounted read-only here; set %s=%s on the host, or run the container with a writable %s",
-			procSys, want.Name, want.Value, procSys)
+		return fmt.Sprintf(": %s is mounted read-only here; set %s=%s on the host, or mount the host's %s/net at %s/net in the container",
+			procSys, want.Name, want.Value, procSys, hostProcSys)
 	case errors.Is(err, syscall.EACCES):
 		return ": root or CAP_NET_ADMIN is needed"
 	}

@@ -83,7 +83,7 @@ func lets(p host.Pass, body netstate.Body) bool {
 
 func stopped(barrier host.Barrier, bodies []netstate.Body) error {
 	if barrier.Via == netstate.ViaLegacy {
-		return fmt.Errorf("%s can stop the network's packets (%s), and the program to put rules there is missing: install iptables, or move the rules to nftables", barrier, barrier.Stops)
+		return fmt.Errorf("%s can stop the network's packets (%s), and the program to put rules there is missing: install iptables where weft runs (its own image has no programs), or move the rules to nftables with iptables-nft", barrier, barrier.Stops)
 	}
 	var rules []string
 	for _, body := range bodies {
