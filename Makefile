@@ -49,6 +49,14 @@ lint: ## formatting, vet, staticcheck, tidiness of each go.mod
 arm64: ## build for another architecture
 	GOARCH=arm64 $(BUILD) -o bin/weft-arm64 ./cmd/weft
 
+.PHONY: image
+image: build ## build the container image IMAGE, weft:VERSION if not given
+	tar -c -C bin weft weft-cni -C $(CURDIR)/packaging/kubernetes Dockerfile | docker build --tag $(or $(IMAGE),weft:$(VERSION)) -
+
+.PHONY: manifests
+manifests: ## render packaging/kubernetes/*.yml from the chart
+	$(GO) test ./packaging/kubernetes -run TestManifests -update
+
 .PHONY: bench
 bench: build ## start-up, change, memory and rest at 100 to 10,000 leases; what the firewall costs
 	$(GO) run ./bench

@@ -40,8 +40,11 @@ var Kube = Set{
 	LDFlags: "-X k8s.io/component-base/version.gitVersion=v1.37.2", // as in its go.mod: else they take themselves for v0.0.0
 }
 
+// Helm is the helm command.
+var Helm = Set{Module: "helm", Packages: "tool"}
+
 // All lists every set, for a set-up that builds them ahead of the tests.
-var All = []Set{CNI, Kube}
+var All = []Set{CNI, Kube, Helm}
 
 // Dir returns the folder of the set's programs, an absolute path. It builds
 // them first if its module's files, or Go, are not those of the last build; a
