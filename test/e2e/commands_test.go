@@ -57,6 +57,10 @@ var commands = map[string]command{
 	"serve":       cmdServe,
 	"talk-all":    cmdTalkAll,
 	"host-sees":   cmdHostSees,
+
+	"node":            cmdNode,
+	"init-containers": cmdInitContainers,
+	"agent-container": cmdAgentContainer,
 }
 
 // want fails the script unless a command got least to most arguments and no unexpected "!".
