@@ -16,6 +16,7 @@ type Choice struct {
 	Lease Lease   // what to store: the subnets, the claim's attributes, Reserved
 	Had   bool    // a lease of exactly these subnets was there and becomes Lease; else the key must not exist
 	Drop  []Lease // the claimant's former leases, to be deleted
+	Rest  []Rest  // those of which something drains
 	Why   Reason  // for logs; of several families' the first in Reason's order
 }
 
@@ -29,7 +30,8 @@ type Choice struct {
 // preferred subnets, also out of a reservation without owner and address, and
 // at last the free subnet that pick selects, a random number, so that hosts
 // starting at once spread out. A subnet that overlaps another's lease or a
-// prefix to avoid is never chosen. A reservation stays one.
+// prefix to avoid is never chosen. A reservation stays one. What the claimant
+// had before and does not keep drains: see Rest.
 //
 // Errors: *AddressTakenError, ErrExhausted.
 func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, pick uint64) (Choice, error) {
@@ -39,10 +41,10 @@ func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, 
 	}
 	base, why := s.base(net, c)
 	taken := s.taken(base, c.Avoid)
-	choice := Choice{Lease: Lease{Attrs: c.Attrs}, Drop: s.drop(base), Why: ReasonFree}
+	choice := Choice{Lease: Lease{Attrs: c.Attrs}, Why: ReasonFree}
 	for _, r := range net.Ranges {
 		from := candidates(r, base, why, c.Preferred)
-		p, reason, err := subnet(r, from, taken, pick)
+		p, reason, err := subnet(r, from, taken, s.before(), pick)
 		if err != nil {
 			return Choice{}, err
 		}
@@ -52,10 +54,8 @@ func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, 
 	if base != nil {
 		choice.Lease.Reserved = base.Reserved
 		choice.Had = same(*base, choice.Lease)
-		if !choice.Had {
-			choice.Drop = append(choice.Drop, *base)
-		}
 	}
+	choice.Drop, choice.Rest = s.part(net, base, choice.Lease, c.Avoid)
 	return choice, nil
 }
 
@@ -78,14 +78,18 @@ func candidates(r netconf.Range, base *Lease, why Reason, preferred []netip.Pref
 	return out
 }
 
-// subnet chooses the subnet of one range.
-func subnet(r netconf.Range, from []candidate, taken []netip.Prefix, pick uint64) (netip.Prefix, Reason, error) {
+// subnet chooses the subnet of one range. A free one lies beside those of
+// before, which then can drain, unless there is no other.
+func subnet(r netconf.Range, from []candidate, taken, before []netip.Prefix, pick uint64) (netip.Prefix, Reason, error) {
 	for _, c := range from {
 		if usable(r, c.subnet, taken) {
 			return c.subnet, c.why, nil
 		}
 	}
-	p, ok := pickFree(r, taken, pick)
+	p, ok := pickFree(r, slices.Concat(taken, before), pick)
+	if !ok {
+		p, ok = pickFree(r, taken, pick)
+	}
 	if !ok {
 		return p, ReasonFree, fmt.Errorf("%s of %s: all %d subnets of length %d are taken: %w", r.Family(), r.Network, r.Count(), r.SubnetLen, ErrExhausted)
 	}

@@ -69,6 +69,7 @@ func TestChoose(t *testing.T) {
 		had       bool
 		reserved  bool
 		drop      string // keys, blank-separated
+		rest      string // likewise; "a>b" if what is left of a becomes b
 	}{
 		{name: "nothing there", net: four, want: "10.5.8.0-24", why: ReasonFree},
 		{name: "ipv6 alone", net: six, want: "0.0.0.0-0&fc00:5:0:8::-64", why: ReasonFree},
@@ -99,17 +100,17 @@ func TestChoose(t *testing.T) {
 			want: "10.5.3.0-24", why: ReasonOwn, had: true},
 
 		{name: "own out of network", net: four, stored: []entry{{key: "10.6.3.0-24", public: "10.0.0.1", owner: me}},
-			want: "10.5.8.0-24", why: ReasonFree, drop: "10.6.3.0-24"},
+			want: "10.5.8.0-24", why: ReasonFree, rest: "10.6.3.0-24"},
 		{name: "own of another length", net: four, stored: []entry{{key: "10.5.8.0-25", public: "10.0.0.1", owner: me}},
-			want: "10.5.8.0-24", why: ReasonFree, drop: "10.5.8.0-25"},
+			want: "10.5.9.0-24", why: ReasonFree, rest: "10.5.8.0-25"},
 		{name: "flanneld's out of network", net: four, stored: []entry{{key: "10.6.3.0-24", public: "10.0.0.1"}},
-			want: "10.5.8.0-24", why: ReasonFree, drop: "10.6.3.0-24"},
+			want: "10.5.8.0-24", why: ReasonFree, rest: "10.6.3.0-24"},
 		{name: "another's out of network", net: four, stored: []entry{{key: "10.6.3.0-24", public: "10.0.0.2"}},
 			want: "10.5.8.0-24", why: ReasonFree},
 		{name: "own reservation out of network", net: four, stored: []entry{{key: "10.6.3.0-24", public: "10.0.0.1", owner: me, reserved: true}},
-			want: "10.5.8.0-24", why: ReasonFree},
+			want: "10.5.8.0-24", why: ReasonFree, rest: "10.6.3.0-24"},
 		{name: "own reservation of another length stays and is gone round", net: four, stored: []entry{{key: "10.5.8.0-25", public: "10.0.0.1", owner: me, reserved: true}},
-			want: "10.5.9.0-24", why: ReasonFree},
+			want: "10.5.9.0-24", why: ReasonFree, rest: "10.5.8.0-25"},
 		{name: "reservation for my address out of network stays", net: four, stored: []entry{{key: "10.6.3.0-24", public: "10.0.0.1", reserved: true}},
 			want: "10.5.8.0-24", why: ReasonFree},
 		{name: "of two own the one that nobody overlaps", net: four, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}, {key: "10.5.3.128-25", public: "10.0.0.2"}, {key: "10.5.4.0-24", public: "10.0.0.1", owner: me}},
@@ -117,7 +118,11 @@ func TestChoose(t *testing.T) {
 		{name: "IPv6 joins, round a lease that is mine by address only", net: dual, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}, {key: "10.5.200.0-24&fc00:5:0:8::-64", public: "10.0.0.1"}},
 			want: "10.5.3.0-24&fc00:5:0:9::-64", why: ReasonOwn, drop: "10.5.3.0-24"},
 		{name: "of two own the fitting one", net: four, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}, {key: "10.6.3.0-24", public: "10.0.0.1", owner: me}},
-			want: "10.5.3.0-24", why: ReasonOwn, had: true, drop: "10.6.3.0-24"},
+			want: "10.5.3.0-24", why: ReasonOwn, had: true, rest: "10.6.3.0-24"},
+		{name: "of two own that fit the preferred one", net: four, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}, {key: "10.5.4.0-24", public: "10.0.0.1", owner: me}}, preferred: []string{"10.5.4.1/24"},
+			want: "10.5.4.0-24", why: ReasonOwn, had: true, rest: "10.5.3.0-24"},
+		{name: "own of another length where all else is taken", net: `{"Network": "10.5.8.0/22", "SubnetLen": 24}`, stored: []entry{{key: "10.5.9.0-25", public: "10.0.0.1", owner: me}, {key: "10.5.10.0-23", public: "10.0.0.2"}, {key: "10.5.8.0-24", public: "10.0.0.3"}},
+			want: "10.5.9.0-24", why: ReasonFree, drop: "10.5.9.0-25"},
 		{name: "own on the uplink's prefix", net: four, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}}, avoid: []string{"10.5.2.0/23"},
 			want: "10.5.10.0-24", why: ReasonFree, drop: "10.5.3.0-24"},
 		{name: "own that another overlaps", net: dual, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.2"}, {key: "10.5.3.0-24&fc00:5:0:3::-64", public: "10.0.0.1", owner: me}},
@@ -134,7 +139,7 @@ func TestChoose(t *testing.T) {
 		{name: "IPv6 leaves", net: four, stored: []entry{{key: "10.5.3.0-24&fc00:5:0:3::-64", public: "10.0.0.1", owner: me}},
 			want: "10.5.3.0-24", why: ReasonOwn, drop: "10.5.3.0-24&fc00:5:0:3::-64"},
 		{name: "one family fits", net: dual, stored: []entry{{key: "10.6.3.0-24&fc00:5:0:3::-64", public: "10.0.0.1", owner: me}},
-			want: "10.5.8.0-24&fc00:5:0:3::-64", why: ReasonOwn, drop: "10.6.3.0-24&fc00:5:0:3::-64"},
+			want: "10.5.8.0-24&fc00:5:0:3::-64", why: ReasonOwn, rest: "10.6.3.0-24&fc00:5:0:3::-64>10.6.3.0-24"},
 
 		{name: "preferred", net: four, preferred: []string{"10.5.72.1/24"}, want: "10.5.72.0-24", why: ReasonPreferred},
 		{name: "preferred, both", net: dual, preferred: []string{"10.5.72.1/24", "fc00:5:0:7::1/64"}, want: "10.5.72.0-24&fc00:5:0:7::-64", why: ReasonPreferred},
@@ -175,9 +180,17 @@ func TestChoose(t *testing.T) {
 			for _, l := range got.Drop {
 				drop = append(drop, Key(l.Subnets))
 			}
-			if key := Key(got.Lease.Subnets); key != c.want || got.Why != c.why || got.Had != c.had || got.Lease.Reserved != c.reserved || strings.Join(drop, " ") != c.drop {
-				t.Errorf("got  %s, %s, had %v, reserved %v, drop %v\nwant %s, %s, had %v, reserved %v, drop [%s]",
-					key, got.Why, got.Had, got.Lease.Reserved, drop, c.want, c.why, c.had, c.reserved, c.drop)
+			var rest []string
+			for _, r := range got.Rest {
+				of, left := Key(r.Of.Subnets), Key(r.Subnets)
+				if left != of {
+					of += ">" + left
+				}
+				rest = append(rest, of)
+			}
+			if key := Key(got.Lease.Subnets); key != c.want || got.Why != c.why || got.Had != c.had || got.Lease.Reserved != c.reserved || strings.Join(drop, " ") != c.drop || strings.Join(rest, " ") != c.rest {
+				t.Errorf("got  %s, %s, had %v, reserved %v, drop %v, rest %v\nwant %s, %s, had %v, reserved %v, drop [%s], rest [%s]",
+					key, got.Why, got.Had, got.Lease.Reserved, drop, rest, c.want, c.why, c.had, c.reserved, c.drop, c.rest)
 			}
 			if got.Lease.Backend != "vxlan" {
 				t.Errorf("the lease does not carry the claim's attributes: %+v", got.Lease)

@@ -46,8 +46,8 @@ func classify(net netconf.Network, all []Lease, owners map[string]Owner, c Claim
 }
 
 // base returns the lease to build on, nil if there is none: of the claimant's
-// the one that fits with the most families, else such a reservation that
-// holds a preferred subnet.
+// the one that fits with the most families, of several the preferred one, else
+// such a reservation that holds a preferred subnet.
 func (s sides) base(net netconf.Network, c Claim) (*Lease, Reason) {
 	wanted := slices.DeleteFunc(slices.Clone(s.open), func(l Lease) bool { return !prefers(c, l) })
 	for _, from := range []struct {
@@ -60,8 +60,12 @@ func (s sides) base(net netconf.Network, c Claim) (*Lease, Reason) {
 	} {
 		best, most := -1, 0
 		for i, l := range from.leases {
-			if n := fitting(net, l, s.taken(&l, c.Avoid)); n > most {
-				best, most = i, n
+			score := 2 * fitting(net, l, s.taken(&l, c.Avoid))
+			if score > 0 && prefers(c, l) {
+				score++
+			}
+			if score > most {
+				best, most = i, score
 			}
 		}
 		if best >= 0 {
@@ -72,7 +76,7 @@ func (s sides) base(net netconf.Network, c Claim) (*Lease, Reason) {
 }
 
 // taken returns what no subnet may overlap once the claimant holds base:
-// avoid and all leases but base and those that drop returns.
+// avoid and all leases but base and those that part deletes or cuts down.
 func (s sides) taken(base *Lease, avoid []netip.Prefix) []netip.Prefix {
 	out := slices.Concat(avoid, s.foreign)
 	for _, l := range slices.Concat(s.pinned, s.unowned, s.open) {
@@ -81,17 +85,6 @@ func (s sides) taken(base *Lease, avoid []netip.Prefix) []netip.Prefix {
 		}
 	}
 	return out
-}
-
-// drop returns the claimant's leases that are of no more use once it holds
-// base: those recorded as its own, and those that nobody is recorded for and that
-// fit no longer (flannel deletes them, too). A reservation stays, somebody
-// made it on purpose and the network may change back; so does a fitting
-// lease that merely announces the claimant's address: it may be another's.
-func (s sides) drop(base *Lease) []Lease {
-	return slices.DeleteFunc(slices.Concat(s.old, s.unfit), func(l Lease) bool {
-		return base != nil && same(l, *base)
-	})
 }
 
 // fitting counts the families in which l can be kept.

@@ -16,11 +16,12 @@ import (
 
 // Snapshot is the store's content at one revision.
 type Snapshot struct {
-	Revision       int64         // of the whole snapshot
-	ConfigRevision int64         // of the last change of the config; 0 if there is none
-	Config         []byte        // the config document as stored; nil if there is none
-	Leases         []lease.Lease // sorted by subnet
-	Bad            []Entry       // what stands among the leases and is none
+	Revision       int64          // of the whole snapshot
+	ConfigRevision int64          // of the last change of the config; 0 if there is none
+	Config         []byte         // the config document as stored; nil if there is none
+	Leases         []lease.Lease  // sorted by subnet
+	Former         []netip.Prefix // networks of earlier configs, in which leases drain; sorted
+	Bad            []Entry        // what stands among the leases and is none
 }
 
 // Entry is a stored key that could not be read.
@@ -49,7 +50,9 @@ type Store interface {
 	Follow(ctx context.Context, fn func(Update)) error
 
 	// Acquire gets claim's owner a lease on net: its own again if it still
-	// fits, else the preferred subnet, else a free one (lease.Choose). It
+	// fits, else the preferred subnet, else a free one (lease.Choose). A former
+	// lease that fits no longer stays until its time is over, with claim's
+	// attributes, and the network it lies in is recorded for as long. Acquire
 	// retries lost races until ctx ends. Errors: ErrExhausted,
 	// *AddressTakenError.
 	Acquire(ctx context.Context, net netconf.Network, claim lease.Claim) (lease.Lease, error)

@@ -27,6 +27,7 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 	e := &edit{have: have.keys}
 	e.put(a.keys.lease(name), a.value, id)
 	e.put(a.keys.owner(name), a.owner, id)
+	e.del(a.keys.former(name))
 	var mine []string
 	for _, addr := range c.Lease.Public {
 		mine = append(mine, a.keys.addr(addr))
@@ -36,7 +37,12 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 		old := lease.Key(l.Subnets)
 		e.del(a.keys.lease(old))
 		e.del(a.keys.owner(old))
+		e.del(a.keys.former(old))
 		a.forget(e, old, mine)
+	}
+	for _, r := range c.Rest {
+		a.drain(e, r)
+		a.forget(e, lease.Key(r.Of.Subnets), mine)
 	}
 	a.forget(e, name, mine)
 	if len(e.then) == 0 {
@@ -46,6 +52,23 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 		a.alone(&e.txn, c.Lease, have.revision)
 	}
 	return e.txn
+}
+
+// drain keeps what is left of a former lease for as long as that would have
+// lived.
+func (a *acquisition) drain(e *edit, r lease.Rest) {
+	old, name := lease.Key(r.Of.Subnets), lease.Key(r.Subnets)
+	id := ttlOf(e.have[a.keys.lease(old)])
+	if name != old {
+		e.del(a.keys.lease(old))
+		e.del(a.keys.owner(old))
+		e.del(a.keys.former(old))
+	}
+	e.put(a.keys.lease(name), a.value, id)
+	e.put(a.keys.owner(name), a.owner, id)
+	if networks := a.claim.FormerOf(r); len(networks) > 0 {
+		e.put(a.keys.former(name), lease.MarshalNetworks(networks), id)
+	}
 }
 
 // forget deletes the keys of addresses that lease name announced and that are

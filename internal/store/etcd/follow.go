@@ -42,6 +42,8 @@ type follower struct {
 	feed    *feed.Feed
 	view    *view.View // the feed's content
 	from    int64      // the next revision to hear of; 0: list first
+	heard   [2]int64   // the same by watch, of leases and of former networks: they come apart
+	newest  int64      // the newest revision heard of
 	cluster uint64     // that the listing came from
 	fresh   bool       // listed just now, so etcd's word on its revision stands
 	live    bool       // the present watch has been ready
@@ -77,15 +79,16 @@ func (f *follower) session(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		f.from, f.cluster, f.fresh = l.revision+1, l.cluster, true
+		f.from, f.newest, f.cluster, f.fresh = l.revision+1, l.revision, l.cluster, true
 		f.view = l.view
 		f.feed.Replace(l.view)
 	}
-	return f.watch(ctx, f.from, f, f.keys.flannels())
+	f.heard = [2]int64{f.from, f.from}
+	return f.watch(ctx, f.from, f, f.keys.flannels(), f.keys.formers())
 }
 
 func (f *follower) ready(h *pb.ResponseHeader) error {
-	if h.ClusterId != f.cluster || !f.fresh && h.Revision < f.from-1 {
+	if h.ClusterId != f.cluster || !f.fresh && h.Revision < f.newest {
 		return errRewound
 	}
 	f.fresh, f.live = false, true
@@ -95,11 +98,14 @@ func (f *follower) ready(h *pb.ResponseHeader) error {
 
 func (f *follower) batch(resp *pb.WatchResponse) error {
 	f.feed.Change(func() bool { return f.apply(f.view, resp.Events) })
+	heard := &f.heard[(resp.WatchId-1)&1] // as watch numbers them
 	if n := len(resp.Events); n > 0 {
-		f.from = resp.Events[n-1].Kv.ModRevision + 1
+		*heard = resp.Events[n-1].Kv.ModRevision + 1
 	} else {
-		f.from = max(f.from, resp.Header.Revision+1)
+		*heard = max(*heard, resp.Header.Revision+1)
 	}
+	f.from = min(f.heard[0], f.heard[1])
+	f.newest = max(f.newest, *heard-1)
 	return nil
 }
 

@@ -146,7 +146,11 @@ func TestNoEtcdLeaseIsLeftBehind(t *testing.T) {
 		t.Errorf("addresses: %v", keys)
 	}
 	l = acquire(t, s, `{"Network":"10.6.0.0/16"}`, moved)
-	check("a change of network", 1)
+	check("a change of network", 2)
+	if err := s.Release(t.Context(), claim().Preferred); err != nil {
+		t.Fatal(err)
+	}
+	check("releasing what drains", 1)
 	taken := claim()
 	taken.Owner = lease.Owner{ID: "other"}
 	taken.Public = moved.Public

@@ -20,6 +20,7 @@ func (k layout) owner(name string) string { return path.Join(k.prefix, "weft/own
 func (k layout) addr(a netip.Addr) string {
 	return path.Join(k.prefix, "weft/addrs") + "/" + a.String()
 }
+func (k layout) former(name string) string  { return path.Join(k.prefix, view.Former) + "/" + name }
 func (k layout) only(key string) span       { return span{key, ""} }
 func (k layout) wefts() span                { return under(path.Join(k.prefix, "weft") + "/") }
 func (k layout) leases() span               { return under(k.lease("")) }
@@ -29,6 +30,9 @@ func (k layout) leasesOf(start string) span { return under(k.lease(start)) }
 // one watch has both in one order. Between them may stand keys of others;
 // weft's own sort behind.
 func (k layout) flannels() span { return span{k.config(), k.leases().end} }
+
+// formers spans the records of networks in which leases drain.
+func (k layout) formers() span { return under(k.former("")) }
 
 // below returns key without the network's prefix.
 func (k layout) below(key []byte) string {

@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -27,17 +28,21 @@ type listing struct {
 }
 
 func (s *Store) list(ctx context.Context) (listing, error) {
-	var resp *clientv3.GetResponse
-	all := s.keys.flannels()
+	var resp *clientv3.TxnResponse
+	all, former := s.keys.flannels(), s.keys.formers()
 	err := s.call(ctx, "reading config and leases", func(ctx context.Context, etcd *clientv3.Client) (err error) {
-		resp, err = etcd.Get(ctx, all.first, clientv3.WithRange(all.end))
+		resp, err = etcd.Txn(ctx).Then(
+			clientv3.OpGet(all.first, clientv3.WithRange(all.end)),
+			clientv3.OpGet(former.first, clientv3.WithRange(former.end)),
+		).Commit()
 		return err
 	})
 	if err != nil {
 		return listing{}, err
 	}
+	kvs := func(i int) []*mvccpb.KeyValue { return resp.Responses[i].GetResponseRange().Kvs }
 	return listing{
-		view:     view.New(resp.Header.Revision, s.items(resp.Kvs)),
+		view:     view.New(resp.Header.Revision, slices.Concat(s.items(kvs(0)), s.items(kvs(1)))),
 		revision: resp.Header.Revision,
 		cluster:  resp.Header.ClusterId,
 	}, nil

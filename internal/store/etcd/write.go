@@ -122,6 +122,7 @@ func (s *Store) Release(ctx context.Context, subnets []netip.Prefix) error {
 func (s *Store) delete(t *txn, r record) {
 	t.del(s.keys.lease(r.name))
 	t.del(s.keys.owner(r.name))
+	t.del(s.keys.former(r.name))
 	for key, kv := range r.addrs {
 		if r.holds(kv) {
 			t.del(key)

@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +10,26 @@ import (
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/view"
 )
+
+// drain keeps what is left of a former lease for as long as that would have
+// lived. It wants mu held.
+func (s *Store) drain(r lease.Rest, value []byte, claim lease.Claim) {
+	old, name := lease.Key(r.Of.Subnets), lease.Key(r.Subnets)
+	var left time.Duration
+	if e := s.keys[view.Subnets+old]; !e.ends.IsZero() {
+		left = time.Until(e.ends)
+	}
+	if name != old {
+		s.remove(old)
+	}
+	if e := s.keys[view.Subnets+name]; e == nil || !bytes.Equal(e.value, value) {
+		s.put(view.Subnets+name, value, left)
+	}
+	s.owners[name] = claim.Owner
+	if networks := claim.FormerOf(r); len(networks) > 0 {
+		s.put(view.Former+name, []byte(lease.MarshalNetworks(networks)), left)
+	}
+}
 
 // keep looks after l once: it renews it if that is due and returns when to
 // come again, 0 if only after a change. It wants mu held.

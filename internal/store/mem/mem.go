@@ -31,7 +31,7 @@ var _ store.Store = (*Store)(nil)
 type content struct {
 	mu       sync.Mutex
 	revision int64
-	keys     map[string]*entry // flannel's, below the prefix
+	keys     map[string]*entry // flannel's and those of former networks, below the prefix
 	owners   map[string]lease.Owner
 	changed  chan struct{} // closed and replaced at every change
 }
@@ -140,11 +140,17 @@ func (e *entry) renew() {
 // remove deletes the lease with this name and its owner's record.
 func (c *content) remove(name string) bool {
 	delete(c.owners, name)
-	if _, ok := c.keys[view.Subnets+name]; !ok {
+	c.drop(view.Former + name)
+	return c.drop(view.Subnets + name)
+}
+
+// drop deletes a key and tells whether it was there.
+func (c *content) drop(key string) bool {
+	if _, ok := c.keys[key]; !ok {
 		return false
 	}
-	c.stop(view.Subnets + name)
-	delete(c.keys, view.Subnets+name)
+	c.stop(key)
+	delete(c.keys, key)
 	c.revision++
 	c.notify()
 	return true

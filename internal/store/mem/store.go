@@ -53,6 +53,9 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 	for _, l := range c.Drop {
 		s.remove(lease.Key(l.Subnets))
 	}
+	for _, r := range c.Rest {
+		s.drain(r, value, claim)
+	}
 	name := lease.Key(c.Lease.Subnets)
 	if !c.Lease.Reserved {
 		c.Lease.TTL = leaseTTL
@@ -63,6 +66,7 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 		s.put(view.Subnets+name, value, c.Lease.TTL)
 	}
 	s.owners[name] = claim.Owner
+	s.drop(view.Former + name)
 	return c.Lease, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,17 +104,53 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 			t.Errorf("stored %v, acquired %v", got, l)
 		}
 	},
-	"a lease outside the network is replaced": func(t *testing.T, f Fixture) {
+	"a lease outside the network is replaced, and drains": func(t *testing.T, f Fixture) {
 		s := f.Open(t)
 		f.Put(t, "subnets/10.77.1.0-24", flanneldLease, day)
 		l := acquire(t, s, wide, host(1))
-		if got := stored(t, s); !sameLease(got, l) {
-			t.Errorf("stored %v, acquired %v", got, l)
+		drains := l
+		drains.Subnets = prefixes("10.77.1.0/24")
+		holds(t, s, l, drains)
+		if err := s.Release(within(t), drains.Subnets); err != nil {
+			t.Fatal(err)
 		}
-		other := acquire(t, s, `{"Network":"10.6.0.0/16"}`, host(1))
-		if got := stored(t, s); !sameLease(got, other) {
-			t.Errorf("after the network moved: stored %v, acquired %v", got, other)
+		c := host(1)
+		c.Former = prefixes("10.5.0.0/16", "10.55.0.0/16")
+		other := acquire(t, s, `{"Network":"10.6.0.0/16"}`, c)
+		holds(t, s, l, other)
+		if got := snapshot(t, s).Former; !slices.Equal(got, prefixes("10.5.0.0/16")) {
+			t.Errorf("the former networks are %v", got)
 		}
+		c.Former = nil
+		c.Data = lease.Data{netconf.V4: []byte(`{"VNI":2,"VtepMAC":"02:00:00:00:00:22"}`)}
+		l.Attrs = c.Attrs
+		other = acquire(t, s, `{"Network":"10.6.0.0/16"}`, c)
+		holds(t, s, l, other)
+		if again := acquire(t, s, wide, c); !sameLease(again, l) {
+			t.Errorf("with the first network back: had %v, got %v", l, again)
+		}
+		if got := snapshot(t, s).Former; len(got) != 0 {
+			t.Errorf("with the first network back the former networks are %v", got)
+		}
+	},
+	"of two families one drains": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		c := host(1)
+		c.Public = append(c.Public, netip.MustParseAddr("2001:db8::1"))
+		l := acquire(t, s, dual, c)
+		c.Former = prefixes("10.5.0.0/16")
+		other := acquire(t, s, strings.Replace(dual, "10.5", "10.6", 1), c)
+		if other.Subnets[1] != l.Subnets[1] {
+			t.Errorf("had %v, got %v", l.Subnets, other.Subnets)
+		}
+		l.Subnets = l.Subnets[:1]
+		holds(t, s, l, other)
+		follower := Follow(t, s)
+		follower.Until(t, func(snap store.Snapshot) bool { return slices.Equal(snap.Former, c.Former) })
+		if err := s.Release(within(t), l.Subnets); err != nil {
+			t.Fatal(err)
+		}
+		follower.Until(t, func(snap store.Snapshot) bool { return len(snap.Former) == 0 && len(snap.Leases) == 1 })
 	},
 	"an address is one host's": func(t *testing.T, f Fixture) {
 		s := f.Open(t)

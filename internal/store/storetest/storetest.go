@@ -123,6 +123,15 @@ func stored(t *testing.T, s store.Store) lease.Lease {
 	return snap.Leases[0]
 }
 
+// holds demands that the store has these leases and no more, sorted.
+func holds(t *testing.T, s store.Store, want ...lease.Lease) {
+	t.Helper()
+	slices.SortFunc(want, func(a, b lease.Lease) int { return a.Subnets[0].Compare(b.Subnets[0]) })
+	if got := snapshot(t, s).Leases; !slices.EqualFunc(got, want, sameLease) {
+		t.Errorf("the store holds %v, want %v", got, want)
+	}
+}
+
 // sameLease compares all but the time to live.
 func sameLease(a, b lease.Lease) bool {
 	va, errA := lease.MarshalAttrs(a.Attrs)

@@ -7,6 +7,7 @@ package view
 import (
 	"bytes"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -19,6 +20,10 @@ const (
 	ConfigKey = "config"
 	Subnets   = "subnets/" // followed by lease.Key
 )
+
+// Former is weft's own: followed by the lease.Key of a lease that drains, it
+// holds the networks that the lease lies in (lease.MarshalNetworks).
+const Former = "weft/former/"
 
 // Item is one stored key.
 type Item struct {
@@ -35,8 +40,9 @@ type View struct {
 	config    []byte
 	configRev int64
 	leases    Leases
-	values    map[string]raw   // what the leases were decoded from
-	bad       map[string]error // by key
+	values    map[string]raw            // what the leases were decoded from
+	bad       map[string]error          // by key
+	former    map[string][]netip.Prefix // by the whole key
 }
 
 type raw struct {
@@ -46,7 +52,7 @@ type raw struct {
 
 // New is a store at revision rev that holds items, each key once.
 func New(rev int64, items []Item) *View {
-	v := &View{values: make(map[string]raw, len(items)), bad: map[string]error{}}
+	v := &View{values: make(map[string]raw, len(items)), bad: map[string]error{}, former: map[string][]netip.Prefix{}}
 	var leases []lease.Lease
 	for _, it := range items {
 		name, ok := strings.CutPrefix(it.Key, Subnets)
@@ -72,6 +78,9 @@ func (v *View) Put(it Item) bool {
 	if it.Key == ConfigKey {
 		v.config, v.configRev = bytes.Clone(it.Value), it.Revision
 		return true
+	}
+	if strings.HasPrefix(it.Key, Former) {
+		return v.putFormer(it)
 	}
 	name, ok := strings.CutPrefix(it.Key, Subnets)
 	if !ok {
@@ -101,6 +110,10 @@ func (v *View) Delete(key string, rev int64) bool {
 		v.config, v.configRev = nil, 0
 		return had
 	}
+	if _, had := v.former[key]; had {
+		delete(v.former, key)
+		return true
+	}
 	name, ok := strings.CutPrefix(key, Subnets)
 	if _, known := v.values[name]; !ok || !known {
 		return false
@@ -122,6 +135,7 @@ func (v *View) Snapshot() store.Snapshot {
 		ConfigRevision: v.configRev,
 		Config:         v.config,
 		Leases:         v.leases.All(),
+		Former:         v.formerNetworks(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.bad)) {
 		s.Bad = append(s.Bad, store.Entry{Key: Subnets + name, Err: v.bad[name]})
