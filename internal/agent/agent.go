@@ -64,6 +64,7 @@ func prepare(o Options) (*steerer, error) {
 	if err != nil {
 		o.Log.Warn("starting without a copy of the last snapshot", "error", err)
 	}
+	mem.past = append(mem.past, pasts(mem.Snapshot.Config)...) // should the config have changed meanwhile
 	return newSteerer(o, owner, mem, newBoard(o, journal.pages)), nil
 }
 

@@ -247,7 +247,10 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 	s.Direct = in.Net.Backend.VXLAN.DirectRouting
 	s.Lease = api.Lease{
 		Subnets: in.Self.Subnets, Public: in.Self.Public,
-		MTU: plan.MTU(in.Net, in.Host), Reserved: in.Self.Reserved,
+		MTU: plan.MTU(in.Net, in.Host), Reserved: in.Self.Reserved, Drains: in.Drains,
+	}
+	for _, p := range in.Past {
+		s.Former = append(s.Former, p.Network)
 	}
 	s.Change = stage(in)
 	faulty := map[string]string{}
@@ -264,18 +267,10 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 	}
 }
 
-// stage counts who has followed the config's backend.
+// stage counts who has followed the config.
 func stage(in plan.Input) api.Change {
-	var c api.Change
-	for _, l := range append([]lease.Lease{in.Self}, in.Peers...) {
-		if l.Vacant() {
-			continue
-		}
-		c.Total++
-		if plan.Announces(in.Net, l.Attrs) {
-			c.Done++
-		}
-	}
+	done, behind := plan.Stage(in.Net, append([]lease.Lease{in.Self}, in.Peers...))
+	c := api.Change{Done: done, Total: done + len(behind)}
 	for _, f := range in.Former {
 		c.Former = append(c.Former, f.Backend.String())
 	}

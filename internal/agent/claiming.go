@@ -25,7 +25,7 @@ func (s *steerer) claim(attrs lease.Attrs) {
 	}
 	s.claimed = &c
 	asked := c // what is preferred changes once a lease is held, and is no new claim
-	asked.Preferred = s.preferred()
+	asked.Preferred, asked.Former = s.preferred(), s.memory.past
 	s.keeper.claims.put(asked)
 }
 

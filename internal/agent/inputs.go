@@ -45,6 +45,9 @@ func (s *steerer) configure() {
 	if len(net.Unknown) > 0 {
 		s.log.Warn("the network config has keys that weft does not know", "keys", net.Unknown)
 	}
+	if s.net != nil {
+		s.memory.past = append(s.memory.past, pasts(s.doc)...)
+	}
 	s.doc, s.net, s.stale = doc, &net, true
 	s.log.Info("network config", "network", net.Prefixes(), "backend", net.Backend.Type)
 }
@@ -65,7 +68,7 @@ func (s *steerer) look(ctx context.Context) error {
 	if s.host != nil && !s.stale {
 		return nil
 	}
-	facts, err := host.Choose(ctx, s.opts.Source, s.opts.Uplink, s.net.Prefixes())
+	facts, err := host.Choose(ctx, s.opts.Source, s.opts.Uplink, s.networks())
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,9 @@ type memory struct {
 	Links    []string
 	Tables   []string // of the firewall
 	ways     ways     // how this host announced itself, now and before
+
+	past   []netconf.Past // networks of earlier configs in which leases stand
+	drains []netip.Prefix // subnets that this host had before and whose leases stand
 }
 
 // memoryDoc is memory as it is written down: leases in the store's own form.
@@ -45,6 +48,8 @@ type memoryDoc struct {
 	Links    []string       `json:"links"`
 	Tables   []string       `json:"tables,omitempty"`
 	Ways     []wayDoc       `json:"ways,omitempty"`
+	Past     string         `json:"past,omitempty"` // as netconf.FormatPasts writes it
+	Drains   []netip.Prefix `json:"drains,omitempty"`
 }
 
 type wayDoc struct {
@@ -103,6 +108,8 @@ func (m *memory) save(dir string) error {
 		Networks: m.Networks,
 		Links:    m.Links,
 		Tables:   m.Tables,
+		Past:     netconf.FormatPasts(m.past),
+		Drains:   m.drains,
 	}
 	for _, l := range m.Snapshot.Leases {
 		d, err := toDoc(l)
@@ -165,7 +172,13 @@ func parseMemory(data []byte) (memory, error) {
 	if err := json.Unmarshal(data[i:], &doc); err != nil {
 		return memory{}, err
 	}
-	m := memory{Networks: doc.Networks, Links: doc.Links, Tables: doc.Tables}
+	m := memory{Networks: doc.Networks, Links: doc.Links, Tables: doc.Tables, drains: doc.Drains}
+	if doc.Past != "" {
+		var err error
+		if m.past, err = netconf.ParsePasts(doc.Past); err != nil {
+			return memory{}, err
+		}
+	}
 	m.Snapshot.Revision = doc.Revision
 	if doc.Config != "" {
 		m.Snapshot.Config = []byte(doc.Config)

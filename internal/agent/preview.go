@@ -48,9 +48,15 @@ func Look(ctx context.Context, o Options) (Preview, error) {
 	if p.Self, p.Chosen, err = ownLease(ctx, o, net, facts, snap, mem); err != nil {
 		return Preview{}, err
 	}
-	in := plan.Input{Net: net, Host: facts, Self: p.Self, Peers: others(snap.Leases, p.Self), Firewall: o.Firewall}
+	in := plan.Input{
+		Net: net, Host: facts, Self: p.Self,
+		Drains:   stillOwn(mem.drains, snap.Leases, facts.Public),
+		Past:     stillUsed(slices.Concat(mem.past, pasts(mem.Snapshot.Config), snap.Former), net, snap.Leases),
+		Firewall: o.Firewall,
+	}
+	in.Peers = others(snap.Leases, p.Self, in.Drains, facts.Public)
 	p.Want, p.Problems = plan.Build(in)
-	mem.served(net.Prefixes(), p.Want)
+	mem.served(allNetworks(net, in.Past), p.Want)
 	p.Have, err = o.Kernel.Observe(ctx, mem.scope(p.Want))
 	return p, err
 }

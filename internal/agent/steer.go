@@ -74,7 +74,7 @@ func (s *steerer) run(ctx context.Context) error {
 		case <-s.outage:
 			s.resort()
 		case l := <-s.keeper.leases:
-			s.self, s.dirty = &l, true
+			s.moved(l)
 		case p := <-s.passes:
 			s.arrived(p)
 		case <-s.facts:
@@ -114,6 +114,7 @@ func (s *steerer) steer(ctx context.Context) (time.Duration, error) {
 	if s.net == nil {
 		return 0, nil
 	}
+	s.drain()
 	if err := s.own(); err != nil {
 		return 0, err
 	}
@@ -146,7 +147,7 @@ func (s *steerer) own() error {
 	}
 	err := s.claims.take(names)
 	s.board.fault("claim", err)
-	if err == nil && len(s.ways) == 1 { // else a former device may still stand
+	if err == nil && len(s.ways) == 1 && len(s.memory.past) == 0 { // else something of before may still stand
 		s.claims.release(names)
 	}
 	return err
@@ -195,7 +196,7 @@ func (s *steerer) arrived(p reconcile.Pass) {
 		s.ready = p.Serial
 	}
 	if p.OK() && p.Serial == s.serial {
-		s.memory.swept(s.net.Prefixes(), s.board.Plan())
+		s.memory.swept(s.networks(), s.board.Plan())
 	}
 }
 
@@ -203,24 +204,20 @@ func (s *steerer) arrived(p reconcile.Pass) {
 func (s *steerer) plan(attrs lease.Attrs) {
 	self := *s.self
 	self.Attrs = attrs
-	in := plan.Input{Net: *s.net, Host: *s.host, Self: self, Former: s.ways.former(), Peers: others(s.memory.Snapshot.Leases, self), Firewall: s.opts.Firewall}
+	in := plan.Input{
+		Net: *s.net, Host: *s.host, Self: self,
+		Former: s.ways.former(), Drains: s.memory.drains, Past: s.memory.past,
+		Peers:    others(s.memory.Snapshot.Leases, self, s.memory.drains, slices.Concat(self.Public, s.self.Public)),
+		Firewall: s.opts.Firewall,
+	}
 	want, problems := s.planner.Build(in)
-	s.memory.served(s.net.Prefixes(), want)
+	s.memory.served(s.networks(), want)
 	s.serial++
 	// The board first: once the kernel is as wanted, the subnet file is written from it.
 	s.board.plan(in, want, problems, s.memory.Snapshot.Revision)
 	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want), Serial: s.serial})
 	s.memory.Self, s.memory.ways = &self, s.ways
 	s.diary.pages.put(s.memory)
-}
-
-// others returns all leases but self.
-func others(all []lease.Lease, self lease.Lease) []lease.Lease {
-	i := slices.IndexFunc(all, sameSubnets(self))
-	if i < 0 {
-		return all
-	}
-	return slices.Concat(all[:i], all[i+1:])
 }
 
 func sameSubnets(l lease.Lease) func(lease.Lease) bool {

@@ -12,9 +12,10 @@ type Status struct {
 	Started  time.Time      `json:"started"`
 	Hostname string         `json:"hostname"`
 	Network  []netip.Prefix `json:"network"`
-	Backend  string         `json:"backend"`       // "vxlan", "host-gw"
-	Direct   bool           `json:"directRouting"` // vxlan with DirectRouting
-	Revision int64          `json:"revision"`      // store revision that the plan stands on
+	Former   []netip.Prefix `json:"formerNetworks,omitempty"` // of earlier configs, routed while leases stand in them
+	Backend  string         `json:"backend"`                  // "vxlan", "host-gw"
+	Direct   bool           `json:"directRouting"`            // vxlan with DirectRouting
+	Revision int64          `json:"revision"`                 // store revision that the plan stands on
 	Uplink   Uplink         `json:"uplink"`
 	Lease    Lease          `json:"lease"`
 	Peers    []Peer         `json:"peers"` // sorted by subnet
@@ -39,7 +40,8 @@ type Uplink struct {
 type Lease struct {
 	Subnets  []netip.Prefix `json:"subnets"`
 	Public   []netip.Addr   `json:"public"`
-	MTU      int            `json:"mtu"` // bytes, as in subnet.env
+	MTU      int            `json:"mtu"`              // bytes, as in subnet.env
+	Drains   []netip.Prefix `json:"drains,omitempty"` // subnets that this host had before, routed while their leases stand
 	Reserved bool           `json:"reserved,omitempty"`
 	Held     bool           `json:"held"`
 	Expires  time.Time      `json:"expires,omitzero"` // when it ends unless renewed; zero if unknown or Reserved
@@ -68,10 +70,10 @@ type Problem struct {
 	Message string `json:"message"`
 }
 
-// Change is how far the network has followed the config's backend. Done is
-// Total when no change is under way.
+// Change is how far the network has followed the config. Done is Total when no
+// change is under way.
 type Change struct {
-	Done   int      `json:"done"`             // hosts that announce it, this one among them
+	Done   int      `json:"done"`             // hosts that have a subnet and announce the backend as it says, this one among them
 	Total  int      `json:"total"`            // hosts
 	Former []string `json:"former,omitempty"` // ways in that this host keeps open for those that have not
 }

@@ -13,21 +13,7 @@ import (
 	"github.com/weft-net/weft/internal/store"
 )
 
-// tally counts the hosts of a snapshot, and those that announce what net wants.
-func tally(net netconf.Network, snap store.Snapshot) (done, total int) {
-	for _, l := range snap.Leases {
-		if l.Vacant() {
-			continue
-		}
-		total++
-		if plan.Announces(net, l.Attrs) {
-			done++
-		}
-	}
-	return done, total
-}
-
-// followChange waits until every host has announced what net wants, and tells
+// followChange waits until every host has followed the change to net, and tells
 // on w how far they are. What is left when the time is over is an error.
 func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.Network, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
@@ -38,32 +24,31 @@ func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.
 			return
 		}
 		last = *u.Snapshot
-		done, total := tally(net, last)
-		if line := fmt.Sprintf("%d of %d hosts announce %s", done, total, net.Backend); line != said {
+		done, behind := plan.Stage(net, last.Leases)
+		if line := fmt.Sprintf("%d of %d hosts announce %s", done, done+len(behind), net.Backend); line != said {
 			fmt.Fprintln(w, line)
 			said = line
 		}
-		if done == total {
+		if len(behind) == 0 {
 			cancel()
 		}
 	})
-	if done, total := tally(net, last); said != "" && done == total {
+	_, behind := plan.Stage(net, last.Leases)
+	if said != "" && len(behind) == 0 {
 		return nil
 	}
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return withHint(fmt.Errorf("not all hosts have followed within %s: %s", within, laggards(net, last)),
-		"'weft status' on such a host says why; the config is stored, and hosts follow when they can")
+	return withHint(fmt.Errorf("not all hosts have followed within %s: %s", within, laggards(behind)),
+		"'weft status' on such a host says why; flanneld follows when it is restarted; the config is stored, and hosts follow when they can")
 }
 
-// laggards names the leases that do not announce what net wants.
-func laggards(net netconf.Network, snap store.Snapshot) string {
+// laggards names leases of hosts that have not followed.
+func laggards(behind []lease.Lease) string {
 	out := ""
-	for _, l := range snap.Leases {
-		if !l.Vacant() && !plan.Announces(net, l.Attrs) {
-			out += fmt.Sprintf("\n  %s at %s announces %s", lease.FormatSubnets(l.Subnets), addrs(l.Public), orNone(l.Backend))
-		}
+	for _, l := range behind {
+		out += fmt.Sprintf("\n  %s at %s announces %s", lease.FormatSubnets(l.Subnets), addrs(l.Public), orNone(l.Backend))
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/store"
 )
 
@@ -93,9 +94,9 @@ func stored(snap store.Snapshot, doc []byte) string {
 	if err != nil {
 		return "stored"
 	}
-	done, total := tally(net, snap)
-	if total == done {
+	done, behind := plan.Stage(net, snap.Leases)
+	if len(behind) == 0 {
 		return "stored"
 	}
-	return fmt.Sprintf("stored; %d of %d hosts change over to %s", total-done, total, net.Backend)
+	return fmt.Sprintf("stored; %d of %d hosts change over to %s", len(behind), done+len(behind), net.Backend)
 }

@@ -108,6 +108,9 @@ func networkLine(s api.Status) string {
 	if s.Direct {
 		line += " with direct routing"
 	}
+	if len(s.Former) > 0 {
+		line += "; while leases stand there also " + lease.FormatSubnets(s.Former)
+	}
 	return line
 }
 
@@ -116,7 +119,7 @@ func changeLine(c api.Change) string {
 	if c.Done == c.Total && len(c.Former) == 0 {
 		return ""
 	}
-	line := fmt.Sprintf("%d of %d hosts announce the config's backend", c.Done, c.Total)
+	line := fmt.Sprintf("%d of %d hosts announce what the config says", c.Done, c.Total)
 	if len(c.Former) > 0 {
 		line += "; still open for the others: " + strings.Join(c.Former, ", ")
 	}
@@ -143,6 +146,9 @@ func leaseLine(l api.Lease, now time.Time) string {
 	}
 	if !l.Held {
 		line += ", NOT HELD"
+	}
+	if len(l.Drains) > 0 {
+		line += "; while its lease stands also " + lease.FormatSubnets(l.Drains)
 	}
 	return line
 }

@@ -1,6 +1,10 @@
 package lease
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/weft-net/weft/internal/netconf"
+)
 
 // Claim says who asks for a lease and what it would like.
 type Claim struct {
@@ -8,7 +12,7 @@ type Claim struct {
 	Attrs                    // what the lease will announce
 	Preferred []netip.Prefix // from an old subnet.env or a copy of the last lease; taken when free and fitting
 	Avoid     []netip.Prefix // prefixes of the uplink: a subnet that overlaps one is never chosen
-	Former    []netip.Prefix // networks of earlier configs, in which the claimant may have leases that drain
+	Former    []netconf.Past // of earlier configs, in which the claimant may have leases that drain
 }
 
 // Owner identifies a host across changes of its addresses. It is stored in a

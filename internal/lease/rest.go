@@ -1,10 +1,8 @@
 package lease
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/weft-net/weft/internal/netconf"
 )
@@ -61,32 +59,9 @@ func (s sides) before() []netip.Prefix {
 	return out
 }
 
-// FormerOf returns those of c.Former in which a subnet of r lies.
-func (c Claim) FormerOf(r Rest) []netip.Prefix {
-	return slices.DeleteFunc(slices.Clone(c.Former), func(n netip.Prefix) bool {
-		return !slices.ContainsFunc(r.Subnets, func(p netip.Prefix) bool { return n.Bits() <= p.Bits() && n.Contains(p.Addr()) })
+// FormerOf returns those of c.Former that a subnet of r lies in.
+func (c Claim) FormerOf(r Rest) []netconf.Past {
+	return slices.DeleteFunc(slices.Clone(c.Former), func(n netconf.Past) bool {
+		return !slices.ContainsFunc(r.Subnets, n.Holds)
 	})
-}
-
-// MarshalNetworks returns the form in which networks are stored:
-// "172.7.0.0/16,fd17:7::/48".
-func MarshalNetworks(networks []netip.Prefix) string {
-	parts := make([]string, 0, len(networks))
-	for _, n := range networks {
-		parts = append(parts, n.String())
-	}
-	return strings.Join(parts, ",")
-}
-
-// ParseNetworks reads what MarshalNetworks returned.
-func ParseNetworks(text string) ([]netip.Prefix, error) {
-	var out []netip.Prefix
-	for part := range strings.SplitSeq(text, ",") {
-		n, err := netip.ParsePrefix(part)
-		if err != nil || n != n.Masked() || n.Addr().Is4In6() {
-			return nil, fmt.Errorf("%.60q is no list of networks such as 172.7.0.0/16,fd17:7::/48", text)
-		}
-		out = append(out, n)
-	}
-	return out, nil
 }

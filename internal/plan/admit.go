@@ -21,24 +21,26 @@ func (p *peer) problem(err error) Problem {
 }
 
 // admit returns the peers whose subnet of family f may be routed, sorted by
-// subnet: within the network, and overlapping neither each other nor this
-// host's subnet nor the uplink's own prefixes. Of two that overlap the one
-// that has the network's subnet length wins, so that a stray lease cannot
-// take packets from a regular one.
+// subnet: within the network or a former one, and overlapping neither each
+// other nor this host's subnets nor the uplink's own prefixes. Of two that
+// overlap the one that has the network's subnet length wins, so that a stray
+// lease cannot take packets from a regular one.
 func admit(in Input, f netconf.Family) ([]peer, []Problem) {
 	r, ok := in.Net.Range(f)
 	if !ok {
 		return nil, nil
 	}
-	regular, odd := candidates(in.Peers, r)
-	own, _ := in.Self.Subnet(f)
-	admitted := make([]peer, 0, len(regular))
+	networks := append([]netconf.Past{r.Past()}, ofFamily(in.Past, f)...)
+	groups := candidates(in.Peers, networks)
+	own := slices.Concat(in.Self.Subnets, in.Drains)
+	admitted := make([]peer, 0, len(groups[0]))
 	var problems []Problem
-	for _, group := range [][]peer{regular, odd} {
+	for _, group := range groups {
 		ranked := admitted
+		sortBySubnet(ranked)
 		for i := range group {
 			p := &group[i]
-			err := fits(p.subnet, r, own, in.Host.Uplink.OnLink)
+			err := fits(p.subnet, networks, own, in.Host.Uplink.OnLink)
 			if err == nil {
 				err = clash(*p, ranked, admitted[len(ranked):])
 			}
@@ -53,25 +55,33 @@ func admit(in Input, f netconf.Family) ([]peer, []Problem) {
 	return admitted, problems
 }
 
-// candidates returns the peers that have a subnet in r's family, but for
-// reservations that nobody has claimed: those of the
-// network's subnet length apart from the rest, each sorted.
-func candidates(leases []lease.Lease, r netconf.Range) (regular, odd []peer) {
-	regular = make([]peer, 0, len(leases))
+func ofFamily(pasts []netconf.Past, f netconf.Family) []netconf.Past {
+	return slices.DeleteFunc(slices.Clone(pasts), func(p netconf.Past) bool { return p.Family() != f })
+}
+
+// candidates returns the peers that have a subnet in networks' family, but for
+// reservations that nobody has claimed, in groups and each group sorted: those
+// that are regular in the first network, in the second one and so on, and
+// the rest.
+func candidates(leases []lease.Lease, networks []netconf.Past) [][]peer {
+	groups := make([][]peer, len(networks)+1)
+	groups[0] = make([]peer, 0, len(leases))
 	for i := range leases {
 		l := &leases[i]
-		subnet, ok := l.Subnet(r.Family())
-		switch {
-		case !ok, l.Vacant():
-		case subnet.Bits() == r.SubnetLen:
-			regular = append(regular, peer{l, subnet})
-		default:
-			odd = append(odd, peer{l, subnet})
+		subnet, ok := l.Subnet(networks[0].Family())
+		if !ok || l.Vacant() {
+			continue
 		}
+		g := 0
+		for g < len(networks) && !networks[g].Regular(subnet) {
+			g++
+		}
+		groups[g] = append(groups[g], peer{l, subnet})
 	}
-	sortBySubnet(regular)
-	sortBySubnet(odd)
-	return regular, odd
+	for _, group := range groups {
+		sortBySubnet(group)
+	}
+	return groups
 }
 
 // sortBySubnet sorts peers; a store's leases come sorted already.
@@ -96,12 +106,16 @@ func bySubnet(a, b peer) int {
 	)
 }
 
-func fits(subnet netip.Prefix, r netconf.Range, own netip.Prefix, uplink []netip.Prefix) error {
-	switch {
-	case subnet.Bits() < r.Network.Bits() || !r.Network.Contains(subnet.Addr()):
-		return fmt.Errorf("lies outside the network %s", r.Network)
-	case own.IsValid() && own.Overlaps(subnet):
-		return fmt.Errorf("overlaps this host's subnet %s", own)
+// fits returns what is wrong with subnet by itself. networks are the present
+// one and those of before.
+func fits(subnet netip.Prefix, networks []netconf.Past, own, uplink []netip.Prefix) error {
+	if !slices.ContainsFunc(networks, func(n netconf.Past) bool { return n.Holds(subnet) }) {
+		return fmt.Errorf("lies outside the network %s", networks[0].Network)
+	}
+	for _, p := range own {
+		if p.Overlaps(subnet) {
+			return fmt.Errorf("overlaps this host's subnet %s", p)
+		}
 	}
 	for _, p := range uplink {
 		if p.Overlaps(subnet) {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/weft-net/weft/internal/host"
@@ -80,6 +81,7 @@ func tunnel(in *Input, f netconf.Family, end Former) (*vxlan.Tunnel, error) {
 		Conf:   end.Backend.VXLAN,
 		Family: f,
 		Subnet: subnet,
+		Drains: slices.DeleteFunc(slices.Clone(in.Drains), func(p netip.Prefix) bool { return netconf.FamilyOf(p.Addr()) != f }),
 		MAC:    data.MAC,
 		Local:  in.Host.Uplink.Addrs[i],
 		Dev:    in.Host.Uplink.Name,
@@ -119,22 +121,4 @@ func LinkNames(net netconf.Network) []string {
 		}
 	}
 	return names
-}
-
-// Announces reports whether a host that announces attrs can be reached as net
-// wants it: whether it has followed a change of the config.
-func Announces(net netconf.Network, attrs lease.Attrs) bool {
-	if attrs.Backend != net.Backend.Type {
-		return false
-	}
-	if net.Backend.Type != VXLAN {
-		return true
-	}
-	for _, r := range net.Ranges {
-		d, err := vxlan.ParseData(attrs.Data[r.Family()])
-		if err != nil || d.VNI != net.Backend.VXLAN.VNI {
-			return false
-		}
-	}
-	return true
 }

@@ -124,6 +124,8 @@ func render(s *netstate.State, problems []Problem) string {
 //	self|peer PREFIX public ADDR vxlan VNI MAC
 //	former vxlan VNI MAC port PORT
 //	self|peer PREFIX public ADDR BACKEND
+//	drains PREFIX             a subnet that this host had before
+//	past PREFIX len BITS      a network of an earlier config
 //	masquerade {JSON}
 //	guard JSON
 //	firewall WORD...          what the host's operator said: masquerade keep-ports inbound nodes accept except=PREFIX
@@ -194,6 +196,15 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 				Backend: netconf.Backend{Type: VXLAN, VXLAN: netconf.VXLAN{VNI: uint32(vni), Port: uint16(port)}},
 				Attrs:   l.Attrs,
 			})
+		case "drains":
+			for _, f := range fams {
+				in.Drains = append(in.Drains, prefix(f, w[1]))
+			}
+		case "past":
+			for _, f := range fams {
+				length := prefix(f, fmt.Sprintf("%s/%s", strings.Split(w[1], "/")[0], w[3])).Bits()
+				in.Past = append(in.Past, netconf.Past{Network: prefix(f, w[1]), SubnetLen: length})
+			}
 		case "peer":
 			in.Peers = append(in.Peers, readLease(w, fams))
 		default:

@@ -6,6 +6,8 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
@@ -25,9 +27,11 @@ const (
 type Input struct {
 	Net    netconf.Network
 	Host   host.Facts
-	Self   lease.Lease   // as announced, or about to be
-	Former []Former      // what was announced before and peers may still go by
-	Peers  []lease.Lease // everybody else, in any order
+	Self   lease.Lease    // as announced, or about to be
+	Former []Former       // what was announced before and peers may still go by
+	Drains []netip.Prefix // subnets that this host had before and that peers still send to
+	Past   []netconf.Past // of earlier configs, in which leases still stand
+	Peers  []lease.Lease  // everybody else, in any order
 
 	Firewall firewall.Options
 }
@@ -58,7 +62,7 @@ func Build(in Input) (*netstate.State, []Problem) {
 	s := &netstate.State{}
 	forward(s, &in)
 	own, problems := receive(s, &in)
-	fw := firewall.Plan{Net: in.Net, Host: in.Host, Options: in.Firewall, Subnets: in.Self.Subnets}
+	fw := firewall.Plan{Net: in.Net, Past: in.Past, Host: in.Host, Options: in.Firewall, Subnets: slices.Concat(in.Self.Subnets, in.Drains)}
 	for _, f := range netconf.Families {
 		peers, bad := admit(in, f)
 		problems = append(problems, bad...)

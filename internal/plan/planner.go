@@ -126,10 +126,19 @@ func shares[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// shared reports whether row is a set's element that stands for one of peers.
+// shared reports whether row, a set's element or an FDB entry, stands for the
+// host of one of peers as well.
 func shared(row netstate.Row, peers []lease.Lease) bool {
-	e, ok := row.(netstate.Element)
-	return ok && slices.ContainsFunc(peers, func(l lease.Lease) bool { return slices.Contains(l.Public, e.Prefix.Addr()) })
+	var addr netip.Addr
+	switch r := row.(type) {
+	case netstate.Element:
+		addr = r.Prefix.Addr()
+	case netstate.FDB:
+		addr = r.Dst
+	default:
+		return false
+	}
+	return slices.ContainsFunc(peers, func(l lease.Lease) bool { return slices.Contains(l.Public, addr) })
 }
 
 // overlapsRoute reports whether row is a route that shares addresses with one

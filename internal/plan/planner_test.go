@@ -76,6 +76,8 @@ func (c *comings) step() {
 		if k := len(c.in.Peers); k > 0 && c.rng.IntN(2) == 0 {
 			i := c.rng.IntN(k)
 			c.in.Peers = slices.Delete(c.in.Peers, i, i+1)
+		} else if k > 0 && c.rng.IntN(3) == 0 {
+			c.in.Peers = append(c.in.Peers, drained(c.in.Peers[c.rng.IntN(k)]))
 		} else {
 			c.in.Peers = append(c.in.Peers, c.lease(1+c.rng.IntN(60)))
 		}
@@ -88,6 +90,17 @@ func (c *comings) step() {
 	if c.rng.IntN(100) == 0 {
 		c.in.Host.Uplink.MTU = 1400 + c.rng.IntN(100)
 	}
+}
+
+// drained is a lease that the host of l had before.
+func drained(l lease.Lease) lease.Lease {
+	v4, v6 := l.Subnets[0].Addr().As4(), l.Subnets[1].Addr().As16()
+	v4[1], v6[5] = 1, 1
+	l.Subnets = []netip.Prefix{
+		netip.PrefixFrom(netip.AddrFrom4(v4), l.Subnets[0].Bits()),
+		netip.PrefixFrom(netip.AddrFrom16(v6), l.Subnets[1].Bits()),
+	}
+	return l
 }
 
 // lease makes up the lease of a host with a number, now and then a bad one.

@@ -23,10 +23,15 @@ func send(s *netstate.State, in *Input, f netconf.Family, own tunnels, peers []p
 	ends := tunnelEnds(paths)
 	refuseShared(ends, own, paths, peers, errs)
 	s.FDB = slices.Grow(s.FDB, len(ends))
+	var last *Path
 	for _, e := range ends {
-		// Without the tunnel, receive has said already why.
 		path := &paths[e.peer]
-		if t := own.find(path.VNI); t != nil && errs[e.peer] == nil {
+		if errs[e.peer] != nil || last != nil && sameEnd(path, last) {
+			continue
+		}
+		last = path
+		// Without the tunnel, receive has said already why.
+		if t := own.find(path.VNI); t != nil {
 			t.SendFrames(s, path.MAC, path.Remote)
 		}
 	}
@@ -81,9 +86,15 @@ func tunnelEnds(paths []Path) []tunnelEnd {
 	return ends
 }
 
+// sameEnd reports whether two tunnelled paths end at one device: a host whose
+// former lease drains has two leases.
+func sameEnd(a, b *Path) bool {
+	return a.MAC == b.MAC && a.Remote == b.Remote && a.VNI == b.VNI
+}
+
 // refuseShared puts an error for each peer that announces a tunnel MAC that
-// this host, or a peer before it, has already: one of the two would get the
-// other's packets.
+// this host, or another host before it, has already: one of the two would get
+// the other's packets.
 func refuseShared(ends []tunnelEnd, own tunnels, paths []Path, peers []peer, errs map[int]error) {
 	holder := 0
 	for i, e := range ends {
@@ -94,7 +105,7 @@ func refuseShared(ends []tunnelEnd, own tunnels, paths []Path, peers []peer, err
 		switch {
 		case slices.ContainsFunc(own, func(t *vxlan.Tunnel) bool { return t.MAC == *mac }):
 			errs[e.peer] = fmt.Errorf("announces this host's own VtepMAC %s", mac)
-		case e.peer != holder:
+		case !sameEnd(&paths[e.peer], &paths[holder]):
 			errs[e.peer] = fmt.Errorf("announces VtepMAC %s, which %s has already", mac, lease.FormatSubnets(peers[holder].Subnets))
 		}
 	}

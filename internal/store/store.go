@@ -20,7 +20,7 @@ type Snapshot struct {
 	ConfigRevision int64          // of the last change of the config; 0 if there is none
 	Config         []byte         // the config document as stored; nil if there is none
 	Leases         []lease.Lease  // sorted by subnet
-	Former         []netip.Prefix // networks of earlier configs, in which leases drain; sorted
+	Former         []netconf.Past // networks of earlier configs, in which leases drain; sorted
 	Bad            []Entry        // what stands among the leases and is none
 }
 

@@ -37,8 +37,10 @@ var families = map[netconf.Family]string{netconf.V4: "ip", netconf.V6: "ip6"}
 // needed returns the rules that the network needs in a chain.
 func (b *builder) needed(barrier host.Barrier) (out []netstate.Body) {
 	for _, r := range b.Net.Ranges {
-		if barrier.Hook == "forward" && barrier.Handles(families[r.Family()]) {
-			out = append(out, netstate.Body{Src: netstate.From(r.Network)}, netstate.Body{Dst: netstate.From(r.Network)})
+		for _, n := range b.networks(r) {
+			if barrier.Hook == "forward" && barrier.Handles(families[r.Family()]) {
+				out = append(out, netstate.Body{Src: netstate.From(n)}, netstate.Body{Dst: netstate.From(n)})
+			}
 		}
 	}
 	for _, t := range b.Tunnels {

@@ -34,6 +34,7 @@ type Tunnel struct {
 // Plan is all that the rules depend on.
 type Plan struct {
 	Net     netconf.Network
+	Past    []netconf.Past // of earlier configs: their packets are treated like the network's
 	Host    host.Facts
 	Options Options
 	Subnets []netip.Prefix // this host's

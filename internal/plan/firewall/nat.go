@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -23,16 +24,36 @@ func (b *builder) nat() {
 	b.chain(netstate.Chain{Name: natChain, Type: "nat", Hook: "postrouting", Priority: srcnatFirst})
 	b.rule(natChain, netstate.Body{Mark: proxyMark, Mask: proxyMark, Verdict: netstate.Return})
 	for _, r := range b.Net.Ranges {
-		b.natOf(r.Network, r.Family())
+		b.natOf(r)
 	}
 }
 
-func (b *builder) natOf(network netip.Prefix, f netconf.Family) {
-	inside := netstate.From(network)
-	keep := func(to netstate.Side) {
-		b.rule(natChain, netstate.Body{Src: inside, Dst: to, Verdict: netstate.KeepSource})
+// networks returns r's network and the former ones that it does not hold.
+func (b *builder) networks(r netconf.Range) []netip.Prefix {
+	out := []netip.Prefix{r.Network}
+	for _, p := range b.Past {
+		if p.Family() == r.Family() && !r.Past().Holds(p.Network) && !slices.Contains(out, p.Network) {
+			out = append(out, p.Network)
+		}
 	}
-	keep(inside)
+	return out
+}
+
+// natOf makes the rules of one family. Whatever keeps its source comes first.
+func (b *builder) natOf(r netconf.Range) {
+	f, networks := r.Family(), b.networks(r)
+	var inside []netstate.Side
+	for _, n := range networks {
+		inside = append(inside, netstate.From(n))
+	}
+	keep := func(to netstate.Side) {
+		for _, from := range inside {
+			b.rule(natChain, netstate.Body{Src: from, Dst: to, Verdict: netstate.KeepSource})
+		}
+	}
+	for _, to := range inside {
+		keep(to)
+	}
 	if len(b.except(f)) > 0 {
 		keep(netstate.FromSet(setName(exceptSet, f), f == netconf.V6))
 	}
@@ -40,7 +61,9 @@ func (b *builder) natOf(network netip.Prefix, f netconf.Family) {
 		keep(netstate.FromSet(setName(peersSet, f), f == netconf.V6))
 	}
 	if b.Options.Masquerade {
-		b.rule(natChain, netstate.Body{Src: inside, Dst: netstate.From(multicast[f]).Except(), Verdict: b.masquerade()})
+		for _, from := range inside {
+			b.rule(natChain, netstate.Body{Src: from, Dst: netstate.From(multicast[f]).Except(), Verdict: b.masquerade()})
+		}
 	}
 	if b.Net.Masquerade.Inbound.Or(b.Options.Inbound) {
 		b.inbound(inside, f)
@@ -49,14 +72,18 @@ func (b *builder) natOf(network netip.Prefix, f netconf.Family) {
 
 // inbound masquerades what comes from outside and goes on to another host's
 // containers, so that the answer comes back this way. Containers of this host
-// see who it was: their answer comes this way in any case.
-func (b *builder) inbound(inside netstate.Side, f netconf.Family) {
+// see who it was: their answer comes this way in any case. What comes from one
+// of the networks and goes into another has kept its source by now.
+func (b *builder) inbound(inside []netstate.Side, f netconf.Family) {
+	outside := inside[0].Except()
 	for _, subnet := range b.Subnets {
 		if netconf.FamilyOf(subnet.Addr()) == f {
-			b.rule(natChain, netstate.Body{Src: inside.Except(), Dst: netstate.From(subnet.Masked()), Verdict: netstate.Return})
+			b.rule(natChain, netstate.Body{Src: outside, Dst: netstate.From(subnet.Masked()), Verdict: netstate.Return})
 		}
 	}
-	b.rule(natChain, netstate.Body{Src: inside.Except(), Dst: inside, Verdict: b.masquerade()})
+	for _, to := range inside {
+		b.rule(natChain, netstate.Body{Src: outside, Dst: to, Verdict: b.masquerade()})
+	}
 }
 
 func (b *builder) masquerade() netstate.Verdict {

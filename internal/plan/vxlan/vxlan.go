@@ -20,6 +20,7 @@ type Tunnel struct {
 	Conf   netconf.VXLAN
 	Family netconf.Family // of the overlay and the underlay alike
 	Subnet netip.Prefix   // this host's
+	Drains []netip.Prefix // that it had before, and whose network addresses it still has
 	MAC    netstate.MAC
 	Local  netip.Addr // the uplink's address
 	Dev    string     // the uplink
@@ -68,8 +69,10 @@ func (t *Tunnel) Receive(s *netstate.State) {
 		MAC:      t.MAC,
 		Up:       true,
 	})
-	addr := t.Subnet.Masked().Addr()
-	s.Addrs = append(s.Addrs, netstate.Addr{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Dev: t.Name})
+	for _, subnet := range append([]netip.Prefix{t.Subnet}, t.Drains...) {
+		addr := subnet.Masked().Addr()
+		s.Addrs = append(s.Addrs, netstate.Addr{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Dev: t.Name})
+	}
 	if t.Family == netconf.V6 {
 		// Peers are known from their leases; nobody on the tunnel is a router to believe.
 		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: "net/ipv6/conf/" + t.Name + "/accept_ra", Value: "0"})

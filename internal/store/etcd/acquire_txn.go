@@ -8,6 +8,7 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
 )
 
 // encode sets what will be stored.
@@ -66,8 +67,8 @@ func (a *acquisition) drain(e *edit, r lease.Rest) {
 	}
 	e.put(a.keys.lease(name), a.value, id)
 	e.put(a.keys.owner(name), a.owner, id)
-	if networks := a.claim.FormerOf(r); len(networks) > 0 {
-		e.put(a.keys.former(name), lease.MarshalNetworks(networks), id)
+	if pasts := a.claim.FormerOf(r); len(pasts) > 0 {
+		e.put(a.keys.former(name), netconf.FormatPasts(pasts), id)
 	}
 }
 

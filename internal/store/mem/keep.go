@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/view"
 )
@@ -26,8 +27,8 @@ func (s *Store) drain(r lease.Rest, value []byte, claim lease.Claim) {
 		s.put(view.Subnets+name, value, left)
 	}
 	s.owners[name] = claim.Owner
-	if networks := claim.FormerOf(r); len(networks) > 0 {
-		s.put(view.Former+name, []byte(lease.MarshalNetworks(networks)), left)
+	if pasts := claim.FormerOf(r); len(pasts) > 0 {
+		s.put(view.Former+name, []byte(netconf.FormatPasts(pasts)), left)
 	}
 }
 

@@ -83,6 +83,14 @@ func prefixes(s ...string) []netip.Prefix {
 	return out
 }
 
+func pasts(s string) []netconf.Past {
+	out, err := netconf.ParsePasts(s)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
 // host returns the claim of the n-th host, n from 1 to 254.
 func host(n int) lease.Claim {
 	return lease.Claim{

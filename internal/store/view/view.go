@@ -7,11 +7,11 @@ package view
 import (
 	"bytes"
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 )
 
@@ -22,7 +22,7 @@ const (
 )
 
 // Former is weft's own: followed by the lease.Key of a lease that drains, it
-// holds the networks that the lease lies in (lease.MarshalNetworks).
+// holds the networks that the lease lies in (netconf.FormatPasts).
 const Former = "weft/former/"
 
 // Item is one stored key.
@@ -42,7 +42,7 @@ type View struct {
 	leases    Leases
 	values    map[string]raw            // what the leases were decoded from
 	bad       map[string]error          // by key
-	former    map[string][]netip.Prefix // by the whole key
+	former    map[string][]netconf.Past // by the whole key
 }
 
 type raw struct {
@@ -52,7 +52,7 @@ type raw struct {
 
 // New is a store at revision rev that holds items, each key once.
 func New(rev int64, items []Item) *View {
-	v := &View{values: make(map[string]raw, len(items)), bad: map[string]error{}, former: map[string][]netip.Prefix{}}
+	v := &View{values: make(map[string]raw, len(items)), bad: map[string]error{}, former: map[string][]netconf.Past{}}
 	var leases []lease.Lease
 	for _, it := range items {
 		name, ok := strings.CutPrefix(it.Key, Subnets)
@@ -135,7 +135,7 @@ func (v *View) Snapshot() store.Snapshot {
 		ConfigRevision: v.configRev,
 		Config:         v.config,
 		Leases:         v.leases.All(),
-		Former:         v.formerNetworks(),
+		Former:         v.pasts(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.bad)) {
 		s.Bad = append(s.Bad, store.Entry{Key: Subnets + name, Err: v.bad[name]})
