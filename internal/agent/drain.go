@@ -82,8 +82,11 @@ func (s *steerer) drain() {
 	}
 	past := stillUsed(slices.Concat(s.memory.past, snap.Former), *s.net, leases)
 	if !slices.Equal(past, s.memory.past) {
-		s.log.Info("former networks that are still routed", "networks", netconf.FormatPasts(past))
 		s.memory.past, s.dirty, s.stale = past, true, true
+	}
+	if now := netconf.FormatPasts(past); now != s.routed {
+		s.routed = now
+		s.log.Info("networks of earlier configs that are routed while leases stand in them", "networks", now)
 	}
 	if s.self == nil || s.host == nil || len(s.memory.drains) == 0 {
 		return

@@ -51,6 +51,7 @@ type steerer struct {
 	claims     claims          // of things on this host
 	claimed    *claim          // of a lease, without Preferred
 	self       *lease.Lease    // with what is announced, or about to be
+	routed     string          // former networks, as last said
 	complained map[string]bool // by the loop goroutine: of the last pass
 
 	unconfigured, unplanned nag

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 )
 
@@ -57,6 +59,7 @@ host is reached, whether it is reserved, and what is wrong with it.`,
 func listLeases(snap store.Snapshot) []listedLease {
 	net, netErr := storedNetwork(snap)
 	holders := map[netip.Addr]string{}
+	members := regularHosts(net, netErr, snap.Leases)
 	list := []listedLease{} // not nil: no leases are [] in JSON
 	for _, l := range snap.Leases {
 		entry := listedLease{
@@ -65,6 +68,11 @@ func listLeases(snap store.Snapshot) []listedLease {
 		}
 		if netErr == nil {
 			entry.Problem = misfit(net, l.Subnets)
+		}
+		if entry.Problem != "" && slices.ContainsFunc(l.Public, func(a netip.Addr) bool { return members[a] }) {
+			entry.Problem = "drains: " + entry.Problem
+			list = append(list, entry)
+			continue
 		}
 		for _, a := range l.Public {
 			if first, twice := holders[a]; twice && entry.Problem == "" {
@@ -78,6 +86,18 @@ func listLeases(snap store.Snapshot) []listedLease {
 		list = append(list, listedLease{Key: bad.Key, Problem: bad.Err.Error()})
 	}
 	return list
+}
+
+// regularHosts tells the addresses that are announced by leases of net: where
+// a host has another lease as well, that one drains.
+func regularHosts(net netconf.Network, netErr error, leases []lease.Lease) map[netip.Addr]bool {
+	members := map[netip.Addr]bool{}
+	for _, l := range leases {
+		for _, a := range l.Public {
+			members[a] = members[a] || netErr == nil && misfit(net, l.Subnets) == ""
+		}
+	}
+	return members
 }
 
 // leaseTerm says how long a lease lasts.

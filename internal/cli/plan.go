@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -120,7 +121,7 @@ func (p *planner) ask(ctx context.Context, client *api.Client, k *kernel.Kernel)
 	if err != nil {
 		return agent.Preview{}, err
 	}
-	have, err := k.Observe(ctx, netstate.ScopeOf(status.Network, want))
+	have, err := k.Observe(ctx, netstate.ScopeOf(slices.Concat(status.Network, status.Former), want))
 	return agent.Preview{Want: want, Have: have}, err
 }
 
