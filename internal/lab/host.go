@@ -25,6 +25,7 @@ type Host struct {
 
 	mu       sync.Mutex
 	pods     []*Pod
+	gateways []netip.Prefix // of the pods' bridge
 	agents   []*Process
 	notifies int // how many readiness sockets were made, for their names
 }

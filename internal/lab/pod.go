@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -37,7 +38,8 @@ func (p *Pod) Addr(is6 bool) (addr netip.Addr, ok bool) {
 }
 
 // AddPod starts a pod on the host, as a container runtime does after the agent has written
-// subnet.env: it makes the bridge for the first pod, and gives the pod the next address.
+// subnet.env: it makes the bridge for the first pod, and gives the pod the next address. When the
+// host has another subnet by now, the bridge gets an address of that one beside the former.
 func (h *Host) AddPod(name string) (*Pod, error) {
 	subnet, err := h.Subnet()
 	if err != nil {
@@ -49,6 +51,9 @@ func (h *Host) AddPod(name string) (*Pod, error) {
 		if err := h.addPodBridge(subnet); err != nil {
 			return nil, fmt.Errorf("pod %s: %w", name, err)
 		}
+	}
+	if err := h.addGatewaysOf(subnet); err != nil {
+		return nil, fmt.Errorf("pod %s: %w", name, err)
 	}
 	node, err := newNode(name)
 	if err != nil {
@@ -86,10 +91,21 @@ func (h *Host) addPodBridge(subnet SubnetEnv) error {
 	if err := h.Do(func() error { return netlink.LinkAdd(bridge) }); err != nil {
 		return fmt.Errorf("%s: make %s: %w", h.Name, podBridge, err)
 	}
-	if err := h.link("bring up", podBridge, netlink.LinkSetUp); err != nil {
-		return err
+	return h.link("bring up", podBridge, netlink.LinkSetUp)
+}
+
+// addGatewaysOf gives the bridge those addresses of subnet that it has not yet.
+func (h *Host) addGatewaysOf(subnet SubnetEnv) error {
+	for _, g := range subnet.Gateways {
+		if slices.Contains(h.gateways, g) {
+			continue
+		}
+		if err := h.addAddrs(podBridge, []netip.Prefix{g}); err != nil {
+			return err
+		}
+		h.gateways = append(h.gateways, g)
 	}
-	return h.addAddrs(podBridge, subnet.Gateways)
+	return nil
 }
 
 func (p *Pod) join(subnet SubnetEnv, number int) error {

@@ -63,6 +63,8 @@ func onSegments(from, to *lab.Host, path string) string {
 	switch {
 	case path != pathSplit:
 		return path
+	case from == to:
+		return lab.PathLocal
 	case from.Addrs[0].Masked() == to.Addrs[0].Masked():
 		return lab.PathDirect
 	}
