@@ -7,6 +7,9 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"time"
+
+	"github.com/weft-net/weft/internal/agent"
 )
 
 // Flags are made in flag.FlagSets: flanneld's command line is parsed by one
@@ -139,6 +142,8 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	fs.Var(newValue(&s.table, "name", "", parseTable), "nft-table",
 		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1. Two networks without a VNI on one host need two names")
 	addDirFlags(fs, &s.dirSettings)
+	fs.Var(newValue(&s.resync, "time", agent.DefaultResync.String(), parsePeriod), "resync",
+		"the kernel is looked at this often even if it tells of no change; what it tells of is put right at once")
 	fs.Var(newValue(&s.level, "level", "", parseLevel), "log-level", "what is logged: debug, info, warn or error (default as --v says)")
 	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "how it is logged: text or json")
 }
@@ -153,6 +158,14 @@ func addDirFlags(fs *flag.FlagSet, d *dirSettings) {
 
 func addRunDirFlag(fs *flag.FlagSet, d *dirSettings) {
 	fs.Var(newValue(&d.runDir, "directory", "/run/weft", parseDir), "run-dir", "where a running agent has its socket")
+}
+
+func parsePeriod(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
+	if err == nil && d < time.Second {
+		err = fmt.Errorf("must be at least 1s")
+	}
+	return d, err
 }
 
 func parseLevel(s string) (string, error) {

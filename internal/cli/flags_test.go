@@ -102,6 +102,7 @@ func TestFlagValues(t *testing.T) {
 		{"kube-annotation-prefix", []string{"a.b", "a.b/c"}, []string{"a/b/c"}},
 		{"log-level", []string{"debug", "INFO", "warn", "error"}, []string{"loud", ""}},
 		{"log-format", []string{"text", "json"}, []string{"xml"}},
+		{"resync", []string{"1s", "24h"}, []string{"0", "10", "1ms", "-2m"}},
 		{"state-dir", []string{"/x", "x"}, []string{""}},
 		{"v", []string{"0", "10"}, []string{"x"}},
 	} {

@@ -23,6 +23,7 @@ type settings struct {
 	renewMargin int // minutes
 	healthIP    netip.Addr
 	healthPort  int // 0: off
+	resync      time.Duration
 	version     bool
 }
 

@@ -75,6 +75,7 @@ func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options
 		RunDir:      s.runDir,
 		RenewMargin: s.margin(),
 		Firewall:    s.firewall(),
+		Resync:      s.resync,
 		HealthAddr:  s.healthAddr(),
 		Hostname:    hostname(),
 		Log:         log,

@@ -59,7 +59,7 @@ func (l *Loop) watch(ctx context.Context, box *inbox) error {
 type turn struct {
 	want   Want
 	have   *netstate.State // nil: must be looked at
-	past   *netstate.State // what have was until events put it in doubt, to name what others change meanwhile; or nil
+	past   *netstate.State // what have was until it was put in doubt, to tell what others change meanwhile; or nil
 	looked time.Time
 	stood  bool          // want has been in place
 	retry  time.Duration // 0: the last pass worked
@@ -126,9 +126,10 @@ func (l *Loop) news(t *turn, events []netstate.Event) bool {
 		if e.Row != nil && news {
 			drift = append(drift, e)
 		}
-		// While a pass waits to be tried again nothing is known to compare with;
-		// that the kernel says "look" may be the very thing it waits for.
-		fresh = fresh || e.Row == nil || t.have != nil && news
+		// While a pass waits to be tried again the kernel's "look" may be the
+		// very thing it waits for, and rows that stand are healed as ever; but
+		// what a failing try leaves behind is no reason for the next.
+		fresh = fresh || e.Row == nil || news && (t.have != nil || known.Find(e.Row) != nil)
 	}
 	if len(drift) > 0 && !t.moved {
 		l.Drift(drift)
@@ -156,11 +157,32 @@ func (l *Loop) pass(ctx context.Context, t *turn) time.Duration {
 		t.have = netstate.Settle(t.have, t.want.State)
 		t.stood, t.retry = true, 0
 	} else {
-		t.have, t.past = nil, nil
+		t.have, t.past = nil, believed(t.have, t.want.State, p)
 		t.retry = min(max(2*t.retry, firstRetry), maxRetry)
 	}
 	l.Report(p)
 	return t.retry
+}
+
+// muchFailed is the number of failures beyond which it is not worth the time
+// to work out what stands.
+const muchFailed = 100
+
+// believed returns what stands after a pass that failed in part; nil if that
+// cannot be told.
+func believed(have, want *netstate.State, p Pass) *netstate.State {
+	if p.Err != nil || len(p.Failures) > muchFailed {
+		return nil
+	}
+	s := netstate.Settle(have, want).Clone()
+	for _, f := range p.Failures {
+		if f.Op.Have != nil {
+			s.Put(f.Op.Have)
+		} else {
+			s.Drop(f.Op.Row)
+		}
+	}
+	return s
 }
 
 func (l *Loop) attempt(ctx context.Context, t *turn) Pass {

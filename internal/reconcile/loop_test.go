@@ -261,6 +261,23 @@ func TestAFailedPassIsTriedAgainAsSoonAsTheKernelSaysLook(t *testing.T) {
 	})
 }
 
+// TestAFailingRowKeepsNoOtherFromBeingHealed has a row fail for long, so that
+// the next try is half a minute away, and then removes another.
+func TestAFailingRowKeepsNoOtherFromBeingHealed(t *testing.T) {
+	run(t, func(r *rig) {
+		r.world.Fail(state(t, routeA).Rows()[0], syscall.EINVAL)
+		r.wants <- want(t, routeA, routeB)
+		r.settle(10*time.Minute + 7*time.Second)
+		tries := len(r.passes)
+		r.somebody(netstate.Remove, routeB)
+		r.settle(time.Second)
+		r.has(routeB)
+		if len(r.drift) != 1 || len(r.passes) > tries+2 {
+			t.Errorf("%d passes, drift reported: %+v", len(r.passes)-tries, r.drift)
+		}
+	})
+}
+
 func TestAKernelThatCannotBeLookedAtIsRetried(t *testing.T) {
 	run(t, func(r *rig) {
 		r.kernel.broken(syscall.ENOBUFS)
