@@ -194,8 +194,8 @@ func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event
 		return netstate.Event{}, false
 	case r.dst.Bits() == 0:
 		return netstate.Event{Facts: true}, r.table == unix.RT_TABLE_MAIN
-	case !r.isRow(v.scope):
-		return netstate.Event{}, false
+	case r.protocol == netstate.PodProtocol, !r.isRow(v.scope):
+		return netstate.Event{}, false // pods come and go without the agent
 	case r.nexthop != 0 && r.dev == 0 && r.kind == unix.RTN_UNICAST:
 		return netstate.Event{}, true // it names the nexthop object alone
 	}

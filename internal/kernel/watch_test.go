@@ -61,6 +61,7 @@ func TestNoiseIsNotReported(t *testing.T) {
 	events := a.watch()
 	for name, script := range map[string]string{
 		"a pod":                 "ip link add pod type veth peer name podp; ip link set pod up; ip link set podp up; ip link del pod",
+		"a pod of ours":         "ip link add pod type veth peer name podp; ip link set podp up; ip link set pod up; ip addr add fe80::1/64 dev pod nodad; ip route add 10.5.1.7 dev pod proto 118; ip route add fd05:0:0:1::7 dev pod proto 118; ip route del 10.5.1.7; ip link del pod",
 		"a bridge's port":       "ip link add br0 type bridge; ip link add pod type veth peer name podp; ip link set pod master br0; ip link set pod nomaster; ip link del pod; ip link del br0",
 		"neighbours elsewhere":  "ip neigh add 10.4.7.50 lladdr 0a:00:00:00:00:50 dev eth0; ip neigh del 10.4.7.50 dev eth0; bridge fdb add 0a:00:00:00:00:50 dev eth0 self; bridge fdb del 0a:00:00:00:00:50 dev eth0 self",
 		"another table":         "ip route add 10.5.7.0/24 via 10.4.7.9 table 100; ip route flush table 100",
