@@ -15,6 +15,7 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/cni"
 )
@@ -54,7 +55,10 @@ func TestHostAndContainer(t *testing.T) {
 	res := addrsOf(h.add(t, one))
 	for i, text := range []string{"192.0.2.1", "fd99::1"} {
 		hostAddr := netip.MustParseAddr(text)
-		addr := &netlink.Addr{IPNet: &net.IPNet{IP: hostAddr.AsSlice(), Mask: net.CIDRMask(hostAddr.BitLen(), hostAddr.BitLen())}}
+		addr := &netlink.Addr{
+			IPNet: &net.IPNet{IP: hostAddr.AsSlice(), Mask: net.CIDRMask(hostAddr.BitLen(), hostAddr.BitLen())},
+			Flags: unix.IFA_F_NODAD,
+		}
 		if err := netlink.AddrAdd(lo, addr); err != nil {
 			t.Fatal(err)
 		}

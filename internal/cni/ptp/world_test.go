@@ -23,8 +23,8 @@ import (
 	"github.com/weft-net/weft/test/programs"
 )
 
-// toolDir is where cnitool and other people's plugins are.
-const toolDir = "WEFT_TEST_CNI_TOOLS"
+// toolDir has cnitool and the containernetworking plugins.
+var toolDir string
 
 // TestMain makes the test's program the plugin, too, when it is started as
 // one; else the tests run in a network of their own, which is the host.
@@ -32,17 +32,23 @@ func TestMain(m *testing.M) {
 	if cni.Called(os.Args, os.Getenv) {
 		os.Exit(plugins.Main(context.Background()))
 	}
-	if !netns.Marked() {
-		dir, err := programs.CNI.Dir(context.Background())
-		if err == nil {
-			err = os.Setenv(toolDir, dir)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	// With the race detector each plugin would sleep a second at its end.
+	err := os.Setenv("GORACE", "atexit_sleep_ms=0")
+	if err == nil {
+		toolDir, err = programs.CNI.Dir(context.Background())
 	}
-	os.Exit(netns.Main(m.Run))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(netns.Main(func() int {
+		// cnitool remembers results below /var/lib/cni.
+		if err := netns.MountTmpfs("/var/lib"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}))
 }
 
 // host is a host with a subnet, without an agent.

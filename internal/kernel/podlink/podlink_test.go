@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -156,15 +157,11 @@ func spoofed(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var names []string
+	var names []string // of the counts in the line that follows
 	for line := range strings.Lines(string(raw)) {
 		words := strings.Fields(line)
-		if names != nil {
-			for i, name := range names {
-				if name == "IPReversePathFilter" {
-					return words[i]
-				}
-			}
+		if i := slices.Index(names, "IPReversePathFilter"); i >= 0 {
+			return words[i]
 		}
 		names = words
 	}
