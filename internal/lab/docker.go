@@ -75,12 +75,14 @@ exec %s --rootless --group 0 --storage-driver vfs --exec-opt native.cgroupdriver
 	--userland-proxy=false --add-runtime lab=%s --default-runtime lab "$@"
 `
 
-// runcWrapper is runc for containers in a user namespace that has one group only: terminals cannot
-// belong to another.
+// runcWrapper is runc for containers in a user namespace without cgroups that has one group only:
+// terminals cannot belong to another.
 const runcWrapper = `#!/bin/sh
 previous=
 for arg; do
-	if [ "$previous" = --bundle ]; then sed -i 's/,"gid=5"//' "$arg/config.json" || exit; fi
+	if [ "$previous" = --bundle ]; then
+		sed -i -e 's/,"gid=5"//' -e 's/"resources":{.*},"cgroupsPath":"[^"]*",//' "$arg/config.json" || exit
+	fi
 	previous=$arg
 done
 exec runc "$@"
@@ -115,16 +117,22 @@ page "$1"
 busybox httpd -p 80 -h "$1"
 `
 
-// ImportScript is for sh: it makes the Docker image that its first argument names, a file system
-// with busybox under all its names, on the Docker that the docker command finds.
-const ImportScript = clientPage + `
-tree=$(mktemp -d "${TMPDIR:-/tmp}/image.XXXXXX")
-trap 'rm -rf "$tree"' EXIT
+// imageTree makes the file system of the image in $tree: busybox under all its names.
+const imageTree = clientPage + `
+work=$(mktemp -d "${TMPDIR:-/tmp}/image.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+tree=$work/tree
 mkdir -p "$tree/bin" "$tree/tmp"
 page "$tree/www"
 cp "$(command -v busybox)" "$tree/bin/busybox"
 for applet in $(busybox --list); do
 	[ "$applet" = busybox ] || ln -s busybox "$tree/bin/$applet"
 done
-tar -C "$tree" --owner=0 --group=0 --numeric-owner -c . | docker import --change 'ENV PATH=/bin' - "$1"
+layer() { tar -C "$tree" --owner=0 --group=0 --numeric-owner -c .; }
+`
+
+// ImportScript is for sh: it makes the Docker image that its first argument names, a file system
+// with busybox under all its names, on the Docker that the docker command finds.
+const ImportScript = imageTree + `
+layer | docker import --change 'ENV PATH=/bin' - "$1"
 `
