@@ -11,17 +11,24 @@ const agentLog = "weft"
 // StartAgent runs `weft up` with further flags on the host and waits until it says that its plan is
 // applied. Its log is weft.log in the host's directory, to which a later agent adds.
 func (h *Host) StartAgent(ctx context.Context, flags ...string) (*Process, error) {
-	return h.startAgent(ctx, append([]string{"weft", "up"}, flags...))
+	return h.StartAgentEnv(ctx, nil, flags...)
+}
+
+// StartAgentEnv is StartAgent with more in the agent's environment, "KEY=value".
+func (h *Host) StartAgentEnv(ctx context.Context, env []string, flags ...string) (*Process, error) {
+	return h.startAgent(ctx, env, append([]string{"weft", "up"}, flags...))
 }
 
 // StartFlanneld is StartAgent for a weft that goes by the name of flanneld, which must be in $PATH,
 // and takes flanneld's flags.
 func (h *Host) StartFlanneld(ctx context.Context, flags ...string) (*Process, error) {
-	return h.startAgent(ctx, append([]string{"flanneld"}, flags...))
+	return h.startAgent(ctx, nil, append([]string{"flanneld"}, flags...))
 }
 
-func (h *Host) startAgent(ctx context.Context, args []string) (*Process, error) {
-	p, err := h.startReady(ctx, agentLog, args)
+func (h *Host) startAgent(ctx context.Context, env, args []string) (*Process, error) {
+	cmd := h.Command(context.Background(), args...)
+	cmd.Env = append(cmd.Env, env...)
+	p, err := h.launchReady(ctx, agentLog, cmd)
 	if err != nil {
 		return nil, err
 	}

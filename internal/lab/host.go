@@ -97,7 +97,8 @@ func (h *Host) RunDir() string { return filepath.Join(h.dir, "run") }
 // The lab's own binary comes first in the path, so that a shell finds it.
 func (h *Host) Env(base []string) []string {
 	env := slices.DeleteFunc(slices.Clone(base), func(kv string) bool {
-		return strings.HasPrefix(kv, "WEFT_") || strings.HasPrefix(kv, "FLANNELD_") || strings.HasPrefix(kv, "NOTIFY_SOCKET=")
+		return strings.HasPrefix(kv, "WEFT_") || strings.HasPrefix(kv, "FLANNELD_") || strings.HasPrefix(kv, "NOTIFY_SOCKET=") ||
+			strings.HasPrefix(kv, "NODE_NAME=")
 	})
 	for i, kv := range env {
 		if path, ok := strings.CutPrefix(kv, "PATH="); ok {
@@ -113,7 +114,7 @@ func (h *Host) Env(base []string) []string {
 	if endpoints := h.lab.Endpoints(); endpoints != "" {
 		env = append(env, "WEFT_ETCD_ENDPOINTS="+endpoints)
 	}
-	return env
+	return append(env, h.lab.kubeEnv(h.Name)...)
 }
 
 // Command prepares a program to run on the host with its environment; "weft" is the lab's own

@@ -41,9 +41,10 @@ type Lab struct {
 	hosts   map[string]*Host
 	closing sync.Once
 
-	mu        sync.Mutex
-	processes []*Process
-	endpoints string // of the store, once it runs
+	mu         sync.Mutex
+	processes  []*Process
+	endpoints  string     // of the store, once it runs
+	kubernetes Kubernetes // the store instead, once UseKubernetes named it
 }
 
 // New builds the network that t describes. Nothing runs on its hosts yet.

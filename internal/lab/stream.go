@@ -40,22 +40,32 @@ type StreamTally struct {
 
 // StartStream connects from the node to another, at one of that one's addresses, and starts to send.
 func (n *Node) StartStream(ctx context.Context, to *Node, addr netip.Addr) (*Stream, error) {
+	return n.StartStreamVia(ctx, to, netip.AddrPortFrom(addr, 0), netip.AddrPort{})
+}
+
+// StartStreamVia is StartStream to a port of the other one's address that clients reach at the
+// address of a service; the zero service is none.
+func (n *Node) StartStreamVia(ctx context.Context, to *Node, at, service netip.AddrPort) (*Stream, error) {
 	var listener net.Listener
 	err := to.Do(func() (err error) {
-		listener, err = net.Listen("tcp", netip.AddrPortFrom(addr, 0).String())
+		listener, err = net.Listen("tcp", at.String())
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: listen for a stream on %s: %w", to.Name, addr, err)
+		return nil, fmt.Errorf("%s: listen for a stream on %s: %w", to.Name, at, err)
 	}
 	defer listener.Close() // one connection is all it is for
+	dial := listener.Addr().String()
+	if service.IsValid() {
+		dial = service.String()
+	}
 	var client net.Conn
 	err = n.Do(func() (err error) {
-		client, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", listener.Addr().String())
+		client, err = (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", dial)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: open a stream to %s: %w", n.Name, addr, err)
+		return nil, fmt.Errorf("%s: open a stream to %s: %w", n.Name, dial, err)
 	}
 	server, err := listener.Accept()
 	if err != nil {
@@ -65,6 +75,11 @@ func (n *Node) StartStream(ctx context.Context, to *Node, addr netip.Addr) (*Str
 	s.finished.Go(s.send)
 	s.finished.Go(s.receive)
 	return s, nil
+}
+
+// SeenFrom is where the connection comes from in the eyes of the one that it goes to.
+func (s *Stream) SeenFrom() netip.Addr {
+	return s.server.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 }
 
 func (s *Stream) send() {

@@ -51,6 +51,11 @@ var commands = map[string]command{
 	"flannel-sync":      cmdFlannelSync,
 	"agent-as-flanneld": cmdAgentAsFlanneld,
 
+	"kube":    cmdKube,
+	"node":    cmdNode,
+	"kubectl": cmdKubectl,
+	"service": cmdService,
+
 	"docker":      cmdDocker,
 	"docker-stop": cmdDockerStop,
 	"container":   cmdContainer,
@@ -82,14 +87,19 @@ func cmdLab(ts *testscript.TestScript, neg bool, args []string) {
 	worldOf(ts).build(ts, topology)
 }
 
-// agent HOST [FLAG...]; with "!" it must not get ready, and its log is the script's stderr.
+// agent HOST [KEY=VALUE...] [FLAG...]; with "!" it must not get ready, and its log is the script's stderr.
 func cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, false, args, 1, unlimited, "[!] agent HOST [FLAG...]")
+	want(ts, false, args, 1, unlimited, "[!] agent HOST [KEY=VALUE...] [FLAG...]")
 	w := worldOf(ts)
 	h := w.host(ts, args[0])
 	ctx, cancel := context.WithTimeout(w.ctx, startLimit)
 	defer cancel()
-	_, err := h.StartAgent(ctx, args[1:]...)
+	flags := args[1:]
+	firstFlag := slices.IndexFunc(flags, func(a string) bool { return strings.HasPrefix(a, "-") })
+	if firstFlag < 0 {
+		firstFlag = len(flags)
+	}
+	_, err := h.StartAgentEnv(ctx, flags[:firstFlag], flags[firstFlag:]...)
 	switch {
 	case neg && err == nil:
 		ts.Fatalf("the agent of %s is ready", h.Name)
@@ -161,11 +171,18 @@ func (w *world) freezable(ts *testscript.TestScript, host string) *lab.Process {
 	return lastAgent(ts, w.host(ts, host))
 }
 
-// pod NAME HOST
+// pod NAME HOST [flannel|weft]: by the CNI plugin of that type, or by the lab itself
 func cmdPod(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, neg, args, 2, 2, "pod NAME HOST")
+	want(ts, neg, args, 2, 3, "pod NAME HOST [flannel|weft]")
 	w := worldOf(ts)
-	pod, err := w.host(ts, args[1]).AddPod(args[0])
+	h := w.host(ts, args[1])
+	var pod *lab.Pod
+	var err error
+	if len(args) == 3 {
+		pod, err = h.AddPodCNI(w.ctx, args[0], h.Conflist(args[2]))
+	} else {
+		pod, err = h.AddPod(args[0])
+	}
 	ts.Check(err)
 	w.pods[args[0]] = pod
 	for _, a := range pod.Addrs {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,8 +12,11 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/weft-net/weft/internal/cli"
+	"github.com/weft-net/weft/internal/cni"
+	"github.com/weft-net/weft/internal/cni/plugins"
 	"github.com/weft-net/weft/internal/lab/holder"
 	"github.com/weft-net/weft/internal/netns"
+	"github.com/weft-net/weft/test/programs"
 )
 
 func TestMain(m *testing.M) {
@@ -23,16 +27,28 @@ func TestMain(m *testing.M) {
 	testscript.Main(inside{m}, map[string]func(){"weft": weft, "flanneld": weft})
 }
 
-// inside runs the tests in namespaces of their own.
+// inside runs the tests in namespaces of their own. Before, programs that they need are built: in
+// there is no network to get them.
 type inside struct{ m *testing.M }
 
-func (i inside) Run() int { return netns.Main(i.m.Run) }
+func (i inside) Run() int {
+	for _, set := range programs.All {
+		if _, err := set.Dir(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return netns.Main(i.m.Run)
+}
 
 // weft is the program as cmd/weft starts it, out of this test binary: with the race detector where
 // the test has it.
 func weft() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
+	if cni.Called(os.Args, os.Getenv) {
+		os.Exit(plugins.Main(ctx))
+	}
 	os.Exit(cli.Main(ctx, cli.System("e2e")))
 }
 

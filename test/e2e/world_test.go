@@ -11,6 +11,8 @@ import (
 
 	"github.com/weft-net/weft/internal/lab"
 	"github.com/weft-net/weft/internal/store/etcdtest"
+	"github.com/weft-net/weft/internal/store/kubetest"
+	"github.com/weft-net/weft/test/programs"
 )
 
 const (
@@ -34,6 +36,7 @@ type world struct {
 	etcd    *lab.Process
 	cluster *lab.EtcdCluster
 	nextCA  *etcdtest.CA // that certificates come from next
+	kube    *kubetest.Cluster
 	pods    map[string]*lab.Pod
 	pingers map[string]*lab.Pinger
 	streams map[string]*lab.Stream
@@ -61,6 +64,11 @@ func (w *world) end() {
 	for _, s := range w.streams {
 		s.Stop()
 	}
+	if w.kube != nil {
+		if err := w.kube.Close(); err != nil {
+			w.tb.Errorf("end the cluster's control plane: %v", err)
+		}
+	}
 	if w.lab == nil {
 		return
 	}
@@ -86,7 +94,9 @@ func (w *world) build(ts *testscript.TestScript, topology lab.Topology) {
 	}
 	binary, err := exec.LookPath("weft")
 	ts.Check(err)
-	w.lab, err = lab.New(topology, lab.Options{Binary: binary})
+	plugins, err := programs.CNI.Dir(w.ctx)
+	ts.Check(err)
+	w.lab, err = lab.New(topology, lab.Options{Binary: binary, CNI: plugins})
 	ts.Check(err)
 	for _, name := range w.lab.HostNames() {
 		h, err := w.lab.Host(name)

@@ -1,0 +1,138 @@
+package e2e
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/weft-net/weft/internal/lab"
+	"github.com/weft-net/weft/internal/store/kubetest"
+	"github.com/weft-net/weft/test/programs"
+)
+
+// apiPort is where the API server serves on host etcd.
+const apiPort = 6443
+
+// clusterCIDRs are what nodes get their PodCIDRs of.
+var clusterCIDRs = []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("fd00:244::/48")}
+
+// agentRules are all that flannel's agents may do, and weft's.
+var agentRules = []rbacv1.PolicyRule{
+	{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}},
+	{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}},
+	{APIGroups: []string{""}, Resources: []string{"nodes/status"}, Verbs: []string{"patch"}},
+}
+
+// kube ipv4|dual: a control plane on host etcd, of which net-conf.json in the script's directory is
+// the network. kube stop|start|freeze|thaw: its API server.
+func cmdKube(ts *testscript.TestScript, neg bool, args []string) {
+	const usage = "kube ipv4|dual, kube stop|start|freeze|thaw"
+	want(ts, neg, args, 1, 1, usage)
+	w := worldOf(ts)
+	if args[0] != "ipv4" && args[0] != "dual" && w.kube == nil {
+		ts.Fatalf("there is no cluster yet: kube ipv4|dual makes it")
+	}
+	switch args[0] {
+	case "ipv4":
+		w.startKube(ts, clusterCIDRs[:1])
+	case "dual":
+		w.startKube(ts, clusterCIDRs)
+	case "stop":
+		ts.Check(w.kube.StopAPI())
+	case "start":
+		ts.Check(w.kube.StartAPI(w.ctx))
+	case "freeze":
+		ts.Check(w.kube.FreezeAPI())
+	case "thaw":
+		ts.Check(w.kube.ThawAPI())
+	default:
+		ts.Fatalf("usage: %s", usage)
+	}
+}
+
+func (w *world) startKube(ts *testscript.TestScript, cidrs []netip.Prefix) {
+	h := w.host(ts, lab.StoreHost)
+	dir := filepath.Join(h.Dir(), "kube")
+	ts.Check(os.Mkdir(dir, 0o700))
+	var err error
+	w.kube, err = kubetest.Start(w.ctx, kubetest.Options{
+		Dir:    dir,
+		Addr:   netip.AddrPortFrom(h.Addrs[0].Addr(), apiPort),
+		Launch: h.StartCommand,
+		Dial:   dialFrom(h),
+	})
+	ts.Check(err)
+	ts.Check(w.kube.StartControllers(cidrs...))
+	kubeconfig, err := w.kube.AddUser(w.ctx, "weft", agentRules...)
+	ts.Check(err)
+	w.lab.UseKubernetes(lab.Kubernetes{Kubeconfig: kubeconfig, NetConf: ts.MkAbs("net-conf.json")})
+}
+
+// dialFrom connects from a host.
+func dialFrom(h *lab.Host) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+		err = h.Do(func() (err error) {
+			conn, err = (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, addr)
+			return err
+		})
+		return conn, err
+	}
+}
+
+// node NAME...: Node objects as kubelets register them; each has its PodCIDRs.
+func cmdNode(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, unlimited, "node NAME...")
+	w := worldOf(ts)
+	for _, name := range args {
+		_, err := w.kube.AddNode(w.ctx, name)
+		ts.Check(err)
+	}
+	for _, name := range args {
+		_, err := w.kube.AwaitPodCIDR(w.ctx, name)
+		ts.Check(err)
+	}
+}
+
+// kubectl ARG...: as the cluster's admin.
+func cmdKubectl(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, false, args, 1, unlimited, "[!] kubectl ARG...")
+	w := worldOf(ts)
+	dir, err := programs.Kube.Dir(w.ctx)
+	ts.Check(err)
+	flags := []string{"--kubeconfig", w.kube.Kubeconfig(), "--cache-dir", ts.MkAbs("kubectl-cache")}
+	cmdHost(ts, neg, append(append([]string{lab.StoreHost, filepath.Join(dir, "kubectl")}, flags...), args...))
+}
+
+// servicePort is where a service's pod listens; clients know another port.
+const servicePort = 8080
+
+// service NAME FROM TO SERVICE [ADDR]: start a stream to TO at the address and port of a service, which
+// something on the way translates, and both directions back. TO must see FROM's own address, or ADDR.
+func cmdService(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 4, 5, "service NAME FROM TO SERVICE [ADDR]")
+	w := worldOf(ts)
+	service, err := netip.ParseAddrPort(args[3])
+	ts.Check(err)
+	from, to := w.place(ts, args[1]), w.place(ts, args[2])
+	is6 := service.Addr().Is6()
+	expected := from.addr(ts, is6)
+	if len(args) == 5 {
+		expected, err = netip.ParseAddr(args[4])
+		ts.Check(err)
+	}
+	if w.streams[args[0]] != nil {
+		ts.Fatalf("%s is running", args[0])
+	}
+	stream, err := from.StartStreamVia(w.ctx, to.Node, netip.AddrPortFrom(to.addr(ts, is6), servicePort), service)
+	ts.Check(err)
+	w.streams[args[0]] = stream
+	if seen := stream.SeenFrom(); seen != expected {
+		ts.Fatalf("%s sees %s as %s, not as %s", to.Name, from.Name, seen, expected)
+	}
+}
