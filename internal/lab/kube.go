@@ -1,9 +1,11 @@
 package lab
 
+import "path/filepath"
+
 // Kubernetes is the cluster that the hosts are nodes of, as their agents find it.
 type Kubernetes struct {
-	Kubeconfig string // path
-	NetConf    string // path of the network config document
+	Dir     string // has HOST.kubeconfig for each host
+	NetConf string // path of the network config document
 }
 
 // UseKubernetes makes a cluster the store that every host's environment names, in which each host is
@@ -23,7 +25,7 @@ func (l *Lab) kubeEnv(host string) []string {
 	}
 	return []string{
 		"WEFT_KUBE_SUBNET_MGR=true",
-		"WEFT_KUBECONFIG_FILE=" + l.kubernetes.Kubeconfig,
+		"WEFT_KUBECONFIG_FILE=" + filepath.Join(l.kubernetes.Dir, host+".kubeconfig"),
 		"WEFT_NET_CONFIG_PATH=" + l.kubernetes.NetConf,
 		"NODE_NAME=" + host,
 	}

@@ -52,7 +52,7 @@ var commands = map[string]command{
 	"agent-as-flanneld": cmdAgentAsFlanneld,
 
 	"kube":    cmdKube,
-	"node":    cmdNode,
+	"join":    cmdJoin,
 	"kubectl": cmdKubectl,
 	"service": cmdService,
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	rbacv1 "k8s.io/api/rbac/v1"
 
 	"github.com/weft-net/weft/internal/lab"
 	"github.com/weft-net/weft/internal/store/kubetest"
@@ -22,15 +21,8 @@ const apiPort = 6443
 // clusterCIDRs are what nodes get their PodCIDRs of.
 var clusterCIDRs = []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("fd00:244::/48")}
 
-// agentRules are all that flannel's agents may do, and weft's.
-var agentRules = []rbacv1.PolicyRule{
-	{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}},
-	{APIGroups: []string{""}, Resources: []string{"nodes"}, Verbs: []string{"get", "list", "watch"}},
-	{APIGroups: []string{""}, Resources: []string{"nodes/status"}, Verbs: []string{"patch"}},
-}
-
-// kube ipv4|dual: a control plane on host etcd, of which net-conf.json in the script's directory is
-// the network. kube stop|start|freeze|thaw: its API server.
+// kube ipv4|dual: a control plane on host etcd, with weft's manifest applied, for agents of which
+// net-conf.json in the script's directory is the network. kube stop|start|freeze|thaw: its API server.
 func cmdKube(ts *testscript.TestScript, neg bool, args []string) {
 	const usage = "kube ipv4|dual, kube stop|start|freeze|thaw"
 	want(ts, neg, args, 1, 1, usage)
@@ -69,9 +61,9 @@ func (w *world) startKube(ts *testscript.TestScript, cidrs []netip.Prefix) {
 	})
 	ts.Check(err)
 	ts.Check(w.kube.StartControllers(cidrs...))
-	kubeconfig, err := w.kube.AddUser(w.ctx, "weft", agentRules...)
-	ts.Check(err)
-	w.lab.UseKubernetes(lab.Kubernetes{Kubeconfig: kubeconfig, NetConf: ts.MkAbs("net-conf.json")})
+	// The manifest makes the agents' account and says what it may do.
+	cmdKubectl(ts, false, []string{"apply", "-f", filepath.Join(kubernetesDir, "weft.yml")})
+	w.lab.UseKubernetes(lab.Kubernetes{Dir: dir, NetConf: ts.MkAbs("net-conf.json")})
 }
 
 // dialFrom connects from a host.
@@ -85,12 +77,17 @@ func dialFrom(h *lab.Host) func(context.Context, string, string) (net.Conn, erro
 	}
 }
 
-// node NAME...: Node objects as kubelets register them; each has its PodCIDRs.
-func cmdNode(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, neg, args, 1, unlimited, "node NAME...")
+// join NAME...: Node objects as kubelets register them; each gets its PodCIDRs, and a pod object as of
+// the manifest's DaemonSet, with whose token its agent comes.
+func cmdJoin(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, unlimited, "join NAME...")
 	w := worldOf(ts)
 	for _, name := range args {
 		_, err := w.kube.AddNode(w.ctx, name)
+		ts.Check(err)
+		pod, err := w.kube.AddPod(w.ctx, "weft", "weft-"+name, "weft", name)
+		ts.Check(err)
+		_, err = w.kube.TokenForPod(w.ctx, pod, name)
 		ts.Check(err)
 	}
 	for _, name := range args {

@@ -33,14 +33,38 @@ func (c *Cluster) AddUser(ctx context.Context, name string, rules ...rbacv1.Poli
 	if _, err := accounts.Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{}); err != nil {
 		return "", fmt.Errorf("make the ServiceAccount %s: %w", name, err)
 	}
-	return c.TokenFor(ctx, namespace, name)
+	return c.token(ctx, namespace, name, name, nil)
 }
 
-// TokenFor writes a kubeconfig for a ServiceAccount that exists, and returns its path.
-func (c *Cluster) TokenFor(ctx context.Context, namespace, name string) (kubeconfig string, err error) {
-	token, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		return "", fmt.Errorf("get a token for the ServiceAccount %s/%s: %w", namespace, name, err)
+// AddPod makes a Pod object as of a DaemonSet, which no kubelet will run.
+func (c *Cluster) AddPod(ctx context.Context, namespace, name, account, node string) (*corev1.Pod, error) {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: corev1.PodSpec{
+			NodeName: node, ServiceAccountName: account, HostNetwork: true,
+			Containers: []corev1.Container{{Name: name, Image: name}},
+		},
 	}
-	return c.creds.kubeconfig(name, c.Addr, token.Status.Token)
+	pod, err := c.Client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("make the pod %s/%s: %w", namespace, name, err)
+	}
+	return pod, nil
+}
+
+// TokenForPod returns the path of a kubeconfig, FILE.kubeconfig in the
+// cluster's directory, with a token as the kubelet gives the pod: it says of
+// which ServiceAccount, pod and node it is.
+func (c *Cluster) TokenForPod(ctx context.Context, pod *corev1.Pod, file string) (kubeconfig string, err error) {
+	bound := &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: pod.Name, UID: pod.UID}
+	return c.token(ctx, pod.Namespace, pod.Spec.ServiceAccountName, file, bound)
+}
+
+func (c *Cluster) token(ctx context.Context, namespace, account, file string, bound *authenticationv1.BoundObjectReference) (string, error) {
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{BoundObjectRef: bound}}
+	token, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("get a token for the ServiceAccount %s/%s: %w", namespace, account, err)
+	}
+	return c.creds.kubeconfig(file, c.Addr, token.Status.Token)
 }
