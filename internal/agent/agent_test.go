@@ -35,6 +35,7 @@ type station struct {
 	dir    string
 	name   string
 	ready  int
+	linger time.Duration
 	down   atomic.Bool  // its uplink
 	held   netip.Prefix // its subnet, once known
 	agent  *steerer
@@ -68,7 +69,7 @@ func (s *station) options() Options {
 		Store: s.store, StoreKind: "memory", Kernel: s.world.Open(), Source: s,
 		SubnetFile: filepath.Join(s.dir, "run", "subnet.env"), StateDir: filepath.Join(s.dir, "state"),
 		RenewMargin: time.Hour, Hostname: s.name, Log: slog.New(slog.DiscardHandler),
-		Notify: func() { s.ready++ },
+		Notify: func() { s.ready++ }, Linger: s.linger,
 	}
 }
 

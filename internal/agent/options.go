@@ -26,6 +26,7 @@ type Options struct {
 	RunDir      string        // API socket
 	RenewMargin time.Duration // the lease is renewed this long before it ends
 	Firewall    firewall.Options
+	Linger      time.Duration  // how long a vanished lease is gone by; 0: where not the hosts themselves, but the store says who is there
 	Resync      time.Duration  // slow full look at the kernel; 0: DefaultResync
 	HealthAddr  netip.AddrPort // /healthz, /readyz and /metrics; port 0: off
 	Notify      func()         // called once, when the first plan is applied; may be nil

@@ -37,6 +37,8 @@ type steerer struct {
 
 	planner    plan.Planner
 	memory     memory
+	fresh      []lease.Lease // of the newest snapshot
+	vanished   vanished
 	primed     bool   // a whole snapshot is known, from the store or from memory
 	lostConfig bool   // the store has none
 	config     []byte // as last seen, good or not
@@ -70,7 +72,9 @@ func (s *steerer) run(ctx context.Context) error {
 			return ctx.Err()
 		case snap := <-s.snapshots:
 			s.lostConfig = snap.Config == nil
-			s.memory.Snapshot, s.primed, s.dirty = salvage(s.memory.Snapshot, snap), true, true
+			snap = salvage(s.memory.Snapshot, snap)
+			s.fresh, snap.Leases = snap.Leases, s.memory.Snapshot.Leases
+			s.memory.Snapshot, s.primed, s.dirty = snap, true, true
 			s.board.strangers(snap.Bad)
 		case <-s.outage:
 			s.resort()
@@ -103,7 +107,7 @@ func (s *steerer) resort() {
 		return
 	}
 	s.log.Warn("the store does not answer; going by the copy of its last snapshot", "revision", s.memory.Snapshot.Revision)
-	s.primed, s.dirty = true, true
+	s.fresh, s.primed, s.dirty = s.memory.Snapshot.Leases, true, true
 	s.self = s.memory.Self
 }
 
@@ -112,6 +116,7 @@ func (s *steerer) resort() {
 // look again, 0 for not by itself. An error is worth another try.
 func (s *steerer) steer(ctx context.Context) (time.Duration, error) {
 	s.configure()
+	vanishes := s.remember()
 	if s.net == nil {
 		return 0, nil
 	}
@@ -129,7 +134,7 @@ func (s *steerer) steer(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	s.resume()
-	again := s.turnTo(attrs)
+	again := sooner(vanishes, s.turnTo(attrs))
 	if s.self != nil && s.dirty {
 		s.plan(attrs)
 		s.dirty = false
@@ -138,6 +143,14 @@ func (s *steerer) steer(ctx context.Context) (time.Duration, error) {
 		s.claim(attrs)
 	}
 	return again, nil
+}
+
+// sooner returns the shorter of two times to wait, of which 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // own claims on this host what the network needs.

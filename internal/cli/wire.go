@@ -45,6 +45,9 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	defer func() { err = errors.Join(err, st.Close()) }()
 	o := agentOptions(s, k, log)
 	o.Store, o.StoreKind = st, kind
+	if kind == kindEtcd || kind == kindEmbedded { // where hosts register themselves
+		o.Linger = agent.DefaultLinger
+	}
 	o.Notify = func() { notifySystemd(log) }
 	o.Version = readBuild(p.Version).Version
 	return agent.Run(ctx, o)
