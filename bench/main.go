@@ -1,4 +1,5 @@
-// Command bench measures a whole agent, and what its firewall costs packets:
+// Command bench measures a whole agent, what its firewall costs packets, and
+// the CNI plugins:
 // the real binary, a real etcd, the real kernel, in network namespaces of their
 // own and without root. It prints and judges nothing; README.md beside it says what the columns mean.
 package main
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +33,7 @@ type options struct {
 	puts     int
 	idle     time.Duration
 	rounds   int
+	calls    int
 	slice    time.Duration
 	json     bool
 
@@ -42,7 +45,13 @@ type options struct {
 const (
 	startPart    = "start"
 	firewallPart = "firewall"
+	cniPart      = "cni"
 )
+
+var parts = []string{startPart, firewallPart, cniPart}
+
+// wants reports whether a part is to be run.
+func (o *options) wants(part string) bool { return o.only == "" || o.only == part }
 
 func main() { os.Exit(netns.Main(run)) }
 
@@ -67,7 +76,7 @@ func parse(args []string) (*options, error) {
 	o := &options{}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&o.weft, "weft", "", "the weft `binary` to measure (default: built from this repository)")
-	fs.StringVar(&o.only, "only", "", "the `part` to run, start or firewall (default: both)")
+	fs.StringVar(&o.only, "only", "", "the `part` to run: "+strings.Join(parts, ", ")+" (default: all)")
 	peers := fs.String("n", "100,1000,10000", "numbers of peers")
 	stretch := fs.Bool("stretch", false, "also 30000 peers")
 	backends := fs.String("backends", vxlanBackend+","+hostGWBackend, "backends")
@@ -75,6 +84,7 @@ func parse(args []string) (*options, error) {
 	fs.IntVar(&o.puts, "puts", 20, "new leases for each case, and again as many under strace")
 	fs.DurationVar(&o.idle, "idle", 20*time.Second, "how long to watch an agent at rest")
 	fs.IntVar(&o.rounds, "rounds", 18, "measurements of each kind with each set of rules, in turns; medians count")
+	fs.IntVar(&o.calls, "calls", 200, "ADDs and DELs of each CNI plugin in each case")
 	fs.DurationVar(&o.slice, "slice", 60*time.Millisecond, "how long one of them takes")
 	output := fs.String("o", "table", "table or json")
 	if err := fs.Parse(args); err != nil {
@@ -92,11 +102,11 @@ func parse(args []string) (*options, error) {
 	}
 	o.backends = strings.Split(*backends, ",")
 	o.json = *output == "json"
-	if o.only != "" && o.only != startPart && o.only != firewallPart {
-		return nil, fmt.Errorf("-only %q: must be %s or %s", o.only, startPart, firewallPart)
+	if o.only != "" && !slices.Contains(parts, o.only) {
+		return nil, fmt.Errorf("-only %q: must be one of %s", o.only, strings.Join(parts, ", "))
 	}
-	if o.rounds < 1 || o.slice < time.Millisecond {
-		return nil, errors.New("-rounds must be at least 1, and -slice 1ms")
+	if o.rounds < 1 || o.calls < 1 || o.slice < time.Millisecond {
+		return nil, errors.New("-rounds and -calls must be at least 1, and -slice 1ms")
 	}
 	if o.runs < 1 || o.puts < 1 || *output != "table" && *output != "json" {
 		return nil, errors.New("-runs and -puts must be at least 1, and -o table or json")
@@ -133,18 +143,25 @@ type report struct {
 	Machine  string           `json:"machine"`
 	Results  []result         `json:"results,omitempty"`
 	Firewall []firewallResult `json:"firewall,omitempty"`
+	Calls    []callResult     `json:"cniCalls,omitempty"`
+	PodWays  []podWayResult   `json:"podToPod,omitempty"`
 }
 
 func measureAll(ctx context.Context, o *options) (err error) {
 	r := report{Machine: machine()}
 	progress("%s", r.Machine)
-	if o.only != firewallPart {
+	if o.wants(startPart) {
 		if r.Results, err = measureStarts(ctx, o); err != nil {
 			return err
 		}
 	}
-	if o.only != startPart {
+	if o.wants(firewallPart) {
 		if r.Firewall, err = measureFirewall(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.wants(cniPart) {
+		if r.Calls, r.PodWays, err = measureCNI(ctx, o); err != nil {
 			return err
 		}
 	}

@@ -55,6 +55,9 @@ func printTables(w io.Writer, r report) error {
 	if len(r.Firewall) > 0 {
 		err = errors.Join(err, printTable(w, firewallHeadings, r.Firewall))
 	}
+	if len(r.Calls) > 0 {
+		err = errors.Join(err, printTable(w, callHeadings, r.Calls), printTable(w, podWayHeadings, r.PodWays))
+	}
 	return err
 }
 

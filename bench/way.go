@@ -6,17 +6,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/weft-net/weft/internal/lab"
 )
 
 // way is where packets go, and who they are from on arrival.
 type way struct {
-	from   *lab.Node
+	from   place
 	source netip.Addr // as seen by the receiver
-	to     *lab.Node
+	to     place
 	addr   netip.Addr // of to
 }
+
+// place is a network namespace.
+type place interface{ Do(func() error) error }
 
 // patience is how long a socket waits for a packet that may be lost.
 const patience = 200 * time.Millisecond
@@ -24,7 +25,7 @@ const patience = 200 * time.Millisecond
 // open makes a socket in n's namespace that does not wait for ever. It is
 // a bare descriptor, since Go's own sockets add more to a packet than some
 // rules do.
-func open(n *lab.Node, kind int) (fd int, err error) {
+func open(n place, kind int) (fd int, err error) {
 	err = n.Do(func() error {
 		fd, err = socket(kind)
 		return err
