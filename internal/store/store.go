@@ -62,6 +62,10 @@ type Store interface {
 	// Store outages do not end it. When ctx ends the lease stays.
 	Hold(ctx context.Context, l lease.Lease, owner lease.Owner, margin time.Duration) error
 
+	// Where another system assigns subnets and keeps the config, as Kubernetes
+	// does, SetConfig, Reserve and Release fail with errors.ErrUnsupported and
+	// say what to use instead, and Acquire gets what was assigned.
+
 	// SetConfig stores doc if the config is still at revision rev as read
 	// from a snapshot (0: there is none yet; AnyRevision: whatever is there).
 	// A lost race is ErrConflict.

@@ -73,6 +73,11 @@ func TestConformance(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			Remove: func(t *testing.T, key string) {
+				if _, err := client.Delete(t.Context(), prefix+"/"+key); err != nil {
+					t.Fatal(err)
+				}
+			},
 		}
 	})
 }

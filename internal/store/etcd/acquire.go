@@ -11,6 +11,8 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+
+	"github.com/weft-net/weft/internal/store/backoff"
 )
 
 // Acquire gets claim's owner a lease on net.
@@ -20,12 +22,12 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 		return lease.Lease{}, fmt.Errorf("acquiring a lease: %w", err)
 	}
 	defer a.tidy(ctx)
-	for pause := untilWon(); ; {
+	for pause := backoff.UntilWon(); ; {
 		l, ok, err := a.try(ctx)
 		if ok || err != nil {
 			return l, err
 		}
-		if err := pause.wait(ctx); err != nil {
+		if err := pause.Wait(ctx); err != nil {
 			return lease.Lease{}, fmt.Errorf("acquiring a lease against other hosts that start: %w", err)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/weft-net/weft/internal/store/backoff"
 )
 
 // call runs fn until it succeeds, fails for good, or the time for one
@@ -20,7 +22,7 @@ import (
 func (c *client) call(ctx context.Context, what string, fn func(context.Context, *clientv3.Client) error) error {
 	within, cancel := context.WithTimeout(ctx, c.o.RequestTimeout)
 	defer cancel()
-	pause := untilBack()
+	pause := backoff.UntilBack()
 	for {
 		etcd, err := c.ready(within)
 		token, _ := c.login.current()
@@ -32,7 +34,7 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 			// Users known by their certificate see the old revision too.
 			again = c.login.forget(token) || errors.Is(err, rpctypes.ErrAuthOldRevision)
 		}
-		if err == nil || !again || pause.wait(within) != nil {
+		if err == nil || !again || pause.Wait(within) != nil {
 			return c.explain(ctx, what, err)
 		}
 	}

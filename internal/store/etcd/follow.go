@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/backoff"
 	"github.com/weft-net/weft/internal/store/feed"
 	"github.com/weft-net/weft/internal/store/view"
 )
@@ -50,7 +51,7 @@ type follower struct {
 }
 
 func (f *follower) run(ctx context.Context) {
-	pause := untilBack()
+	pause := backoff.UntilBack()
 	for ctx.Err() == nil {
 		f.live = false
 		err := f.session(ctx)
@@ -66,9 +67,9 @@ func (f *follower) run(ctx context.Context) {
 			f.feed.Down(f.explain(ctx, "following config and leases", err))
 		}
 		if f.live {
-			pause.reset()
+			pause.Reset()
 		}
-		_ = pause.wait(ctx)
+		_ = pause.Wait(ctx)
 	}
 }
 

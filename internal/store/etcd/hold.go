@@ -14,6 +14,7 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/backoff"
 )
 
 // Hold keeps l for owner until it is lost or ctx ends. Every round looks at
@@ -22,7 +23,7 @@ import (
 // swallowed.
 func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, margin time.Duration) error {
 	h := &holder{Store: s, name: lease.Key(l.Subnets), lease: l, owner: owner, margin: margin}
-	pause := untilBack()
+	pause := backoff.UntilBack()
 	for {
 		err := h.round(ctx)
 		switch {
@@ -31,7 +32,7 @@ func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, marg
 		case errors.Is(err, store.ErrLost):
 			return fmt.Errorf("lease %s: %w", lease.FormatSubnets(l.Subnets), err)
 		case err == nil:
-			pause.reset()
+			pause.Reset()
 			h.recovered()
 			continue
 		}
@@ -39,7 +40,7 @@ func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, marg
 			h.troubled(err)
 		}
 		h.live = false
-		if err := pause.wait(ctx); err != nil {
+		if err := pause.Wait(ctx); err != nil {
 			return err
 		}
 	}

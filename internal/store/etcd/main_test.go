@@ -102,6 +102,11 @@ func fixture(url string) func(*testing.T) storetest.Fixture {
 			Put: func(t *testing.T, key, value string, ttl time.Duration) {
 				put(t, client, prefix+"/"+key, value, ttl)
 			},
+			Remove: func(t *testing.T, key string) {
+				if _, err := client.Delete(t.Context(), prefix+"/"+key); err != nil {
+					t.Fatal(err)
+				}
+			},
 		}
 	}
 }

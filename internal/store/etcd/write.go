@@ -10,6 +10,7 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/backoff"
 )
 
 // SetConfig stores doc if the config is still at revision rev.
@@ -42,7 +43,7 @@ func (s *Store) Reserve(ctx context.Context, l lease.Lease) error {
 	if err != nil {
 		return fmt.Errorf("reserving %s: %w", lease.FormatSubnets(l.Subnets), err)
 	}
-	for pause := untilWon(); ; {
+	for pause := backoff.UntilWon(); ; {
 		r, err := s.record(ctx, name)
 		if err != nil {
 			return err
@@ -59,7 +60,7 @@ func (s *Store) Reserve(ctx context.Context, l lease.Lease) error {
 			s.dropIfEmpty(ctx, ttlOf(r.lease))
 			return nil
 		}
-		if err := pause.wait(ctx); err != nil {
+		if err := pause.Wait(ctx); err != nil {
 			return err
 		}
 	}
@@ -90,7 +91,7 @@ func (s *Store) reserving(r record, value string, keep bool) txn {
 func (s *Store) Release(ctx context.Context, subnets []netip.Prefix) error {
 	name := lease.Key(subnets)
 	tried := false
-	for pause := untilWon(); ; tried = true {
+	for pause := backoff.UntilWon(); ; tried = true {
 		r, err := s.record(ctx, name)
 		if err != nil {
 			return err
@@ -112,7 +113,7 @@ func (s *Store) Release(ctx context.Context, subnets []netip.Prefix) error {
 			s.dropIfEmpty(ctx, ttlOf(r.lease))
 			return nil
 		}
-		if err := pause.wait(ctx); err != nil {
+		if err := pause.Wait(ctx); err != nil {
 			return err
 		}
 	}

@@ -48,7 +48,7 @@ func (f *Feed) take() (store.Update, bool) {
 	// A snapshot ends an outage that was told, so it waits for the end.
 	silent := f.err != nil && f.told != ""
 	switch {
-	case f.dirty && !silent:
+	case f.dirty && f.content != nil && !silent:
 		f.dirty, f.told = false, ""
 		s := f.content.Snapshot()
 		f.ring() // an outage may wait behind it

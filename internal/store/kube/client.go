@@ -92,7 +92,7 @@ func connection(o Options) (*rest.Config, error) {
 func (c *client) raw(ctx context.Context, what string, r *rest.Request) ([]byte, error) {
 	within, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	doc, err := r.MaxRetries(retries).DoRaw(within)
+	doc, err := r.MaxRetries(retries).Do(within).Raw()
 	if err != nil {
 		return nil, c.explain(ctx, what, err)
 	}

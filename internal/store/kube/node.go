@@ -25,7 +25,7 @@ type node struct {
 // facts are the parts of a node of which leases are made; a change of any
 // other part, such as a heartbeat, changes no snapshot.
 func (n node) facts() node {
-	n.version, n.network = "", ""
+	n.uid, n.version, n.network = "", "", ""
 	return n
 }
 

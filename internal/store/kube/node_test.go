@@ -148,7 +148,7 @@ func FuzzNode(f *testing.F) {
 	f.Add("10.5.1.0/24", "host-gw", "null", "", "192.0.2.1", "", "198.51.100.7")
 	f.Add("0.0.0.0/0,", "\x00", "{", "[]", "::ffff:192.0.2.1", "fe80::1%eth0", "x")
 	f.Fuzz(func(t *testing.T, cidrs, backend, data, data6, public, public6, over string) {
-		n := node{name: "n", cidrs: cidrs, notes: notes{"true", backend, data, data6, public, public6, over}}
+		n := node{name: "n", cidrs: cidrs, notes: notes{"true", backend, public, public6, data, data6, over}}
 		l, err := n.lease()
 		if err != nil {
 			return

@@ -17,10 +17,10 @@ type note int
 const (
 	noteManaged note = iota // "true": the node's agent has announced itself
 	noteType                // the backend
-	noteData                // backend data, JSON, of IPv4 and of IPv6
-	noteData6
-	notePublic // the address under which peers reach the node
+	notePublic              // the address under which peers reach the node
 	notePublic6
+	noteData // backend data, JSON, of IPv4 and of IPv6
+	noteData6
 	noteOverwrite // what to announce as public-ip in place of the host's own
 	noteOverwrite6
 	noteNode // what --public-ip and --public-ipv6 say, for this node
@@ -31,7 +31,7 @@ const (
 )
 
 var noteNames = [noteCount]string{
-	"kube-subnet-manager", "backend-type", "backend-data", "backend-v6-data", "public-ip", "public-ipv6",
+	"kube-subnet-manager", "backend-type", "public-ip", "public-ipv6", "backend-data", "backend-v6-data",
 	"public-ip-overwrite", "public-ipv6-overwrite", "node-public-ip", "node-public-ipv6",
 }
 

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"errors"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -30,27 +29,6 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 		}
 		if got := stored(t, f.Open(t)); !sameLease(got, l) {
 			t.Errorf("stored %v, acquired %v", got, l)
-		}
-	},
-	"acquire again gives the same": func(t *testing.T, f Fixture) {
-		s := f.Open(t)
-		first := acquire(t, s, wide, host(1))
-		before := snapshot(t, s)
-		if again := acquire(t, f.Open(t), wide, host(1)); !sameLease(again, first) {
-			t.Errorf("got %v, had %v", again, first)
-		}
-		if after := snapshot(t, s); len(after.Leases) != 1 || !sameLease(after.Leases[0], before.Leases[0]) {
-			t.Errorf("stored %v, before %v", after.Leases, before.Leases)
-		}
-	},
-	"acquire again with other attributes keeps the subnet": func(t *testing.T, f Fixture) {
-		s := f.Open(t)
-		first := acquire(t, s, wide, host(1))
-		c := host(1)
-		c.Attrs.Backend, c.Attrs.Data = "host-gw", nil
-		again := acquire(t, s, wide, c)
-		if !slices.Equal(again.Subnets, first.Subnets) || again.Backend != "host-gw" || !sameLease(stored(t, s), again) {
-			t.Errorf("got %v, had %v, stored %v", again, first, stored(t, s))
 		}
 	},
 	"the subnet survives a change of address": func(t *testing.T, f Fixture) {
@@ -182,31 +160,6 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 		}
 		if l := acquire(t, s, narrow, host(n+1)); !slices.Equal(l.Subnets, first.Subnets) {
 			t.Errorf("got %v, free was %v", l.Subnets, first.Subnets)
-		}
-	},
-	"two families": func(t *testing.T, f Fixture) {
-		s := f.Open(t)
-		c := host(1)
-		c.Public = append(c.Public, netip.MustParseAddr("2001:db8::1"))
-		l := acquire(t, s, dual, c)
-		if len(l.Subnets) != 2 || !l.Subnets[0].Addr().Is4() || !l.Subnets[1].Addr().Is6() {
-			t.Errorf("got %v", l.Subnets)
-		}
-		if again := acquire(t, s, dual, c); !sameLease(again, l) || !sameLease(stored(t, s), l) {
-			t.Errorf("got %v, had %v, stored %v", again, l, stored(t, s))
-		}
-	},
-	"IPv6 alone": func(t *testing.T, f Fixture) {
-		s := f.Open(t)
-		seen := map[string]bool{}
-		for i, addr := range []string{"2001:db8::1", "2001:db8::2"} {
-			c := host(i + 1)
-			c.Attrs = lease.Attrs{Public: []netip.Addr{netip.MustParseAddr(addr)}, Backend: "vxlan"}
-			l := acquire(t, s, onlyV6, c)
-			if len(l.Subnets) != 1 || !l.Subnets[0].Addr().Is6() || seen[lease.Key(l.Subnets)] {
-				t.Errorf("got %v, seen %v", l.Subnets, seen)
-			}
-			seen[lease.Key(l.Subnets)] = true
 		}
 	},
 	"a lease that cannot be read is in nobody's way and nobody's": func(t *testing.T, f Fixture) {

@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 
@@ -12,19 +11,6 @@ import (
 )
 
 var followTests = map[string]func(*testing.T, Fixture){
-	"follow starts with what is there": func(t *testing.T, f Fixture) {
-		s := f.Open(t)
-		first := Follow(t, s).Next(t)
-		if first.Snapshot == nil || len(first.Snapshot.Leases) != 0 || first.Snapshot.Config != nil || first.Snapshot.ConfigRevision != 0 {
-			t.Errorf("of an empty store: %+v", first)
-		}
-		l := acquire(t, s, wide, host(1))
-		setConfig(t, s, wide)
-		again := Follow(t, s).Next(t)
-		if again.Snapshot == nil || len(again.Snapshot.Leases) != 1 || !sameLease(again.Snapshot.Leases[0], l) || string(again.Snapshot.Config) != wide {
-			t.Errorf("of a full store: %+v", again)
-		}
-	},
 	"follow sees each change, in order": func(t *testing.T, f Fixture) {
 		s := f.Open(t)
 		follower := Follow(t, f.Open(t))
@@ -56,59 +42,6 @@ var followTests = map[string]func(*testing.T, Fixture){
 			t.Fatal(err)
 		}
 		expect("Release", func(s store.Snapshot) bool { return len(s.Leases) == 0 && string(s.Config) == wide })
-	},
-	"snapshots are sorted and do not change afterwards": func(t *testing.T, f Fixture) {
-		follower := Follow(t, f.Open(t))
-		old := follower.Next(t).Snapshot
-		var kept [][]lease.Lease
-		for _, third := range []int{200, 9, 100, 10, 9} {
-			f.Put(t, fmt.Sprintf("subnets/10.5.%d.0-24", third), fmt.Sprintf(`{"PublicIP":"192.0.2.%d","BackendType":"b%d"}`, third, len(kept)), 0)
-			snap := follower.Next(t).Snapshot
-			if !slices.IsSortedFunc(snap.Leases, func(a, b lease.Lease) int { return a.Subnets[0].Compare(b.Subnets[0]) }) {
-				t.Errorf("not sorted: %v", snap.Leases)
-			}
-			kept = append(kept, snap.Leases)
-		}
-		for i, want := range []int{1, 2, 3, 4, 4} {
-			if len(kept[i]) != want {
-				t.Errorf("snapshot %d has %d leases now, had %d", i, len(kept[i]), want)
-			}
-		}
-		if was := kept[1][0].Backend; was != "b1" || len(old.Leases) != 0 {
-			t.Errorf("an old snapshot was changed: %q, %v", was, old.Leases)
-		}
-	},
-	"changes pile up into one snapshot": func(t *testing.T, f Fixture) {
-		ctx, cancel := context.WithCancel(within(t))
-		entered, leave := make(chan struct{}), make(chan struct{})
-		var last store.Snapshot
-		calls, done := 0, make(chan error, 1)
-		s := f.Open(t)
-		go func() {
-			done <- s.Follow(ctx, func(u store.Update) {
-				if calls++; calls == 1 {
-					close(entered)
-					<-leave
-					return
-				}
-				if last = *u.Snapshot; len(last.Leases) == 20 {
-					cancel()
-				}
-			})
-		}()
-		<-entered
-		witness := Follow(t, f.Open(t)) // has seen it all before fn returns
-		for i := range 20 {
-			f.Put(t, fmt.Sprintf("subnets/10.5.%d.0-24", i+1), "{}", 0)
-		}
-		witness.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 20 })
-		close(leave)
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("Follow returned %v", err)
-		}
-		if calls > 10 || len(last.Leases) != 20 {
-			t.Errorf("%d calls for 20 changes, %d leases at last", calls, len(last.Leases))
-		}
 	},
 	"bad entries are listed": func(t *testing.T, f Fixture) {
 		f.Put(t, "subnets/10.5.1.0-24", "{}", 0)

@@ -12,38 +12,6 @@ import (
 )
 
 var holdTests = map[string]func(*testing.T, Fixture){
-	"hold ends with its context and leaves the lease": func(t *testing.T, f Fixture) {
-		s := f.Open(t)
-		l := acquire(t, s, wide, host(1))
-		h := Hold(t, s, l, host(1).Owner)
-		h.cancel()
-		if err := h.Err(t); !errors.Is(err, context.Canceled) {
-			t.Errorf("Hold returned %v", err)
-		}
-		if got := stored(t, s); !sameLease(got, l) {
-			t.Errorf("stored %v, had %v", got, l)
-		}
-	},
-	"hold ends when the lease is deleted": func(t *testing.T, f Fixture) {
-		s := f.Open(t)
-		l := acquire(t, s, wide, host(1))
-		h := Hold(t, s, l, host(1).Owner)
-		if err := f.Open(t).Release(within(t), l.Subnets); err != nil {
-			t.Fatal(err)
-		}
-		lost(t, h, "deleted")
-	},
-	"hold ends when the lease is not there": func(t *testing.T, f Fixture) {
-		lost(t, Hold(t, f.Open(t), lease.Lease{Subnets: prefixes("10.5.1.0/24")}, host(1).Owner), "deleted")
-	},
-	"hold ends when another host's address stands in the lease": func(t *testing.T, f Fixture) {
-		s := f.Open(t)
-		c := host(1)
-		c.Preferred = prefixes("10.5.34.0/24")
-		h := Hold(t, s, acquire(t, s, wide, c), c.Owner)
-		f.Put(t, "subnets/10.5.34.0-24", `{"PublicIP":"192.0.2.66","BackendType":"vxlan"}`, day)
-		lost(t, h, "192.0.2.66")
-	},
 	"hold ends when another owner has it": func(t *testing.T, f Fixture) {
 		s := f.Open(t)
 		l := acquire(t, s, wide, host(1))

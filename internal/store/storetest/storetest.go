@@ -23,14 +23,29 @@ type Fixture struct {
 	// Put writes a key below the prefix as some other program might; ttl 0 is
 	// for ever.
 	Put func(t *testing.T, key, value string, ttl time.Duration)
+	// Remove deletes a lease's key as some other program might.
+	Remove func(t *testing.T, key string)
 }
 
 // patience is how long anything may take before the test gives up.
 const patience = 20 * time.Second
 
-// Run runs the suite; setup is called for every test in it.
+// Run runs the suite for a store in which hosts choose their subnets and
+// operators write; setup is called for every test in it.
 func Run(t *testing.T, setup func(t *testing.T) Fixture) {
-	for _, tests := range []map[string]func(*testing.T, Fixture){acquireTests, raceTests, followTests, holdTests, writeTests} {
+	run(t, setup, commonTests, acquireTests, raceTests, followTests, holdTests, writeTests)
+}
+
+// RunAssigned runs the suite for a store of a system that assigns subnets to
+// hosts by itself and keeps the config elsewhere: what holds for every store,
+// and that the rest is refused. Acquire by a host that the system does not
+// know yet makes the fixture let it join.
+func RunAssigned(t *testing.T, setup func(t *testing.T) Fixture) {
+	run(t, setup, commonTests, assignedTests)
+}
+
+func run(t *testing.T, setup func(t *testing.T) Fixture, suites ...map[string]func(*testing.T, Fixture)) {
+	for _, tests := range suites {
 		for _, name := range sortedKeys(tests) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

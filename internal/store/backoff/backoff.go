@@ -1,0 +1,43 @@
+// Package backoff is the pause of a store between two tries. It does not try
+// anything itself.
+package backoff
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// Backoff waits longer from time to time, within [First, Most], each wait
+// shortened by up to half at random so that many hosts do not come at once.
+type Backoff struct {
+	First, Most time.Duration
+	next        time.Duration
+}
+
+// UntilBack is for a store that is out of reach.
+func UntilBack() Backoff { return Backoff{First: 100 * time.Millisecond, Most: 5 * time.Second} }
+
+// UntilWon is for a lost race, which only needs the others to move on.
+func UntilWon() Backoff { return Backoff{First: 2 * time.Millisecond, Most: 200 * time.Millisecond} }
+
+// Reset makes the next wait a short one again.
+func (b *Backoff) Reset() { b.next = 0 }
+
+// Wait returns ctx's error if ctx ends first.
+func (b *Backoff) Wait(ctx context.Context) error {
+	b.next = min(max(2*b.next, b.First), b.Most)
+	timer := time.NewTimer(jitter(b.next))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// jitter returns something within [d/2, d].
+func jitter(d time.Duration) time.Duration {
+	return d/2 + rand.N(d/2+1)
+}

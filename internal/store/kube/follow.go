@@ -1,0 +1,124 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/backoff"
+	"github.com/weft-net/weft/internal/store/feed"
+)
+
+// Snapshot reads the file, and the nodes page by page.
+func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
+	if err := s.open(ctx); err != nil {
+		return store.Snapshot{}, err
+	}
+	c := newContent()
+	c.doc = c.doc.read(s.o.ConfigFile)
+	w := &watcher{client: s.client, decode: s.decode, sink: &once{c}}
+	if err := w.list(ctx); err != nil {
+		return store.Snapshot{}, err
+	}
+	return c.Snapshot(), nil
+}
+
+// once is a sink for one list.
+type once struct{ *content }
+
+func (o *once) put(n node)         { o.content.put(n) }
+func (o *once) gone(name string)   { o.remove(name) }
+func (o *once) end(version string) { o.content.end(version) }
+func (o *once) live()              {}
+
+// Follow calls fn with the present snapshot and after every change. Goroutines
+// of its own take in what happens to nodes and to the config file while fn
+// runs in the caller's.
+func (s *Store) Follow(ctx context.Context, fn func(store.Update)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	f := &follower{Store: s, feed: feed.New(), content: newContent()}
+	f.content.doc = f.content.doc.read(s.o.ConfigFile)
+	var parts sync.WaitGroup
+	defer func() { cancel(); parts.Wait() }()
+	for _, part := range []func(context.Context){f.runNodes, f.runConfig, s.runEvents} {
+		parts.Go(func() { part(ctx) })
+	}
+	for {
+		u, err := f.feed.Next(ctx)
+		if err != nil {
+			return err
+		}
+		fn(u)
+	}
+}
+
+// follower keeps a feed equal to the nodes and the config file. It is a sink.
+type follower struct {
+	*Store
+	feed    *feed.Feed
+	content *content // behind feed's lock
+	known   bool     // a whole list has come in
+	isLive  bool     // the present watch has been ready
+}
+
+func (f *follower) runNodes(ctx context.Context) {
+	w := &watcher{client: f.client, decode: f.decode, sink: f}
+	pause := backoff.UntilBack()
+	for ctx.Err() == nil {
+		f.isLive = false
+		err := f.open(ctx)
+		if err == nil {
+			err = w.session(ctx)
+		}
+		switch {
+		case f.isLive:
+			pause.Reset()
+		case ctx.Err() == nil && !errors.Is(err, errEnded):
+			f.feed.Down(f.explain(ctx, "following nodes", err))
+		}
+		_ = pause.Wait(ctx)
+	}
+}
+
+func (f *follower) begin() { f.feed.Change(func() bool { f.content.begin(); return false }) }
+
+func (f *follower) put(n node) { f.feed.Change(func() bool { return f.content.put(n) }) }
+
+func (f *follower) gone(name string) { f.feed.Change(func() bool { return f.content.remove(name) }) }
+
+func (f *follower) end(version string) {
+	f.feed.Change(func() bool { return f.content.end(version) })
+	if !f.known {
+		f.known = true
+		f.feed.Replace(f.content)
+	}
+}
+
+func (f *follower) live() {
+	f.isLive = true
+	f.feed.Up()
+}
+
+// runConfig follows the config file.
+func (f *follower) runConfig(ctx context.Context) {
+	pause := backoff.UntilBack()
+	for ctx.Err() == nil {
+		err := watchFile(ctx, f.o.ConfigFile, f.readConfig)
+		if ctx.Err() == nil {
+			f.log.Warn("changes of the network config go unnoticed until it can be watched again", "err", err)
+		}
+		_ = pause.Wait(ctx)
+	}
+}
+
+func (f *follower) readConfig() {
+	f.feed.Change(func() bool {
+		doc := f.content.doc.read(f.o.ConfigFile)
+		if doc.same(f.content.doc) {
+			return false
+		}
+		f.content.doc = doc
+		return true
+	})
+}

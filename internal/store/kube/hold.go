@@ -1,0 +1,166 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/backoff"
+)
+
+// Hold watches this host's node until it does not say any more what Acquire
+// left there. There is nothing to renew, so owner and margin do not count.
+func (s *Store) Hold(ctx context.Context, l lease.Lease, _ lease.Owner, _ time.Duration) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	h := &holder{Store: s, lease: l, network: make(chan string, 1)}
+	ctx, cancel := context.WithCancel(ctx)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		h.keepCondition(ctx)
+	}()
+	defer func() { cancel(); <-kept }()
+	return h.run(ctx)
+}
+
+// holder is a sink.
+type holder struct {
+	*Store
+	lease   lease.Lease
+	name    string      // of the node
+	network chan string // the status of the node's condition, the newest alone
+	present bool        // in the list that comes in
+	lost    error       // why the lease is lost
+	stop    func()      // ends the present watch
+	isLive  bool        // the present watch has been ready
+	trouble string      // what was logged last
+}
+
+func (h *holder) run(ctx context.Context) error {
+	pause := backoff.UntilBack()
+	var w *watcher
+	for {
+		err := h.open(ctx)
+		if err == nil && w == nil {
+			if h.name, err = h.ownName(ctx); err == nil {
+				w = &watcher{client: h.client, decode: h.decode, only: h.name, sink: h}
+			}
+		}
+		if err == nil {
+			err = h.watch(ctx, w)
+		}
+		switch {
+		case h.lost != nil:
+			return fmt.Errorf("lease %s: node %s: %w", lease.FormatSubnets(h.lease.Subnets), h.name, h.lost)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, errClosed):
+			return err
+		case h.isLive:
+			pause.Reset()
+		case !errors.Is(err, errEnded):
+			h.troubled(h.explain(ctx, "watching this host's node", err))
+		}
+		if err := pause.Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (h *holder) watch(ctx context.Context, w *watcher) error {
+	ctx, h.stop = context.WithCancel(ctx)
+	defer h.stop()
+	h.isLive = false
+	return w.session(ctx)
+}
+
+func (h *holder) begin() { h.present = false }
+
+func (h *holder) live() {
+	h.isLive = true
+	if h.trouble != "" {
+		h.trouble = ""
+		h.log.Info("the lease is looked after again", "node", h.name)
+	}
+}
+
+func (h *holder) put(n node) {
+	h.present = true
+	if err := h.check(n); err != nil {
+		h.lose(err)
+		return
+	}
+	select {
+	case <-h.network:
+	default:
+	}
+	h.network <- n.network
+}
+
+func (h *holder) gone(string) { h.lose(errors.New("it was deleted")) }
+
+func (h *holder) end(string) {
+	if !h.present {
+		h.lose(errors.New("it was deleted"))
+	}
+}
+
+func (h *holder) lose(why error) {
+	h.lost = fmt.Errorf("%w: %w", store.ErrLost, why)
+	h.stop()
+}
+
+// check holds n against what Acquire left.
+func (h *holder) check(n node) error {
+	subnets, err := n.subnets()
+	if err != nil {
+		return err
+	}
+	for _, p := range h.lease.Subnets {
+		if !slices.Contains(subnets, p) {
+			return fmt.Errorf("its PodCIDR is %s now", orNone(subnets))
+		}
+	}
+	want, err := n.written(h.expected())
+	if err != nil {
+		return err
+	}
+	for i := range notesWritten {
+		if n.notes[i] != want[i] {
+			return fmt.Errorf("somebody changed its annotation %s to %.80q", noteNames[i], n.notes[i])
+		}
+	}
+	return nil
+}
+
+func orNone(subnets []netip.Prefix) string {
+	if len(subnets) == 0 {
+		return "none"
+	}
+	return lease.FormatSubnets(subnets)
+}
+
+// expected is what the last Acquire announced; without one, what the lease says.
+func (h *holder) expected() lease.Attrs {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.announced != nil {
+		return *h.announced
+	}
+	return h.lease.Attrs
+}
+
+// troubled logs an outage once, and again when its reason changes.
+func (h *holder) troubled(err error) {
+	if err.Error() != h.trouble {
+		h.trouble = err.Error()
+		h.log.Warn("the lease cannot be looked after; traffic goes on", "node", h.name, "err", err)
+	}
+}

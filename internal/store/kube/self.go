@@ -1,0 +1,94 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// ownName returns the name of this host's node, and remembers it.
+func (s *Store) ownName(ctx context.Context) (string, error) {
+	s.selfMu.Lock()
+	defer s.selfMu.Unlock()
+	who := s.o.Self
+	switch {
+	case s.self != "":
+		return s.self, nil
+	case who.Node != "":
+		s.self = who.Node
+		return s.self, nil
+	case !who.Known():
+		return "", errors.New("nothing says which node this host is: set NODE_NAME, or POD_NAME and POD_NAMESPACE")
+	}
+	what := fmt.Sprintf("reading pod %s/%s, which runs on this host's node", who.Namespace, who.Pod)
+	doc, err := s.raw(ctx, what, s.rest.Get().Namespace(who.Namespace).Resource("pods").Name(who.Pod))
+	if err != nil {
+		return "", err
+	}
+	name, err := hostOfPod(doc)
+	if err != nil || name == "" {
+		return "", fmt.Errorf("%s: it names no node: %w", what, err)
+	}
+	s.self = name
+	return name, nil
+}
+
+// get reads the node of a name; one that does not exist has no version.
+func (s *Store) get(ctx context.Context, name string) (node, error) {
+	what := "reading node " + name
+	doc, err := s.raw(ctx, what, s.nodes("GET").Name(name))
+	if apierrors.IsNotFound(err) {
+		return node{name: name}, nil
+	}
+	if err != nil {
+		return node{}, err
+	}
+	n, err := s.decode.nodeIn(doc)
+	return n, s.explain(ctx, what, err)
+}
+
+// patch is what may be written to a node's status.
+type patch struct {
+	Metadata struct {
+		Annotations map[string]*string `json:"annotations,omitempty"` // nil: remove it
+	} `json:"metadata,omitzero"`
+	Status struct {
+		Conditions []condition `json:"conditions,omitempty"`
+	} `json:"status,omitzero"`
+}
+
+// send applies p to the node and returns what the node then is.
+func (s *Store) send(ctx context.Context, what, name string, p patch) (node, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return node{}, err
+	}
+	what += " of node " + name
+	r := s.rest.Patch(types.StrategicMergePatchType).Resource("nodes").Name(name).SubResource("status").Body(body)
+	doc, err := s.raw(ctx, what, r)
+	if err != nil {
+		return node{}, err
+	}
+	n, err := s.decode.nodeIn(doc)
+	return n, s.explain(ctx, what, err)
+}
+
+// difference is the patch that makes the agent's annotations of n those of
+// want; ok is false if they are.
+func (k *noteKeys) difference(n, want notes) (p patch, ok bool) {
+	p.Metadata.Annotations = map[string]*string{}
+	for i := range notesWritten {
+		if n[i] == want[i] {
+			continue
+		}
+		p.Metadata.Annotations[k[i]] = nil
+		if want[i] != "" {
+			p.Metadata.Annotations[k[i]] = &want[i]
+		}
+	}
+	return p, len(p.Metadata.Annotations) > 0
+}

@@ -1,0 +1,127 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/store"
+)
+
+// Store is one cluster's nodes and the config document.
+type Store struct {
+	*client
+	o      Options
+	decode decoder
+	log    *slog.Logger
+	life   context.Context // ends with Close
+	end    context.CancelFunc
+
+	serving     chan struct{} // closed by Serving
+	servingOnce sync.Once
+	trouble     troubles
+	pace        pace // of Acquire
+
+	selfMu sync.Mutex
+	self   string // the name of this host's node, once it is known
+
+	mu        sync.Mutex
+	refused   string       // why the last Acquire failed, if only a change of the node mends it
+	announced *lease.Attrs // by the last Acquire that came that far
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open checks o, with the files it names, and returns the store. The API
+// server need not be reachable yet: every call tries, and says so when it is
+// not.
+func Open(_ context.Context, o Options) (*Store, error) {
+	o = o.withDefaults()
+	keys, err := newNoteKeys(o.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newClient(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{client: c, o: o, decode: decoder{keys}, log: o.Log, serving: make(chan struct{}), trouble: newTroubles()}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// open returns an error if ctx or the store has ended.
+func (s *Store) open(ctx context.Context) error {
+	if s.life.Err() != nil {
+		return errClosed
+	}
+	return ctx.Err()
+}
+
+// URL is the address of the API server.
+func (s *Store) URL() string { return s.url }
+
+// Requests returns how many requests were made so far, by Kubernetes' verb.
+func (s *Store) Requests() map[string]int { return s.counts.read() }
+
+// Serving says that pods on this host have their network: the node's condition
+// may say so, too. It returns at once.
+func (s *Store) Serving() { s.servingOnce.Do(func() { close(s.serving) }) }
+
+// Redial implements store.Store.
+func (s *Store) Redial() { s.close() }
+
+// Close ends the connections. Calls fail from then on.
+func (s *Store) Close() error {
+	s.end()
+	s.close()
+	return nil
+}
+
+// refusal says why something cannot be written here, and what to do.
+type refusal struct{ what, instead string }
+
+func (r *refusal) Error() string { return r.what }
+
+// Hint is advice for the operator.
+func (r *refusal) Hint() string { return r.instead }
+
+// Unwrap implements the errors package.
+func (r *refusal) Unwrap() error { return errors.ErrUnsupported }
+
+// SetConfig is refused: the config is a file that Kubernetes mounts.
+func (s *Store) SetConfig(ctx context.Context, _ []byte, _ int64) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	return &refusal{
+		what:    fmt.Sprintf("on Kubernetes the network config is the file %s, which weft does not write", s.o.ConfigFile),
+		instead: "edit the ConfigMap it comes from, with flannel's manifest 'kubectl -n kube-flannel edit configmap kube-flannel-cfg'; agents follow as soon as the kubelet has updated the file",
+	}
+}
+
+// Reserve is refused: the controller manager assigns subnets.
+func (s *Store) Reserve(ctx context.Context, l lease.Lease) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	return &refusal{
+		what:    fmt.Sprintf("%s cannot be reserved: on Kubernetes the controller manager assigns subnets to nodes", lease.FormatSubnets(l.Subnets)),
+		instead: "a Node object can be made with the spec.podCIDRs it shall have, before its host joins",
+	}
+}
+
+// Release is refused: a subnet belongs to its Node object.
+func (s *Store) Release(ctx context.Context, subnets []netip.Prefix) error {
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	return &refusal{
+		what:    fmt.Sprintf("%s cannot be released: on Kubernetes a subnet belongs to a node", lease.FormatSubnets(subnets)),
+		instead: "'kubectl delete node NAME' gives a node's subnet free",
+	}
+}
