@@ -32,6 +32,7 @@ var commands = map[string]command{
 	"freeze":       cmdFreeze,
 	"thaw":         cmdThaw,
 	"pod":          cmdPod,
+	"pod-delete":   cmdPodDelete,
 	"host":         cmdHost,
 	"wait-for":     cmdWaitFor,
 	"fault":        cmdFault,
@@ -62,6 +63,11 @@ var commands = map[string]command{
 	"serve":       cmdServe,
 	"talk-all":    cmdTalkAll,
 	"host-sees":   cmdHostSees,
+
+	"cni-status": cmdCNIStatus,
+	"containerd": cmdContainerd,
+	"ctr-run":    cmdCtrRun,
+	"ctr-ping":   cmdCtrPing,
 
 	"node":            cmdNode,
 	"init-containers": cmdInitContainers,

@@ -41,6 +41,8 @@ type world struct {
 	pingers map[string]*lab.Pinger
 	streams map[string]*lab.Stream
 
+	containerds map[string]*lab.Containerd // by host
+
 	dockers    map[string]*lab.Process // by host
 	containers map[string]*lab.Container
 	image      string // directory that Docker builds weft's image from; "" before the first node
@@ -52,6 +54,7 @@ func newWorld(tb testing.TB) *world {
 		tb: tb, ctx: ctx, cancel: cancel,
 		pods: map[string]*lab.Pod{}, pingers: map[string]*lab.Pinger{}, streams: map[string]*lab.Stream{},
 		dockers: map[string]*lab.Process{}, containers: map[string]*lab.Container{},
+		containerds: map[string]*lab.Containerd{},
 	}
 }
 
@@ -79,6 +82,9 @@ func (w *world) end() {
 			}
 			if docker := w.dockers[name]; docker != nil {
 				w.tb.Logf("dockerd's log on %s ends with:\n%s", name, docker.Tail(logLines))
+			}
+			if containerd := w.containerds[name]; containerd != nil {
+				w.tb.Logf("containerd's log on %s ends with:\n%s", name, containerd.Tail(logLines))
 			}
 		}
 	}
