@@ -40,23 +40,26 @@ func (x *access) add(fs *flag.FlagSet) {
 // with opens the store, runs work on it within the time allowed, and closes
 // it. create allows an embedded store to be made that is not there yet.
 func (x *access) with(cmd *cobra.Command, create bool, work func(context.Context, store.Store) error) error {
+	return waiting(cmd.ErrOrStderr(), "the store", func() error { return x.silently(cmd, create, work) })
+}
+
+// silently is with for work that says itself what it waits for.
+func (x *access) silently(cmd *cobra.Command, create bool, work func(context.Context, store.Store) error) error {
 	ctx, cancel := x.context(cmd)
 	defer cancel()
 	x.chosen = anyGiven(cmd.Flags(), storeFlagPrefix)
-	return waiting(cmd.ErrOrStderr(), "the store", func() error {
-		st, err := x.open(ctx, create, slog.New(slog.DiscardHandler))
-		if err != nil {
-			return err
-		}
-		err = work(ctx, st)
-		if closing := st.Close(); err == nil && closing != nil {
-			err = fmt.Errorf("close the store: %w", closing)
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			return withHint(err, "check --etcd-endpoints and that etcd runs there; --timeout allows more time")
-		}
+	st, err := x.open(ctx, create, slog.New(slog.DiscardHandler))
+	if err != nil {
 		return err
-	})
+	}
+	err = work(ctx, st)
+	if closing := st.Close(); err == nil && closing != nil {
+		err = fmt.Errorf("close the store: %w", closing)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return withHint(err, "check --etcd-endpoints and that etcd runs there; --timeout allows more time")
+	}
+	return err
 }
 
 // snapshot reads the store once.

@@ -43,15 +43,18 @@ new Port with the same VNI makes the tunnel anew; give it a new VNI as well.`,
 			if err != nil {
 				return err
 			}
-			x.timeout += wait
-			return x.with(cmd, true, func(ctx context.Context, st store.Store) error {
+			err = x.with(cmd, true, func(ctx context.Context, st store.Store) error {
 				snap, err := st.Snapshot(ctx)
 				if err != nil {
 					return err
 				}
-				if err := replaceConfig(ctx, cmd.OutOrStdout(), st, snap, doc); err != nil || wait == 0 {
-					return err
-				}
+				return replaceConfig(ctx, cmd.OutOrStdout(), st, snap, doc)
+			})
+			if err != nil || wait == 0 {
+				return err
+			}
+			x.timeout += wait
+			return x.silently(cmd, false, func(ctx context.Context, st store.Store) error {
 				return followChange(ctx, cmd.ErrOrStderr(), st, net, wait)
 			})
 		},

@@ -61,3 +61,16 @@ func follows(net netconf.Network, l *lease.Lease) bool {
 	}
 	return true
 }
+
+// Announced says in a few words how a host that announces attrs is reached:
+// "host-gw", "vxlan with VNI 1"; "" if it announces nothing.
+func Announced(attrs lease.Attrs) string {
+	b := netconf.Backend{Type: attrs.Backend}
+	for _, f := range netconf.Families {
+		if d, err := vxlan.ParseData(attrs.Data[f]); err == nil && attrs.Backend == VXLAN {
+			b.VXLAN.VNI = d.VNI
+			return b.String()
+		}
+	}
+	return attrs.Backend
+}
