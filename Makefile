@@ -62,8 +62,9 @@ bench: build ## start-up, change, memory and rest at 100 to 10,000 leases; what 
 	$(GO) run ./bench
 
 .PHONY: install
-install: build ## install the binary and the systemd unit
+install: build ## install the binary, the CNI plugin beside it, and the systemd unit
 	install -D -m 0755 bin/weft $(DESTDIR)/usr/local/bin/weft
+	install -D -m 0755 bin/weft-cni $(DESTDIR)/usr/local/bin/weft-cni
 	install -D -m 0644 packaging/systemd/weft.service $(DESTDIR)/etc/systemd/system/weft.service
 
 .PHONY: help

@@ -16,7 +16,7 @@ import (
 )
 
 // containerdImage is the image of StartContainerd's containers, by its full name, as ctr has it.
-const containerdImage = "docker.io/library/" + busyboxImage + ":latest"
+const containerdImage = "localhost/" + busyboxImage + ":latest"
 
 // Containerd is a real containerd on a host. Everything that it and its containers are ends with it.
 type Containerd struct {

@@ -28,6 +28,9 @@ func (Plugin) GC(ctx context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
+	if c.attachments() == nil {
+		return invalid("the config lacks \"cni.dev/valid-attachments\", and without it every container would be garbage")
+	}
 	stale, err := c.stale()
 	errs := []error{err}
 	for _, made := range stale {
@@ -75,7 +78,7 @@ func (c config) valid(made record) bool {
 	return slices.ContainsFunc(c.attachments(), func(a types.GCAttachment) bool { return a.ContainerID == id })
 }
 
-// attachments are those that a GC says are valid.
+// attachments are those that a GC says are valid; nil if it says nothing.
 func (c config) attachments() []types.GCAttachment {
 	if c.Valid != nil {
 		return c.Valid

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/containernetworking/cni/pkg/types"
 )
 
 func TestGCDeletesWhatIsNoLongerValid(t *testing.T) {
@@ -23,6 +25,10 @@ func TestGCDeletesWhatIsNoLongerValid(t *testing.T) {
 		if names := leases(t, h); len(names) != 2 {
 			t.Errorf("the addresses %s are taken", names)
 		}
+	}
+	call{command: "GC"}.fails(t, h, conf(h, ""), types.ErrInvalidNetworkConfig, "cni.dev/valid-attachments")
+	if names := leases(t, h); len(names) != 2 {
+		t.Errorf("the addresses %s are taken after a GC that does not say what is valid", names)
 	}
 	call{command: "GC"}.must(t, h, conf(h, `, "cni.dev/attachments": []`)) // as the spec first had it
 	if names := leases(t, h); len(names) != 0 {
@@ -51,6 +57,6 @@ func TestGCWithoutSubnet(t *testing.T) {
 	h := newHost(t)
 	call{command: "ADD", id: "goes", ifName: "eth0", netns: container(t)}.must(t, h, conf(h, ""))
 	check(t, os.Remove(h.SubnetFile()))
-	call{command: "GC"}.must(t, h, conf(h, ""))
+	call{command: "GC"}.must(t, h, conf(h, `, "cni.dev/valid-attachments": []`))
 	left(t, h)
 }

@@ -15,7 +15,7 @@ func TestWithoutSubnet(t *testing.T) {
 	c.fails(t, h, conf(h, ""), types.ErrTryAgainLater, h.SubnetFile(), "weft status")
 	for _, command := range []string{"DEL", "GC"} {
 		c.command = command
-		c.must(t, h, conf(h, ""))
+		c.must(t, h, conf(h, `, "cni.dev/valid-attachments": []`))
 	}
 	c.command = "STATUS"
 	c.fails(t, h, conf(h, ""), types.ErrTryAgainLater, h.SubnetFile())
