@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,7 +65,7 @@ func environment(command string, changes ...string) map[string]string {
 }
 
 func config(version string) string {
-	return fmt.Sprintf(`{"cniVersion": %q, "name": "pods", "type": "test"}`, version)
+	return fmt.Sprintf(`{"cniVersion": %q, "name": "pods", "type": "test", "cni.dev/valid-attachments": []}`, version)
 }
 
 // TestAgreesWithTheLibrary makes calls that are wrong in one way or none, and
@@ -144,6 +145,27 @@ func TestAskedForWhatTheRuntimeWants(t *testing.T) {
 		}
 		if (out == "") != silent {
 			t.Errorf("%s printed %q", command, out)
+		}
+	}
+}
+
+// TestGCKnowsWhatIsValid: only a config that says nothing of it is refused.
+func TestGCKnowsWhatIsValid(t *testing.T) {
+	one := []types.GCAttachment{{ContainerID: "c1", IfName: "eth0"}}
+	for text, tc := range map[string]struct {
+		valid []types.GCAttachment
+		code  int
+	}{
+		`, "cni.dev/valid-attachments": [{"containerID": "c1", "ifname": "eth0"}]`: {one, -1},
+		`, "cni.dev/attachments": [{"containerID": "c1", "ifname": "eth0"}]`:       {one, -1},
+		`, "cni.dev/valid-attachments": []`:                                        {nil, -1},
+		`, "cni.dev/valid-attachments": null`:                                      {nil, -1},
+		`, "cni.dev/valid-attachments": 1`:                                         {nil, 6},
+		``:                                                                         {nil, 7},
+	} {
+		_, out, asked := run(t, environment("GC"), `{"cniVersion": "1.1.0", "name": "pods", "type": "test"`+text+"}", nil)
+		if codeOf(out) != tc.code || len(asked) == 1 && !slices.Equal(asked[0].Valid, tc.valid) {
+			t.Errorf("%q: asked %+v, answered %s", text, asked, out)
 		}
 	}
 }

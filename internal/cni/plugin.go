@@ -27,13 +27,14 @@ type Plugin interface {
 // Request is one call of a runtime. Names in it are safe as parts of paths:
 // they hold neither slashes nor dots alone, and nothing outside of ASCII.
 type Request struct {
-	Command     string // CNI_COMMAND
-	ContainerID string // of ADD, DEL and CHECK
-	IfName      string // of ADD, DEL and CHECK; 1 to 15 bytes
-	Netns       string // path of the container's network namespace; DEL may lack it
-	Args        string // CNI_ARGS
-	Path        string // CNI_PATH: where plugins are, separated by ":"
-	Config      []byte // the plugin's config, a JSON object of at most 1 MiB
-	Network     string // its name
-	Version     string // its cniVersion
+	Command     string               // CNI_COMMAND
+	ContainerID string               // of ADD, DEL and CHECK
+	IfName      string               // of ADD, DEL and CHECK; 1 to 15 bytes
+	Netns       string               // path of the container's network namespace; DEL may lack it
+	Args        string               // CNI_ARGS
+	Path        string               // CNI_PATH: where plugins are, separated by ":"
+	Config      []byte               // the plugin's config, a JSON object of at most 1 MiB
+	Network     string               // its name
+	Version     string               // its cniVersion
+	Valid       []types.GCAttachment // of GC: those that the runtime knows of
 }

@@ -1,6 +1,7 @@
 package cni
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -110,7 +111,31 @@ func (r *Request) readConfig(in io.Reader) (kind string, err error) {
 	if err := utils.ValidateNetworkName(r.Network); err != nil {
 		return "", err
 	}
-	return common.Type, nil
+	if r.Command == "GC" {
+		err = r.readValid()
+	}
+	return common.Type, err
+}
+
+// readValid reads which attachments a GC leaves alone. Runtimes write them
+// twice, as the spec once had the shorter key, and null for none.
+func (r *Request) readValid() error {
+	var config struct {
+		Valid json.RawMessage `json:"cni.dev/valid-attachments"`
+		Old   json.RawMessage `json:"cni.dev/attachments"`
+	}
+	err := json.Unmarshal(r.Config, &config)
+	text := cmp.Or(string(config.Valid), string(config.Old))
+	if err == nil && text == "" {
+		return types.NewError(types.ErrInvalidNetworkConfig, `the config lacks "cni.dev/valid-attachments", and without it every container would be garbage`, "")
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &r.Valid)
+	}
+	if err != nil {
+		return types.NewError(types.ErrDecodingFailure, `"cni.dev/valid-attachments" of the config is not a list of attachments`, err.Error())
+	}
+	return nil
 }
 
 // checkVersion refuses a config of a version that the plugins do not speak,

@@ -28,10 +28,6 @@ type config struct {
 	Delegate      object          `json:"delegate"`   // the delegate's config, less name and ipam
 	RuntimeConfig json.RawMessage `json:"runtimeConfig"`
 	PrevResult    json.RawMessage `json:"prevResult"`
-
-	// Of GC. Runtimes write both, as the spec first had the shorter name.
-	Valid       []types.GCAttachment `json:"cni.dev/valid-attachments"`
-	Attachments []types.GCAttachment `json:"cni.dev/attachments"`
 }
 
 func parse(text []byte) (config, error) {

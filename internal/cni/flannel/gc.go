@@ -28,10 +28,7 @@ func (Plugin) GC(ctx context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	if c.attachments() == nil {
-		return invalid("the config lacks \"cni.dev/valid-attachments\", and without it every container would be garbage")
-	}
-	stale, err := c.stale()
+	stale, err := stale(c, r)
 	errs := []error{err}
 	for _, made := range stale {
 		del := r
@@ -43,7 +40,7 @@ func (Plugin) GC(ctx context.Context, r cni.Request) error {
 
 // stale are the records of the network's containers that are not valid. One
 // that cannot be read is an error, and the rest are returned all the same.
-func (c config) stale() (stale []record, err error) {
+func stale(c config, r cni.Request) (stale []record, err error) {
 	entries, err := os.ReadDir(c.DataDir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -61,7 +58,7 @@ func (c config) stale() (stale []record, err error) {
 		case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
 		case err != nil:
 			errs = append(errs, err)
-		case made.network() == c.Name && !c.valid(made):
+		case made.network() == r.Network && !valid(made, r.Valid):
 			stale = append(stale, made)
 		}
 	}
@@ -70,20 +67,10 @@ func (c config) stale() (stale []record, err error) {
 
 // valid tells whether what the record is about is still there. A record that
 // does not say which interface it is about goes by the container.
-func (c config) valid(made record) bool {
-	id := made.containerID()
-	if made.ifName != "" {
-		return slices.Contains(c.attachments(), types.GCAttachment{ContainerID: id, IfName: made.ifName})
-	}
-	return slices.ContainsFunc(c.attachments(), func(a types.GCAttachment) bool { return a.ContainerID == id })
-}
-
-// attachments are those that a GC says are valid; nil if it says nothing.
-func (c config) attachments() []types.GCAttachment {
-	if c.Valid != nil {
-		return c.Valid
-	}
-	return c.Attachments
+func valid(made record, all []types.GCAttachment) bool {
+	return slices.ContainsFunc(all, func(a types.GCAttachment) bool {
+		return a.ContainerID == made.containerID() && (a.IfName == made.ifName || made.ifName == "")
+	})
 }
 
 // delegateGC hands the GC on. Without a subnet of this host there is no config
@@ -96,7 +83,7 @@ func (c config) delegateGC(ctx context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	valid, err := json.Marshal(c.attachments())
+	valid, err := json.Marshal(r.Valid)
 	if err != nil {
 		return err
 	}

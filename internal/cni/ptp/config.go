@@ -19,16 +19,9 @@ type config struct {
 	DataDir    string `json:"dataDir"`
 	RunDir     string `json:"runDir"` // of the agent's socket
 
-	DNS         types.DNS                  `json:"dns"` // handed on
-	IPAM        struct{ Type string }      `json:"ipam"`
-	PrevResult  map[string]json.RawMessage `json:"prevResult"`
-	Attachments *[]attachment              `json:"cni.dev/valid-attachments"`
-}
-
-// attachment is one that a GC leaves alone.
-type attachment struct {
-	ContainerID string `json:"containerID"`
-	IfName      string `json:"ifname"`
+	DNS        types.DNS                  `json:"dns"` // handed on
+	IPAM       struct{ Type string }      `json:"ipam"`
+	PrevResult map[string]json.RawMessage `json:"prevResult"`
 }
 
 func parse(r cni.Request) (config, error) {

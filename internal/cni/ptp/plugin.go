@@ -170,9 +170,6 @@ func (Plugin) GC(_ context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	if c.Attachments == nil {
-		return types.NewError(types.ErrInvalidNetworkConfig, `the config lacks "cni.dev/valid-attachments", and without it every container would be garbage`, "")
-	}
 	store, err := ipam.Open(c.DataDir)
 	if err != nil {
 		return types.NewError(types.ErrIOFailure, err.Error(), "")
@@ -182,7 +179,7 @@ func (Plugin) GC(_ context.Context, r cni.Request) error {
 		return types.NewError(types.ErrIOFailure, err.Error(), "")
 	}
 	valid := map[ipam.Owner]bool{}
-	for _, a := range *c.Attachments {
+	for _, a := range r.Valid {
 		valid[ipam.Owner(a)] = true
 	}
 	var failures error
