@@ -3,6 +3,7 @@ package flannel
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,20 +31,35 @@ func (d delegate) add(ctx context.Context, r cni.Request) (types.Result, error) 
 	if err != nil {
 		return nil, err
 	}
-	var result struct {
+	result, err := resultOf(answer, r.Version)
+	if err != nil {
+		return nil, types.NewError(types.ErrDecodingFailure, fmt.Sprintf("the plugin %s did %s and answered what is not a result: %v", d.kind, r.Command, err), string(answer))
+	}
+	return result, nil
+}
+
+// resultOf reads the answer to an ADD. Plugins of before CNI 0.3 may leave its
+// version out, and mean the config's.
+func resultOf(answer []byte, configVersion string) (types.Result, error) {
+	var fields struct {
 		CNIVersion string `json:"cniVersion"`
 	}
-	err = json.Unmarshal(answer, &result)
-	if result.CNIVersion == "" { // old plugins leave it out and mean the config's
-		result.CNIVersion = r.Version
+	if err := json.Unmarshal(answer, &fields); err != nil {
+		return nil, err
 	}
-	if err == nil {
-		var made types.Result
-		if made, err = create.Create(result.CNIVersion, answer); err == nil {
-			return made, nil
-		}
+	if fields.CNIVersion != "" {
+		return create.Create(fields.CNIVersion, answer)
 	}
-	return nil, types.NewError(types.ErrDecodingFailure, fmt.Sprintf("the plugin %s did %s and answered what is not a result: %v", d.kind, r.Command, err), string(answer))
+	whole := object{}
+	if err := json.Unmarshal(answer, &whole); err != nil || whole == nil {
+		return nil, errors.Join(err, errors.New("it is empty"))
+	}
+	whole["cniVersion"], _ = json.Marshal(configVersion) // a string can always be expressed
+	answer, err := json.Marshal(whole)
+	if err != nil {
+		return nil, err
+	}
+	return create.Create(configVersion, answer)
 }
 
 // do hands on the call r, which has no result.
