@@ -38,7 +38,7 @@ var layers = map[string][]string{
 	},
 	"internal/kernel/rtnl":   {},
 	"internal/store":         {"internal/lease", "internal/netconf"},
-	"internal/store/view":    {"internal/store", "internal/lease"},
+	"internal/store/view":    {"internal/store", "internal/lease", "internal/netconf"},
 	"internal/store/feed":    {"internal/store"},
 	"internal/store/backoff": {},
 	"internal/store/kube":    {"internal/store", "internal/store/backoff", "internal/store/feed", "internal/store/view", "internal/lease", "internal/netconf"},
