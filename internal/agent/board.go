@@ -21,7 +21,9 @@ type board struct {
 	version, hostname, storeKind string
 	started                      time.Time
 
-	pages *pages
+	pages    *pages
+	trouble  func(part string, err error) // may be nil
+	requests func() map[string]int        // may be nil
 
 	mu       sync.Mutex
 	in       *plan.Input // nil before the first plan
@@ -50,6 +52,8 @@ func newBoard(o Options, journal *pages) *board {
 		storeKind: o.StoreKind,
 		started:   time.Now(),
 		pages:     journal,
+		trouble:   o.Trouble,
+		requests:  o.Requests,
 		upSince:   time.Now(),
 		faults:    map[string]error{},
 		counts:    api.NewCounts(),
@@ -57,6 +61,9 @@ func newBoard(o Options, journal *pages) *board {
 }
 
 func (b *board) fault(part string, err error) {
+	if b.trouble != nil {
+		b.trouble(part, err)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.faults[part] = err
@@ -207,6 +214,9 @@ func (b *board) Status() api.Status {
 	}
 	if b.upErr != nil {
 		s.Store.Error = b.upErr.Error()
+	}
+	if b.requests != nil {
+		s.Store.Requests = b.requests()
 	}
 	if b.uplink != nil {
 		u := b.uplink.Uplink

@@ -37,6 +37,9 @@ func (s *steerer) before(ctx context.Context) plan.Before {
 	if s.self != nil {
 		return plan.Before{Attrs: s.self.Attrs}
 	}
+	if a := s.memory.Snapshot.Assigned; a != nil && a.Attrs.Backend != "" {
+		return plan.Before{Attrs: a.Attrs}
+	}
 	before, ok := known(s.memory.Snapshot.Leases, *s.host, s.memory)
 	if ok {
 		return before

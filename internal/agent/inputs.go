@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"reflect"
 	"slices"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/store"
 )
 
 // configure takes up the snapshot's config. A config that cannot be used
@@ -56,9 +58,9 @@ func (s *steerer) configure() {
 func (s *steerer) noConfig() error {
 	switch {
 	case s.memory.Snapshot.Config == nil:
-		return errors.New("the store has no network config yet; write one with 'weft config set'")
+		return errors.New("the store has no network config yet; " + s.opts.configAdvice())
 	case s.lostConfig:
-		return errors.New("the store has lost its network config; the last one stays in force, put it back with 'weft config set'")
+		return errors.New("the store has lost its network config; the last one stays in force, put it back: " + s.opts.configAdvice())
 	}
 	return nil
 }
@@ -68,7 +70,7 @@ func (s *steerer) look(ctx context.Context) error {
 	if s.host != nil && !s.stale {
 		return nil
 	}
-	facts, err := host.Choose(ctx, s.opts.Source, s.opts.Uplink, s.networks())
+	facts, err := host.Choose(ctx, s.opts.Source, withAssigned(s.opts.Uplink, s.memory.Snapshot.Assigned), s.networks())
 	if err != nil {
 		return err
 	}
@@ -82,6 +84,28 @@ func (s *steerer) look(ctx context.Context) error {
 		s.host, s.dirty = &facts, true
 	}
 	return nil
+}
+
+// withAssigned is how to choose the uplink: addresses that the store has for
+// this host go before those of the command line, each for its family.
+func withAssigned(o host.Options, a *store.Assignment) host.Options {
+	if a == nil || len(a.Uplink) == 0 {
+		return o
+	}
+	public := slices.Clone(a.Uplink)
+	for _, addr := range o.Public {
+		if !slices.ContainsFunc(public, netconf.Of(netconf.FamilyOf(addr))) {
+			public = append(public, addr)
+		}
+	}
+	slices.SortFunc(public, netip.Addr.Compare) // v4 first
+	o.Public = public
+	return o
+}
+
+// sameUplink tells whether a and b choose the same uplink.
+func sameUplink(a, b *store.Assignment) bool {
+	return reflect.DeepEqual(withAssigned(host.Options{}, a), withAssigned(host.Options{}, b))
 }
 
 // tell logs what is new about the host.

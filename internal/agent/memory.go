@@ -50,6 +50,7 @@ type memoryDoc struct {
 	Ways     []wayDoc       `json:"ways,omitempty"`
 	Past     string         `json:"past,omitempty"` // as netconf.FormatPasts writes it
 	Drains   []netip.Prefix `json:"drains,omitempty"`
+	Uplink   []netip.Addr   `json:"uplink,omitempty"` // as the store assigned it
 }
 
 type wayDoc struct {
@@ -110,6 +111,9 @@ func (m *memory) save(dir string) error {
 		Tables:   m.Tables,
 		Past:     netconf.FormatPasts(m.past),
 		Drains:   m.drains,
+	}
+	if a := m.Snapshot.Assigned; a != nil {
+		doc.Uplink = a.Uplink
 	}
 	for _, l := range m.Snapshot.Leases {
 		d, err := toDoc(l)
@@ -182,6 +186,9 @@ func parseMemory(data []byte) (memory, error) {
 	m.Snapshot.Revision = doc.Revision
 	if doc.Config != "" {
 		m.Snapshot.Config = []byte(doc.Config)
+	}
+	if len(doc.Uplink) > 0 {
+		m.Snapshot.Assigned = &store.Assignment{Uplink: doc.Uplink}
 	}
 	for _, d := range doc.Leases {
 		l, err := d.lease()

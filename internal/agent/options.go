@@ -15,24 +15,35 @@ import (
 // Options is everything an agent is told from outside.
 type Options struct {
 	Store     store.Store
-	StoreKind string // for status: "etcd", "embedded"
+	StoreKind string // for status: "etcd", "embedded", "kubernetes"
 	Kernel    reconcile.Kernel
 	Source    host.Source
 	Claim     func(name string) (io.Closer, error) // makes a device or network this agent's on the host; nil: no other agent can be here
 
-	Uplink      host.Options
-	SubnetFile  string        // path of subnet.env
-	StateDir    string        // identity, copy of the last snapshot; kept over reboots
-	RunDir      string        // API socket
-	RenewMargin time.Duration // the lease is renewed this long before it ends
-	Firewall    firewall.Options
-	Linger      time.Duration  // how long a vanished lease is gone by; 0: where not the hosts themselves, but the store says who is there
-	Resync      time.Duration  // slow full look at the kernel; 0: DefaultResync
-	HealthAddr  netip.AddrPort // /healthz, /readyz and /metrics; port 0: off
-	Notify      func()         // called once, when the first plan is applied; may be nil
-	Hostname    string         // name in messages to other operators; "": the system's
-	Version     string
-	Log         *slog.Logger
+	Uplink       host.Options
+	SubnetFile   string        // path of subnet.env
+	StateDir     string        // identity, copy of the last snapshot; kept over reboots
+	RunDir       string        // API socket
+	RenewMargin  time.Duration // the lease is renewed this long before it ends
+	Firewall     firewall.Options
+	Linger       time.Duration                // how long a vanished lease is gone by; 0: where not the hosts themselves, but the store says who is there
+	Resync       time.Duration                // slow full look at the kernel; 0: DefaultResync
+	HealthAddr   netip.AddrPort               // /healthz, /readyz and /metrics; port 0: off
+	Notify       func()                       // called once, when the first plan is applied; may be nil
+	Trouble      func(part string, err error) // called when a part has a fault, or with nil none; returns at once; may be nil
+	Requests     func() map[string]int        // what the store has been asked for, by verb; may be nil
+	Hostname     string                       // name in messages to other operators; "": the system's
+	ConfigAdvice string                       // how an operator puts a network config in place; "": with 'weft config set'
+	Version      string
+	Log          *slog.Logger
+}
+
+// configAdvice is how an operator puts a network config in place.
+func (o Options) configAdvice() string {
+	if o.ConfigAdvice == "" {
+		return "write one with 'weft config set'"
+	}
+	return o.ConfigAdvice
 }
 
 // DefaultResync is the period of the slow full resync. Events tell of nearly

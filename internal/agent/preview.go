@@ -40,7 +40,7 @@ func Look(ctx context.Context, o Options) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	facts, err := host.Choose(ctx, o.Source, o.Uplink, net.Prefixes())
+	facts, err := host.Choose(ctx, o.Source, withAssigned(o.Uplink, snap.Assigned), net.Prefixes())
 	if err != nil {
 		return Preview{}, err
 	}
@@ -83,6 +83,9 @@ func ownLease(ctx context.Context, o Options, net netconf.Network, facts host.Fa
 		return lease.Lease{}, false, err
 	}
 	before, known := known(snap.Leases, facts, mem)
+	if a := snap.Assigned; a != nil && a.Attrs.Backend != "" {
+		before, known = plan.Before{Attrs: a.Attrs}, true
+	}
 	if !known {
 		if before.Have, err = o.Kernel.Observe(ctx, netstate.Scope{Links: plan.LinkNames(net)}); err != nil {
 			return lease.Lease{}, false, err
@@ -91,6 +94,9 @@ func ownLease(ctx context.Context, o Options, net netconf.Network, facts host.Fa
 	attrs, err := plan.Announce(net, facts, owner.ID, before)
 	if err != nil {
 		return lease.Lease{}, false, err
+	}
+	if snap.Assigned != nil {
+		return assignedLease(net, attrs, *snap.Assigned)
 	}
 	if mem.Self != nil && slices.ContainsFunc(snap.Leases, sameSubnets(*mem.Self)) {
 		return lease.Lease{Subnets: mem.Self.Subnets, Attrs: attrs}, false, nil
@@ -104,4 +110,18 @@ func ownLease(ctx context.Context, o Options, net netconf.Network, facts host.Fa
 	}
 	l := lease.Lease{Subnets: choice.Lease.Subnets, Attrs: attrs}
 	return l, !slices.ContainsFunc(snap.Leases, sameSubnets(l)), nil
+}
+
+// assignedLease is this host's lease where the store's system assigns subnets.
+func assignedLease(net netconf.Network, attrs lease.Attrs, a store.Assignment) (lease.Lease, bool, error) {
+	l := lease.Lease{Attrs: attrs}
+	for _, p := range a.Subnets {
+		if _, ok := net.Range(netconf.FamilyOf(p.Addr())); ok {
+			l.Subnets = append(l.Subnets, p)
+		}
+	}
+	if len(l.Subnets) == 0 {
+		return l, false, errors.New("no subnet of the network is assigned to this host yet, or it is not known which host this is")
+	}
+	return l, a.Attrs.Backend == "", nil
 }

@@ -74,6 +74,7 @@ func (s *steerer) run(ctx context.Context) error {
 			s.lostConfig = snap.Config == nil
 			snap = salvage(s.memory.Snapshot, snap)
 			s.fresh, snap.Leases = snap.Leases, s.memory.Snapshot.Leases
+			s.stale = s.stale || !sameUplink(snap.Assigned, s.memory.Snapshot.Assigned)
 			s.memory.Snapshot, s.primed, s.dirty = snap, true, true
 			s.board.strangers(snap.Bad)
 		case <-s.outage:

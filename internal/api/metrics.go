@@ -29,6 +29,7 @@ var (
 	descPeers     = desc("peers", "Subnets of peers by the path on which packets to them travel.", "path")
 	descProblems  = desc("problems", "Faults that weft works around and an operator should mend.")
 	descStoreUp   = desc("store_up", "1 while the store answers.")
+	descRequests  = desc("store_requests_total", "Requests made to the store, by Kubernetes' verb.", "verb")
 	descRevision  = desc("store_revision", "Store revision on which the plan stands.")
 	descLeaseHeld = desc("lease_held", "1 while this host holds its lease.")
 	descLeaseEnds = desc("lease_expiry_timestamp_seconds", "Unix time at which the lease ends unless it is renewed.")
@@ -38,7 +39,7 @@ var (
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descInfo, descReady, descPasses, descOps, descRepairs, descDrift, descFailures, descRows, descFailed, descPass, descPassTook,
-		descPeers, descProblems, descStoreUp, descRevision, descLeaseHeld, descLeaseEnds,
+		descPeers, descProblems, descStoreUp, descRequests, descRevision, descLeaseHeld, descLeaseEnds,
 	} {
 		ch <- d
 	}
@@ -77,6 +78,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descProblems, float64(len(s.Problems)))
 	gauge(descStoreUp, truth(s.Store.Up))
+	for verb, n := range s.Store.Requests {
+		count(descRequests, n, verb)
+	}
 	gauge(descRevision, float64(s.Revision))
 	gauge(descLeaseHeld, truth(s.Lease.Held))
 	if !s.Lease.Expires.IsZero() {

@@ -80,10 +80,11 @@ type Change struct {
 
 // StoreState is how the agent gets on with its store.
 type StoreState struct {
-	Kind  string    `json:"kind"` // "etcd", "embedded"
-	Up    bool      `json:"up"`
-	Since time.Time `json:"since"`
-	Error string    `json:"error,omitempty"`
+	Kind     string         `json:"kind"` // "etcd", "embedded", "kubernetes"
+	Up       bool           `json:"up"`
+	Since    time.Time      `json:"since"`
+	Error    string         `json:"error,omitempty"`
+	Requests map[string]int `json:"requests,omitempty"` // made since the start, by verb, where that is counted
 }
 
 // Pass is the last reconcile pass.

@@ -27,12 +27,14 @@ func (x *access) flags(cmd *cobra.Command) {
 	takeFlags(cmd, fs)
 	cmd.Long += `
 
-The store is the one that an --etcd flag or variable names, else that of the agent
-that runs here, else the one of this host alone under --state-dir.`
+The store is the one that an --etcd flag or variable names, or with --kube-subnet-mgr
+Kubernetes, else that of the agent that runs here, else the one of this host alone
+under --state-dir.`
 }
 
 func (x *access) add(fs *flag.FlagSet) {
 	addStoreFlags(fs, &x.storeSettings)
+	addKubeStoreFlags(fs, &x.kubeSettings)
 	addDirFlags(fs, &x.dirSettings)
 	addOnceFlags(fs, &x.onceSettings)
 }
@@ -57,7 +59,7 @@ func (x *access) silently(cmd *cobra.Command, create bool, work func(context.Con
 		err = fmt.Errorf("close the store: %w", closing)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return withHint(err, "check --etcd-endpoints and that etcd runs there; --timeout allows more time")
+		return withHint(err, "%s; --timeout allows more time", x.where())
 	}
 	return err
 }
@@ -69,4 +71,25 @@ func (x *access) snapshot(cmd *cobra.Command, create bool) (snap store.Snapshot,
 		return err
 	})
 	return snap, err
+}
+
+// writable reads the store once, if its config can be written at all: nobody
+// shall take trouble for nothing.
+func (x *access) writable(cmd *cobra.Command) (snap store.Snapshot, err error) {
+	err = x.with(cmd, true, func(ctx context.Context, st store.Store) error {
+		if fixed, ok := st.(interface{ ReadOnly() error }); ok {
+			return fixed.ReadOnly()
+		}
+		snap, err = st.Snapshot(ctx)
+		return err
+	})
+	return snap, err
+}
+
+// where says what to look at when the store does not answer.
+func (x *access) where() string {
+	if x.subnetMgr {
+		return "check --kubeconfig-file or --kube-api-url, and that the API server runs there"
+	}
+	return "check --etcd-endpoints and that etcd runs there"
 }

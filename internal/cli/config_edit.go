@@ -28,7 +28,7 @@ shown and the editor opens again. Nothing is stored if nothing was changed.`,
 		Example: "  weft config edit\n  EDITOR=nano weft config edit --etcd-endpoints=http://10.0.0.5:2379",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			snap, err := x.snapshot(cmd, true)
+			snap, err := x.writable(cmd)
 			if err != nil {
 				return err
 			}

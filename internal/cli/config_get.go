@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/store"
 )
 
 // storedConfig is the output of config get -o json.
@@ -30,7 +33,7 @@ with the store revision of its last change.`,
 				return err
 			}
 			if snap.Config == nil {
-				return noConfig()
+				return noConfig(snap)
 			}
 			if output == outputJSON && json.Valid(snap.Config) {
 				return printJSON(cmd.OutOrStdout(), storedConfig{Revision: snap.ConfigRevision, Config: snap.Config})
@@ -44,6 +47,12 @@ with the store revision of its last change.`,
 	return cmd
 }
 
-func noConfig() error {
+// noConfig is the error of a store without a config, in the store's words if
+// it has some.
+func noConfig(snap store.Snapshot) error {
+	i := slices.IndexFunc(snap.Bad, func(e store.Entry) bool { return e.Key == "config" })
+	if i >= 0 {
+		return snap.Bad[i].Err
+	}
 	return withHint(fmt.Errorf("the store holds no network config yet"), "put one there with 'weft config set FILE'")
 }

@@ -41,7 +41,7 @@ func documentOrStored(a *app, cmd *cobra.Command, x *access, args []string) ([]b
 	}
 	snap, err := x.snapshot(cmd, false)
 	if err == nil && snap.Config == nil {
-		err = noConfig()
+		err = noConfig(snap)
 	}
 	return snap.Config, err
 }

@@ -6,10 +6,11 @@ import (
 	"log/slog"
 	"net/netip"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/weft-net/weft/internal/agent"
+
+	"github.com/weft-net/weft/internal/store/kube"
 )
 
 // Flags are made in flag.FlagSets: flanneld's command line is parsed by one
@@ -56,6 +57,9 @@ const defaultEndpoints = "http://127.0.0.1:4001,http://127.0.0.1:2379"
 // storeFlagPrefix begins the names of all flags that choose the store.
 const storeFlagPrefix = "etcd-"
 
+// kubeFlag is the flag that chooses the store on Kubernetes.
+const kubeFlag = "kube-subnet-mgr"
+
 func addStoreFlags(fs *flag.FlagSet, s *storeSettings) {
 	fs.Var(newValue(&s.endpoints, "urls", defaultEndpoints, parseEndpoints), "etcd-endpoints",
 		"comma-separated addresses of the etcd servers")
@@ -97,22 +101,24 @@ func addExceptFlag(fs *flag.FlagSet, t *trafficSettings) {
 }
 
 func addKubeFlags(fs *flag.FlagSet, k *kubeSettings) {
-	addBool(fs, &k.subnetMgr, "kube-subnet-mgr", "false", "take subnets from Kubernetes (not possible yet)")
-	addText(fs, &k.apiURL, "kube-api-url", "", "url", "Kubernetes API server (not possible yet)")
-	fs.Var(newValue(&k.annotationPrefix, "prefix", "flannel.alpha.coreos.com", parseAnnotationPrefix), "kube-annotation-prefix",
-		"prefix of node annotations (no effect yet)")
-	addText(fs, &k.kubeconfig, "kubeconfig-file", "", "file", "kubeconfig file (not possible yet)")
-	addText(fs, &k.netConfigPath, "net-config-path", "/etc/kube-flannel/net-conf.json", "file",
-		"network config document on Kubernetes (no effect yet)")
-	addBool(fs, &k.setUnavailable, "set-node-network-unavailable", "true", "set the node's condition on Kubernetes (no effect yet)")
+	addKubeStoreFlags(fs, k)
+	addBool(fs, &k.setUnavailable, "set-node-network-unavailable", "true",
+		"on Kubernetes, set the node's condition NetworkUnavailable to False once the network is up")
 }
 
-func parseAnnotationPrefix(s string) (string, error) {
-	if strings.Count(s, "/") > 1 {
-		return "", fmt.Errorf("may hold one / at most")
-	}
-	return s, nil
+// addKubeStoreFlags adds what says where the store on Kubernetes is.
+func addKubeStoreFlags(fs *flag.FlagSet, k *kubeSettings) {
+	addBool(fs, &k.subnetMgr, kubeFlag, "false", "take subnets from Kubernetes: the node's PodCIDRs")
+	addText(fs, &k.apiURL, "kube-api-url", "", "url", "Kubernetes API server, in place of the kubeconfig's")
+	fs.Var(newValue(&k.annotationPrefix, "prefix", kube.DefaultPrefix, parseAnnotationPrefix), "kube-annotation-prefix",
+		"beginning of the names of the node annotations")
+	addText(fs, &k.kubeconfig, "kubeconfig-file", "", "file",
+		"kubeconfig file; without it and --kube-api-url the cluster in whose pod this runs, else as for kubectl")
+	addText(fs, &k.netConfigPath, "net-config-path", kube.DefaultConfigFile, "file",
+		"network config document on Kubernetes, followed when it changes")
 }
+
+func parseAnnotationPrefix(s string) (string, error) { return s, kube.CheckPrefix(s) }
 
 func addKlogFlags(fs *flag.FlagSet, k *klogSettings) {
 	fs.Var(newValue(&k.verbosity, "number", "0", parseInt(-1<<31, 1<<31-1, "")), "v",

@@ -57,7 +57,8 @@ func parseSubnets(text string) ([]netip.Prefix, error) {
 }
 
 // misfit says why subnets cannot be a regular lease of net, "" if they can.
-func misfit(net netconf.Network, subnets []netip.Prefix) string {
+// Subnets that another system assigns may be of any length.
+func misfit(net netconf.Network, subnets []netip.Prefix, assigned bool) string {
 	for _, r := range net.Ranges {
 		i := slices.IndexFunc(subnets, func(p netip.Prefix) bool { return netconf.FamilyOf(p.Addr()) == r.Family() })
 		if i < 0 {
@@ -65,8 +66,9 @@ func misfit(net netconf.Network, subnets []netip.Prefix) string {
 		}
 		p := subnets[i]
 		switch {
-		case !r.Network.Contains(p.Addr()):
+		case !r.Network.Contains(p.Addr()) || p.Bits() < r.Network.Bits():
 			return fmt.Sprintf("%s is outside the network %s", p, r.Network)
+		case assigned:
 		case p.Bits() != r.SubnetLen:
 			return fmt.Sprintf("%s is a /%d, and the network is cut into /%d", p, p.Bits(), r.SubnetLen)
 		case p.Addr().Less(r.Min) || r.Max.Less(p.Addr()):
@@ -84,7 +86,7 @@ func misfit(net netconf.Network, subnets []netip.Prefix) string {
 // storedNetwork is the parsed config of a snapshot.
 func storedNetwork(snap store.Snapshot) (netconf.Network, error) {
 	if snap.Config == nil {
-		return netconf.Network{}, noConfig()
+		return netconf.Network{}, noConfig(snap)
 	}
 	net, err := netconf.Parse(snap.Config)
 	if err != nil {

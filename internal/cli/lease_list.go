@@ -59,7 +59,7 @@ host is reached, whether it is reserved, and what is wrong with it.`,
 func listLeases(snap store.Snapshot) []listedLease {
 	net, netErr := storedNetwork(snap)
 	holders := map[netip.Addr]string{}
-	members := regularHosts(net, netErr, snap.Leases)
+	members := regularHosts(net, netErr, snap)
 	list := []listedLease{} // not nil: no leases are [] in JSON
 	for _, l := range snap.Leases {
 		entry := listedLease{
@@ -67,7 +67,7 @@ func listLeases(snap store.Snapshot) []listedLease {
 			Reserved: l.Reserved, Seconds: int64(l.TTL.Seconds()), term: leaseTerm(l),
 		}
 		if netErr == nil {
-			entry.Problem = misfit(net, l.Subnets)
+			entry.Problem = misfit(net, l.Subnets, snap.Assigned != nil)
 		}
 		if entry.Problem != "" && slices.ContainsFunc(l.Public, func(a netip.Addr) bool { return members[a] }) {
 			entry.Problem = "drains: " + entry.Problem
@@ -90,11 +90,11 @@ func listLeases(snap store.Snapshot) []listedLease {
 
 // regularHosts tells the addresses that are announced by leases of net: where
 // a host has another lease as well, that one drains.
-func regularHosts(net netconf.Network, netErr error, leases []lease.Lease) map[netip.Addr]bool {
+func regularHosts(net netconf.Network, netErr error, snap store.Snapshot) map[netip.Addr]bool {
 	members := map[netip.Addr]bool{}
-	for _, l := range leases {
+	for _, l := range snap.Leases {
 		for _, a := range l.Public {
-			members[a] = members[a] || netErr == nil && misfit(net, l.Subnets) == ""
+			members[a] = members[a] || netErr == nil && misfit(net, l.Subnets, snap.Assigned != nil) == ""
 		}
 	}
 	return members

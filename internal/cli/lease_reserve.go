@@ -54,7 +54,7 @@ func reserve(ctx context.Context, st store.Store, subnets []netip.Prefix, public
 	if err != nil {
 		return err
 	}
-	if why := misfit(net, subnets); why != "" {
+	if why := misfit(net, subnets, snap.Assigned != nil); why != "" {
 		return withHint(fmt.Errorf("no host could use %s: %s", lease.FormatSubnets(subnets), why), "'weft config get' shows the network")
 	}
 	return st.Reserve(ctx, lease.Lease{Subnets: subnets, Attrs: lease.Attrs{Public: public}, Reserved: true})

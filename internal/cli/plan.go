@@ -15,6 +15,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/store/kube"
 )
 
 // exitTrouble is diff's exit code when it could not compare.
@@ -25,10 +26,11 @@ type planner struct {
 	access
 	up   settings // what 'weft up' would be told
 	diff bool
+	env  func(string) (string, bool)
 }
 
-func newPlanCommand() *cobra.Command {
-	var p planner
+func newPlanCommand(a *app) *cobra.Command {
+	p := planner{env: a.Env}
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show the network state this host should have",
@@ -129,6 +131,7 @@ func (p *planner) ask(ctx context.Context, client *api.Client, k *kernel.Kernel)
 // of its last snapshot.
 func (p *planner) compute(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (seen agent.Preview, err error) {
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	p.self = kube.SelfFrom(p.env)
 	p.chosen, p.up.dirSettings = anyGiven(cmd.Flags(), storeFlagPrefix), p.dirSettings
 	o := agentOptions(&p.up, k, log)
 	err = waiting(cmd.ErrOrStderr(), "the store", func() error {

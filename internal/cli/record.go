@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/google/renameio/v2"
+
+	"github.com/weft-net/weft/internal/store/kube"
 )
 
 // recordName is the file in the run directory in which an agent says where
@@ -23,14 +25,51 @@ type storeRecord struct {
 	CertFile  string   `json:"certFile,omitempty"`
 	KeyFile   string   `json:"keyFile,omitempty"`
 	Username  string   `json:"username,omitempty"`
+
+	Kubernetes *kubeRecord `json:"kubernetes,omitempty"`
 }
 
-func writeRecord(runDir string, s storeSettings) error {
-	doc, err := json.MarshalIndent(storeRecord{
+// kubeRecord is the record of a store on Kubernetes, in place of the rest.
+type kubeRecord struct {
+	Kubeconfig string `json:"kubeconfig,omitempty"`
+	APIURL     string `json:"apiURL,omitempty"`
+	Prefix     string `json:"annotationPrefix"`
+	Config     string `json:"config"`
+	Node       string `json:"node,omitempty"`
+	Pod        string `json:"pod,omitempty"`
+	Namespace  string `json:"namespace,omitempty"`
+}
+
+func recordOf(s storeSettings) storeRecord {
+	if s.subnetMgr {
+		return storeRecord{Kubernetes: &kubeRecord{
+			Kubeconfig: absolute(s.kubeconfig), APIURL: s.apiURL, Prefix: s.annotationPrefix, Config: absolute(s.netConfigPath),
+			Node: s.self.Node, Pod: s.self.Pod, Namespace: s.self.Namespace,
+		}}
+	}
+	return storeRecord{
 		Endpoints: s.endpoints, Prefix: s.prefix,
 		CAFile: absolute(s.caFile), CertFile: absolute(s.certFile), KeyFile: absolute(s.keyFile),
 		Username: s.username,
-	}, "", "  ")
+	}
+}
+
+// settings is the inverse of recordOf.
+func (r storeRecord) settings() storeSettings {
+	if k := r.Kubernetes; k != nil {
+		return storeSettings{kubeSettings: kubeSettings{
+			subnetMgr: true, kubeconfig: k.Kubeconfig, apiURL: k.APIURL, annotationPrefix: k.Prefix, netConfigPath: k.Config,
+			self: kube.Self{Node: k.Node, Pod: k.Pod, Namespace: k.Namespace},
+		}}
+	}
+	return storeSettings{
+		endpoints: r.Endpoints, prefix: r.Prefix,
+		caFile: r.CAFile, certFile: r.CertFile, keyFile: r.KeyFile,
+	}
+}
+
+func writeRecord(runDir string, s storeSettings) error {
+	doc, err := json.MarshalIndent(recordOf(s), "", "  ")
 	if err != nil {
 		return err
 	}
@@ -63,7 +102,7 @@ func readRecord(runDir string) (storeSettings, error) {
 		return storeSettings{}, fmt.Errorf("read where the agent's store is: %w", err)
 	}
 	var r storeRecord
-	if err := json.Unmarshal(doc, &r); err != nil || len(r.Endpoints) == 0 {
+	if err := json.Unmarshal(doc, &r); err != nil || len(r.Endpoints) == 0 && r.Kubernetes == nil {
 		return storeSettings{}, withHint(fmt.Errorf("%s does not say where the agent's store is: %v", file, err),
 			"name the store with --etcd-endpoints")
 	}
@@ -71,8 +110,5 @@ func readRecord(runDir string) (storeSettings, error) {
 		return storeSettings{}, withHint(fmt.Errorf("the agent's etcd wants the password of %q, which the agent keeps to itself", r.Username),
 			"give --etcd-endpoints, --etcd-username and WEFT_ETCD_PASSWORD")
 	}
-	return storeSettings{
-		endpoints: r.Endpoints, prefix: r.Prefix,
-		caFile: r.CAFile, certFile: r.CertFile, keyFile: r.KeyFile,
-	}, nil
+	return r.settings(), nil
 }

@@ -43,7 +43,7 @@ It takes flannel's place host by host: same store, same flags, same subnet file.
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate(versionLine(p.Version) + "\n")
 	root.AddCommand(
-		newUpCommand(a), newStatusCommand(a), newPlanCommand(), newEventsCommand(), newCleanCommand(),
+		newUpCommand(a), newStatusCommand(a), newPlanCommand(a), newEventsCommand(), newCleanCommand(),
 		newConfigCommand(a), newLeaseCommand(), newDockerCommand(a), newCNICommand(), newLabCommand(), newVersionCommand(a),
 	)
 	return root, &a.began

@@ -1,12 +1,13 @@
 package cli
 
 import (
-	"fmt"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"time"
 
 	"github.com/weft-net/weft/internal/plan/firewall"
+	"github.com/weft-net/weft/internal/store/kube"
 )
 
 // settings is what flags and environment say, checked one by one.
@@ -16,7 +17,6 @@ type settings struct {
 	uplinkSettings
 	logSettings
 	klogSettings
-	kubeSettings
 	trafficSettings
 
 	subnetFile  string
@@ -35,6 +35,7 @@ type storeSettings struct {
 	keyFile, certFile, caFile string
 	username, password        string
 	chosen                    bool
+	kubeSettings
 }
 
 // dirSettings says where an agent keeps its things.
@@ -61,7 +62,8 @@ type trafficSettings struct {
 	blackhole        bool
 }
 
-// kubeSettings is flanneld's way to run on Kubernetes.
+// kubeSettings is flanneld's way to run on Kubernetes; without subnetMgr the
+// rest means nothing.
 type kubeSettings struct {
 	subnetMgr        bool
 	apiURL           string
@@ -69,6 +71,7 @@ type kubeSettings struct {
 	kubeconfig       string
 	netConfigPath    string
 	setUnavailable   bool
+	self             kube.Self // from the environment
 }
 
 // logSettings says what is logged and how.
@@ -126,24 +129,15 @@ func (t *trafficSettings) firewall() firewall.Options {
 	}
 }
 
-// check refuses what weft cannot do yet and what does not fit together.
+// check refuses what does not fit together.
 func (s *settings) check() error {
-	switch {
-	case s.subnetMgr:
-		return notOnKubernetes("--kube-subnet-mgr")
-	case s.apiURL != "":
-		return notOnKubernetes("--kube-api-url")
-	case s.kubeconfig != "":
-		return notOnKubernetes("--kubeconfig-file")
+	if s.subnetMgr && !s.self.Known() {
+		return &usageError{
+			err:  errors.New("--kube-subnet-mgr: nothing says which node this host is"),
+			hint: "set NODE_NAME in the environment, or POD_NAME and POD_NAMESPACE, as flannel's manifest does",
+		}
 	}
 	return s.storeSettings.check()
-}
-
-func notOnKubernetes(flag string) error {
-	return &usageError{
-		err:  fmt.Errorf("%s: weft cannot take its subnets from Kubernetes yet", flag),
-		hint: "leave the flag away and name an etcd with --etcd-endpoints",
-	}
 }
 
 func (s *storeSettings) check() error {
@@ -163,6 +157,9 @@ func (s *settings) warnings() []string {
 		if asked {
 			out = append(out, text)
 		}
+	}
+	for flag, text := range map[string]string{"--kube-api-url": s.apiURL, "--kubeconfig-file": s.kubeconfig} {
+		warn(text != "" && !s.subnetMgr, flag+" has no effect without --kube-subnet-mgr")
 	}
 	warn(s.blackhole, "--ip-blackhole-route has no effect yet")
 	return out

@@ -10,17 +10,23 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
+	"k8s.io/klog/v2"
+
+	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/embedded"
 	"github.com/weft-net/weft/internal/store/etcd"
+	"github.com/weft-net/weft/internal/store/kube"
 )
 
 // Kinds of store, as in api.StoreState.
 const (
 	kindEtcd     = "etcd"
 	kindEmbedded = "embedded"
+	kindKube     = "kubernetes"
 )
 
 // embeddedDir is where a state directory holds the embedded store.
@@ -38,12 +44,20 @@ func (s *storeSettings) etcdOptions(log *slog.Logger) etcd.Options {
 
 // openAgentStore opens the store that the agent lives on, and leaves word in
 // the run directory where it is, for the commands beside it.
-func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (store.Store, string, error) {
-	if s.chosen {
+func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (*agentStore, error) {
+	switch {
+	case s.subnetMgr:
+		st, err := openKube(ctx, s.storeSettings, kube.DefaultRequestTimeout, log)
+		if err != nil {
+			return nil, err
+		}
+		log.Info("store", "kubernetes", st.URL(), "config", s.netConfigPath)
+		return withRecord(st, kindKube, s)
+	case s.chosen:
 		log.Info("store", "etcd", s.endpoints, "prefix", s.prefix)
 		st, err := etcd.Open(ctx, s.etcdOptions(log))
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		return withRecord(st, kindEtcd, s)
 	}
@@ -51,10 +65,10 @@ func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (store.S
 		"directory", embeddedDir(s.stateDir))
 	st, endpoints, err := openEmbedded(ctx, s.stateDir, s.prefix, log)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := writeDefault(ctx, st, log); err != nil {
-		return nil, "", errors.Join(err, st.Close())
+		return nil, errors.Join(err, st.Close())
 	}
 	s.endpoints = endpoints
 	return withRecord(st, kindEmbedded, s)
@@ -84,11 +98,35 @@ func compactJSON(doc []byte) string {
 	return out.String()
 }
 
-func withRecord(st store.Store, kind string, s *settings) (store.Store, string, error) {
+func withRecord(st store.Store, kind string, s *settings) (*agentStore, error) {
 	if err := writeRecord(s.runDir, s.storeSettings); err != nil {
-		return nil, "", errors.Join(err, st.Close())
+		return nil, errors.Join(err, st.Close())
 	}
-	return st, kind, nil
+	return &agentStore{Store: st, kind: kind}, nil
+}
+
+// agentStore is the store that an agent lives on.
+type agentStore struct {
+	store.Store
+	kind string
+}
+
+// serve tells the agent of its store, and the store of what it wants to know
+// of the agent.
+func (a *agentStore) serve(o *agent.Options) {
+	o.Store, o.StoreKind = a.Store, a.kind
+	cluster, ok := a.Store.(*kube.Store)
+	if !ok { // hosts register themselves
+		o.Linger = agent.DefaultLinger
+		return
+	}
+	o.Trouble, o.Requests = cluster.Trouble, cluster.Requests
+	o.ConfigAdvice = "on Kubernetes it is the file that --net-config-path names, mounted from a ConfigMap"
+	ready := o.Notify
+	o.Notify = func() {
+		ready()
+		cluster.Serving()
+	}
 }
 
 // ownStore is a store together with the server under it.
@@ -136,8 +174,8 @@ func (x *access) open(ctx context.Context, create bool, log *slog.Logger) (store
 	if err := x.storeSettings.check(); err != nil {
 		return nil, err
 	}
-	if x.chosen {
-		return x.openEtcd(ctx, x.storeSettings, log)
+	if x.subnetMgr || x.chosen {
+		return x.openFor(ctx, x.storeSettings, log)
 	}
 	agent, err := running(ctx, x.runDir)
 	if err != nil {
@@ -149,7 +187,7 @@ func (x *access) open(ctx context.Context, create bool, log *slog.Logger) (store
 		if err != nil {
 			return nil, err
 		}
-		return x.openEtcd(ctx, s, log)
+		return x.openFor(ctx, s, log)
 	}
 	dir := embeddedDir(x.stateDir)
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !create {
@@ -167,10 +205,26 @@ func (e *noStoreError) Error() string {
 }
 
 func (e *noStoreError) Hint() string {
-	return "name an etcd with --etcd-endpoints, or start the agent with 'weft up'"
+	return "name an etcd with --etcd-endpoints, or Kubernetes with --kube-subnet-mgr, or start the agent with 'weft up'"
 }
 
-func (x *access) openEtcd(ctx context.Context, s storeSettings, log *slog.Logger) (store.Store, error) {
+// openKube opens the store on Kubernetes. What client-go logs goes to log, and
+// that is warnings at most: the store itself says what matters.
+func openKube(ctx context.Context, s storeSettings, timeout time.Duration, log *slog.Logger) (*kube.Store, error) {
+	klog.SetSlogLogger(slog.New(minLevel{log.Handler(), slog.LevelWarn}))
+	return kube.Open(ctx, kube.Options{
+		Kubeconfig: s.kubeconfig, APIURL: s.apiURL,
+		Prefix: s.annotationPrefix, ConfigFile: s.netConfigPath,
+		Self: s.self, SetNetworkUnavailable: s.setUnavailable,
+		RequestTimeout: timeout, Log: log,
+	})
+}
+
+// openFor opens the store that s names.
+func (x *access) openFor(ctx context.Context, s storeSettings, log *slog.Logger) (store.Store, error) {
+	if s.subnetMgr {
+		return openKube(ctx, s, x.timeout, log)
+	}
 	o := s.etcdOptions(log)
 	o.RequestTimeout = x.timeout
 	return etcd.Open(ctx, o)

@@ -14,10 +14,12 @@ import (
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/kernel"
+	"github.com/weft-net/weft/internal/store/kube"
 )
 
 // up runs the agent until ctx ends.
 func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err error) {
+	s.self = kube.SelfFrom(p.Env)
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -35,7 +37,7 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, k.Close()) }()
-	st, kind, err := openAgentStore(ctx, s, log)
+	st, err := openAgentStore(ctx, s, log)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil // told to stop while starting
 	}
@@ -44,11 +46,8 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	o := agentOptions(s, k, log)
-	o.Store, o.StoreKind = st, kind
-	if kind == kindEtcd || kind == kindEmbedded { // where hosts register themselves
-		o.Linger = agent.DefaultLinger
-	}
 	o.Notify = func() { notifySystemd(log) }
+	st.serve(&o)
 	o.Version = readBuild(p.Version).Version
 	return agent.Run(ctx, o)
 }

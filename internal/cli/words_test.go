@@ -75,7 +75,7 @@ func TestMisfit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if why := misfit(net, subnets); (why == "") != fits {
+		if why := misfit(net, subnets, false); (why == "") != fits {
 			t.Errorf("%s: %q, want it to fit: %v", text, why, fits)
 		}
 	}

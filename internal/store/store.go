@@ -22,6 +22,16 @@ type Snapshot struct {
 	Leases         []lease.Lease  // sorted by subnet
 	Former         []netconf.Past // networks of earlier configs, in which leases drain; sorted
 	Bad            []Entry        // what stands among the leases and is none
+	Assigned       *Assignment    // what the store's system says of this host; nil where hosts choose their subnets
+}
+
+// Assignment is what a system that assigns subnets to hosts by itself, as
+// Kubernetes does, says of this host. All is empty where nobody said which
+// host this is. The config's subnet lengths and bounds mean nothing there.
+type Assignment struct {
+	Subnets []netip.Prefix // the host's, v4 first; empty: none yet
+	Attrs   lease.Attrs    // what the host announced last; zero: nothing yet
+	Uplink  []netip.Addr   // by which to find the uplink and what to announce, as --public-ip
 }
 
 // Entry is a stored key that could not be read.

@@ -21,6 +21,8 @@ type content struct {
 	leases   view.Leases
 	revision int64
 	listed   map[string]bool // while a list comes in: the nodes in it so far
+	self     string          // the name of this host's node; "" if nobody said
+	own      node            // it, without version; zero if there is none
 }
 
 func newContent() *content {
@@ -36,21 +38,34 @@ func (c *content) put(n node) bool {
 	if c.listed != nil {
 		c.listed[n.name] = true
 	}
-	if !n.joined() {
-		return c.remove(n.name)
-	}
 	n = n.facts()
-	if old, ok := c.nodes[n.name]; ok && old == n {
-		return false
+	own := n.name == c.self && n != c.own
+	if own {
+		c.own = n
 	}
-	c.remove(n.name)
+	if !n.joined() {
+		return c.unplace(n.name) || own
+	}
+	if old, ok := c.nodes[n.name]; ok && old == n {
+		return own
+	}
+	c.unplace(n.name)
 	c.nodes[n.name] = n
 	c.place(n)
 	return true
 }
 
-// remove takes out the node of a name, and tells whether there was one.
+// remove takes out the node of a name, and tells whether a snapshot shows that.
 func (c *content) remove(name string) bool {
+	own := name == c.self && c.own != node{}
+	if own {
+		c.own = node{}
+	}
+	return c.unplace(name) || own
+}
+
+// unplace takes a node from among those that were announced.
+func (c *content) unplace(name string) bool {
 	n, ok := c.nodes[name]
 	if !ok {
 		return false
@@ -108,6 +123,9 @@ func (c *content) end(version string) bool {
 			changed = c.remove(name) || changed
 		}
 	}
+	if c.self != "" && !c.listed[c.self] {
+		changed = c.remove(c.self) || changed
+	}
 	c.listed = nil
 	if rev, err := strconv.ParseInt(version, 10, 64); err == nil {
 		c.revision = max(c.revision, rev)
@@ -123,6 +141,7 @@ func (c *content) Snapshot() store.Snapshot {
 		Config:         c.doc.text,
 		ConfigRevision: c.doc.revision,
 		Leases:         c.leases.All(),
+		Assigned:       c.own.assignment(),
 	}
 	if c.doc.err != nil {
 		s.Bad = append(s.Bad, store.Entry{Key: "config", Err: c.doc.err})

@@ -17,6 +17,13 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	}
 	c := newContent()
 	c.doc = c.doc.read(s.o.ConfigFile)
+	if s.o.Self.Known() {
+		if name, err := s.ownName(ctx); err != nil {
+			return store.Snapshot{}, err
+		} else {
+			c.self = name
+		}
+	}
 	w := &watcher{client: s.client, decode: s.decode, sink: &once{c}}
 	if err := w.list(ctx); err != nil {
 		return store.Snapshot{}, err
@@ -69,6 +76,9 @@ func (f *follower) runNodes(ctx context.Context) {
 		f.isLive = false
 		err := f.open(ctx)
 		if err == nil {
+			err = f.findSelf(ctx)
+		}
+		if err == nil {
 			err = w.session(ctx)
 		}
 		switch {
@@ -81,9 +91,26 @@ func (f *follower) runNodes(ctx context.Context) {
 	}
 }
 
+// findSelf learns which node this host is, if that can be known.
+func (f *follower) findSelf(ctx context.Context) error {
+	if f.content.self != "" || !f.o.Self.Known() {
+		return nil
+	}
+	name, err := f.ownName(ctx)
+	if err == nil {
+		f.feed.Change(func() bool { f.content.self = name; return false })
+	}
+	return err
+}
+
 func (f *follower) begin() { f.feed.Change(func() bool { f.content.begin(); return false }) }
 
-func (f *follower) put(n node) { f.feed.Change(func() bool { return f.content.put(n) }) }
+func (f *follower) put(n node) {
+	f.feed.Change(func() bool { return f.content.put(n) })
+	if n.name == f.content.self {
+		f.Trouble("node", errors.Join(n.faults(), f.content.bad[n.name]))
+	}
+}
 
 func (f *follower) gone(name string) { f.feed.Change(func() bool { return f.content.remove(name) }) }
 
@@ -119,6 +146,7 @@ func (f *follower) readConfig() {
 			return false
 		}
 		f.content.doc = doc
+		f.Trouble("config file", doc.err)
 		return true
 	})
 }

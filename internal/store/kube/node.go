@@ -10,6 +10,7 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/store"
 )
 
 // node is what is kept of a Node object.
@@ -157,4 +158,32 @@ func (n *node) written(a lease.Attrs) (notes, error) {
 		}
 	}
 	return out, nil
+}
+
+// assignment is what the node says of its host. What cannot be read is left
+// out; the lease made of it says why.
+func (n node) assignment() *store.Assignment {
+	a := &store.Assignment{}
+	a.Subnets, _ = n.subnets()
+	if n.joined() {
+		a.Attrs, _ = n.attrs()
+	}
+	for _, f := range netconf.Families {
+		if addr, ok, err := n.address(f, familyNotes[f].node); ok && err == nil {
+			a.Uplink = append(a.Uplink, addr)
+		}
+	}
+	return a
+}
+
+// faults are what of n its host's operator must mend.
+func (n *node) faults() error {
+	var errs []error
+	for _, f := range netconf.Families {
+		for _, from := range []note{familyNotes[f].overwrite, familyNotes[f].node} {
+			_, _, err := n.address(f, from)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -57,13 +57,19 @@ func newNoteKeys(prefix string) (noteKeys, error) {
 		full += "-"
 	}
 	if !prefixForm.MatchString(full) {
-		return noteKeys{}, fmt.Errorf("annotation prefix %q: must be a domain name, or one with a slash and the beginning of a name in small letters, as in %s or example.com/blue", prefix, DefaultPrefix)
+		return noteKeys{}, fmt.Errorf("must be a domain name, or one with a slash and the beginning of a name in small letters, as in %s or example.com/blue", DefaultPrefix)
 	}
 	var k noteKeys
 	for i, name := range noteNames {
 		k[i] = full + name
 	}
 	return k, nil
+}
+
+// CheckPrefix refuses what cannot begin the names of annotations.
+func CheckPrefix(prefix string) error {
+	_, err := newNoteKeys(prefix)
+	return err
 }
 
 // find returns which annotation has the name key.

@@ -43,7 +43,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	o = o.withDefaults()
 	keys, err := newNoteKeys(o.Prefix)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("annotation prefix %q: %w", o.Prefix, err)
 	}
 	c, err := newClient(o)
 	if err != nil {
@@ -98,6 +98,11 @@ func (s *Store) SetConfig(ctx context.Context, _ []byte, _ int64) error {
 	if err := s.open(ctx); err != nil {
 		return err
 	}
+	return s.ReadOnly()
+}
+
+// ReadOnly is why SetConfig is refused, for those who would ask first.
+func (s *Store) ReadOnly() error {
 	return &refusal{
 		what:    fmt.Sprintf("on Kubernetes the network config is the file %s, which weft does not write", s.o.ConfigFile),
 		instead: "edit the ConfigMap it comes from, with flannel's manifest 'kubectl -n kube-flannel edit configmap kube-flannel-cfg'; agents follow as soon as the kubelet has updated the file",
