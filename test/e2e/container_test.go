@@ -20,16 +20,6 @@ import (
 // kubernetesDir has the manifests and the Dockerfile.
 var kubernetesDir = filepath.Join("..", "..", "packaging", "kubernetes")
 
-// node is a host of the lab on which Docker stands in for the kubelet: it runs the containers of a
-// pod as a manifest describes them. What the pod mounts from its node lies in a directory of the
-// lab's, but for the kernel's own.
-type node struct {
-	*lab.Host
-	root string // in place of the node's /
-}
-
-func nodeOf(h *lab.Host) node { return node{h, filepath.Join(h.Dir(), "root")} }
-
 // node HOST: start dockerd and build weft's image there, for the pods of manifests. The pods' subnet
 // file and socket are where those of the host's own agent would be.
 func cmdNode(ts *testscript.TestScript, neg bool, args []string) {
@@ -40,53 +30,38 @@ func cmdNode(ts *testscript.TestScript, neg bool, args []string) {
 	h := w.host(ts, args[0])
 	if w.image == "" {
 		w.image = w.tb.TempDir()
-		ts.Check(buildContext(ctx, w.image))
+		ts.Check(buildPrograms(ctx, w.image))
 	}
-	ts.Check(os.MkdirAll(filepath.Dir(h.DaemonJSON()), 0o755))
-	ts.Check(os.WriteFile(h.DaemonJSON(), []byte(noNetwork), 0o600))
-	process, err := h.StartDocker(ctx)
+	process, err := startNode(ctx, h, w.image)
 	ts.Check(err)
 	w.dockers[h.Name] = process
-	_, err = h.Run(ctx, "docker", "build", "--tag", manifestImage, w.image)
-	ts.Check(err)
-	n := nodeOf(h)
-	ts.Check(os.Symlink(filepath.Join(n.root, "run", "flannel", "subnet.env"), h.SubnetFile()))
-	ts.Check(os.Symlink(filepath.Join(n.root, "run", "weft"), h.RunDir()))
 }
 
 // init-containers HOST MANIFEST: run those of the manifest's pod, and print what they do.
 func cmdInitContainers(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 2, 2, "init-containers HOST MANIFEST")
 	w := worldOf(ts)
-	n := nodeOf(w.host(ts, args[0]))
-	pod, err := readPod(args[1])
+	p, err := manifestPod(w.host(ts, args[0]), args[1])
 	ts.Check(err)
-	for _, c := range pod.InitContainers {
-		options, err := n.dockerFlags(pod, c)
-		ts.Check(err)
-		out, err := n.Run(w.ctx, slices.Concat([]string{"docker", "run", "--rm"}, options, c.Args)...)
-		ts.Check(err)
-		_, err = ts.Stdout().Write([]byte(out))
-		ts.Check(err)
-	}
+	out, err := p.initialize(w.ctx)
+	ts.Check(err)
+	_, err = ts.Stdout().Write([]byte(out))
+	ts.Check(err)
 }
 
 // agent-container HOST [without=VOLUME] [FLAG...]: start that of weft.yml, with these flags, and do not wait.
 func cmdAgentContainer(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, unlimited, "agent-container HOST [without=VOLUME] [FLAG...]")
 	w := worldOf(ts)
-	n := nodeOf(w.host(ts, args[0]))
-	pod, err := readPod("weft.yml")
+	p, err := manifestPod(w.host(ts, args[0]), "weft.yml")
 	ts.Check(err)
-	c, flags := pod.Containers[0], args[1:]
+	c, flags := p.spec.Containers[0], args[1:]
 	if len(flags) > 0 && strings.HasPrefix(flags[0], "without=") {
 		c.VolumeMounts = slices.DeleteFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return "without="+m.Name == flags[0] })
 		flags = flags[1:]
 	}
-	options, err := n.dockerFlags(pod, c)
-	ts.Check(err)
-	_, err = n.Run(w.ctx, slices.Concat([]string{"docker", "run", "--detach"}, options, flags)...)
-	ts.Check(err)
+	c.Args = flags
+	ts.Check(p.start(w.ctx, c))
 }
 
 // noNetwork keeps Docker from the node's network, as it is with runtimes of Kubernetes.
@@ -95,103 +70,74 @@ const noNetwork = `{"bridge": "none", "iptables": false, "ip-forward": false}`
 // manifestImage is the image that the manifests name.
 const manifestImage = "weft:v0.1.0"
 
-// readPod returns the pod of a manifest's DaemonSet.
-func readPod(manifest string) (corev1.PodSpec, error) {
-	text, err := os.ReadFile(filepath.Join(kubernetesDir, manifest))
+// buildImage is for sh and does what `make image` does: arguments are the directory of the programs, that
+// of the Dockerfile, and the image's name.
+const buildImage = `tar -c -C "$1" weft weft-cni -C "$2" Dockerfile | docker build --tag "$3" -`
+
+// startNode makes a node of a host, on which Docker stands in for the kubelet; image is the directory
+// of the image's programs.
+func startNode(ctx context.Context, h *lab.Host, image string) (*lab.Process, error) {
+	if err := os.MkdirAll(filepath.Dir(h.DaemonJSON()), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(h.DaemonJSON(), []byte(noNetwork), 0o600); err != nil {
+		return nil, err
+	}
+	docker, err := h.StartDocker(ctx)
 	if err != nil {
-		return corev1.PodSpec{}, err
+		return nil, err
 	}
-	for document := range strings.SplitSeq(string(text), "\n---\n") {
-		var set appsv1.DaemonSet
-		if err := yaml.Unmarshal([]byte(document), &set); err == nil && set.Kind == "DaemonSet" {
-			return set.Spec.Template.Spec, nil
-		}
+	dockerfile, err := filepath.Abs(kubernetesDir)
+	if err != nil {
+		return docker, err
 	}
-	return corev1.PodSpec{}, fmt.Errorf("%s has no DaemonSet", manifest)
+	if _, err := h.Run(ctx, "sh", "-c", buildImage, "build", image, dockerfile, manifestImage); err != nil {
+		return docker, err
+	}
+	if err := os.Symlink(filepath.Join(rootOf(h), "run", "flannel", "subnet.env"), h.SubnetFile()); err != nil {
+		return docker, err
+	}
+	return docker, os.Symlink(filepath.Join(rootOf(h), "run", "weft"), h.RunDir())
 }
 
-// buildContext builds the programs as `make image` does, and lays the Dockerfile beside them.
-func buildContext(ctx context.Context, dir string) error {
+// rootOf is the directory that stands for a node's / where pods mount something of it.
+func rootOf(h *lab.Host) string { return filepath.Join(h.Dir(), "root") }
+
+// buildPrograms builds the image's programs as `make image` does.
+func buildPrograms(ctx context.Context, dir string) error {
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir, "./cmd/weft", "./cmd/weft-cni")
 	build.Dir = filepath.Join("..", "..")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build weft for an image: %w\n%s", err, out)
 	}
-	text, err := os.ReadFile(filepath.Join(kubernetesDir, "Dockerfile"))
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "Dockerfile"), text, 0o644)
+	return nil
 }
 
-// dockerFlags are what docker run needs to know of a container of a pod, up to its image and command.
-func (n node) dockerFlags(pod corev1.PodSpec, c corev1.Container) ([]string, error) {
-	flags := []string{"--name=" + c.Name, "--entrypoint=" + c.Command[0]}
-	given := func(yes bool, flag string) {
-		if yes {
-			flags = append(flags, flag)
+// manifestPod is the pod of a manifest's DaemonSet on a host, with the config of weft.yml.
+func manifestPod(h *lab.Host, manifest string) (pod, error) {
+	p := pod{node: h, configs: func(_, name string) (map[string]string, error) {
+		c, err := readObject[corev1.ConfigMap]("weft.yml", "ConfigMap")
+		if err == nil && c.Name != name {
+			err = fmt.Errorf("weft.yml has no ConfigMap %s", name)
 		}
-	}
-	s := c.SecurityContext
-	given(pod.HostNetwork, "--network=host")
-	given(*s.ReadOnlyRootFilesystem, "--read-only")
-	given(!*s.AllowPrivilegeEscalation, "--security-opt=no-new-privileges")
-	for _, drop := range s.Capabilities.Drop {
-		flags = append(flags, "--cap-drop="+string(drop))
-	}
-	for _, add := range s.Capabilities.Add {
-		flags = append(flags, "--cap-add="+string(add))
-	}
-	for _, m := range c.VolumeMounts {
-		source, err := n.volume(pod, m.Name)
-		if err != nil {
-			return nil, err
-		}
-		mode := map[bool]string{true: ":ro"}[m.ReadOnly]
-		flags = append(flags, "--volume="+source+":"+m.MountPath+mode)
-	}
-	return slices.Concat(flags, []string{manifestImage}, c.Command[1:]), nil
+		return c.Data, err
+	}}
+	set, err := readObject[appsv1.DaemonSet](manifest, "DaemonSet")
+	p.spec = set.Spec.Template.Spec
+	return p, err
 }
 
-// volume returns the directory that a volume of a pod has its files in.
-func (n node) volume(pod corev1.PodSpec, name string) (string, error) {
-	i := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == name })
-	switch {
-	case i < 0:
-		return "", fmt.Errorf("the pod has no volume %s", name)
-	case pod.Volumes[i].ConfigMap != nil:
-		return n.configMap(pod.Volumes[i].ConfigMap.Name)
-	}
-	path := pod.Volumes[i].HostPath.Path
-	if strings.HasPrefix(path, "/proc/") {
-		return path, nil
-	}
-	dir := filepath.Join(n.root, path)
-	return dir, os.MkdirAll(dir, 0o755)
-}
-
-// configMap writes one of weft.yml's into a directory.
-func (n node) configMap(name string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(kubernetesDir, "weft.yml"))
+// readObject returns the object of a kind in a manifest.
+func readObject[T any](manifest, kind string) (o T, err error) {
+	text, err := os.ReadFile(filepath.Join(kubernetesDir, manifest))
 	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(n.root, "config")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
+		return o, err
 	}
 	for document := range strings.SplitSeq(string(text), "\n---\n") {
-		var m corev1.ConfigMap
-		if err := yaml.Unmarshal([]byte(document), &m); err != nil || m.Kind != "ConfigMap" || m.Name != name {
-			continue
+		if strings.Contains(document, "\nkind: "+kind+"\n") {
+			return o, yaml.Unmarshal([]byte(document), &o)
 		}
-		for file, text := range m.Data {
-			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
-				return "", err
-			}
-		}
-		return dir, nil
 	}
-	return "", fmt.Errorf("weft.yml has no ConfigMap %s", name)
+	return o, fmt.Errorf("%s has no %s", manifest, kind)
 }

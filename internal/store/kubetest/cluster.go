@@ -27,6 +27,10 @@ type Options struct {
 	// Addr is where the API server serves; zero is a free port of 127.0.0.1.
 	Addr netip.AddrPort
 
+	// Controllers are run beside the one that gives out PodCIDRs, by the
+	// names that kube-controller-manager has for them.
+	Controllers []string
+
 	// Launch starts a program, and Dial connects to the API server, from
 	// where Addr is. Both nil: this machine.
 	Launch func(*exec.Cmd) error

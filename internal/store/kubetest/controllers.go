@@ -10,7 +10,7 @@ import (
 // of IPv6. It returns at once; the caller waits for a node's PodCIDR.
 func (c *Cluster) StartControllers(clusterCIDRs ...netip.Prefix) error {
 	args := []string{
-		"--kubeconfig=" + c.Kubeconfig(), "--controllers=node-ipam-controller",
+		"--kubeconfig=" + c.Kubeconfig(), "--controllers=" + strings.Join(append(c.o.Controllers, "node-ipam-controller"), ","),
 		"--allocate-node-cidrs=true", "--leader-elect=false", "--secure-port=0",
 	}
 	var cidrs []string

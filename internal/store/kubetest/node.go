@@ -12,7 +12,9 @@ import (
 // AddNode makes a Node as a kubelet registers it. Without podCIDRs it has none
 // until a controller (see StartControllers) gives it some.
 func (c *Cluster) AddNode(ctx context.Context, name string, podCIDRs ...netip.Prefix) (*corev1.Node, error) {
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
+		corev1.LabelHostname: name, corev1.LabelOSStable: "linux",
+	}}}
 	for _, p := range podCIDRs {
 		node.Spec.PodCIDRs = append(node.Spec.PodCIDRs, p.String())
 	}
