@@ -268,7 +268,11 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 		faulty[p.Subject] = p.Err.Error()
 		s.Problems = append(s.Problems, api.Problem{Subject: p.Subject, Message: p.Err.Error()})
 	}
-	for _, l := range in.Peers {
+	for i := range in.Peers {
+		l := in.Peers[i]
+		if !in.Foreign(&l) {
+			continue
+		}
 		peer := api.Peer{Subnets: l.Subnets, Public: l.Public, Backend: l.Backend, Problem: faulty[lease.FormatSubnets(l.Subnets)]}
 		for _, subnet := range l.Subnets {
 			peer.Paths = append(peer.Paths, pathOf(in, l, subnet, peer.Problem != ""))
@@ -279,7 +283,13 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 
 // stage counts who has followed the config.
 func stage(in plan.Input) api.Change {
-	done, behind := plan.Stage(in.Net, append([]lease.Lease{in.Self}, in.Peers...))
+	all := []lease.Lease{in.Self}
+	for i := range in.Peers {
+		if in.Foreign(&in.Peers[i]) {
+			all = append(all, in.Peers[i])
+		}
+	}
+	done, behind := plan.Stage(in.Net, all)
 	c := api.Change{Done: done, Total: done + len(behind)}
 	for _, f := range in.Former {
 		c.Former = append(c.Former, f.Backend.String())

@@ -114,18 +114,14 @@ func allNetworks(net netconf.Network, past []netconf.Past) []netip.Prefix {
 	return out
 }
 
-// others returns the leases of all hosts but this one: without self, and
-// without those whose subnets drain.
+// others returns the leases of all hosts but this one: without those whose
+// subnets drain. Of self's own lease plan takes care.
 func others(all []lease.Lease, self lease.Lease, drains []netip.Prefix, public []netip.Addr) []lease.Lease {
-	if len(drains) > 0 {
-		own := slices.Concat(self.Subnets, drains)
-		all = slices.DeleteFunc(slices.Clone(all), func(l lease.Lease) bool {
-			return announcesOneOf(l, public) && !slices.ContainsFunc(l.Subnets, func(p netip.Prefix) bool { return !slices.Contains(own, p) })
-		})
-	}
-	i := slices.IndexFunc(all, sameSubnets(self))
-	if i < 0 {
+	if len(drains) == 0 {
 		return all
 	}
-	return slices.Concat(all[:i], all[i+1:])
+	own := slices.Concat(self.Subnets, drains)
+	return slices.DeleteFunc(slices.Clone(all), func(l lease.Lease) bool {
+		return announcesOneOf(l, public) && !slices.ContainsFunc(l.Subnets, func(p netip.Prefix) bool { return !slices.Contains(own, p) })
+	})
 }

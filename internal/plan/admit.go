@@ -31,7 +31,7 @@ func admit(in Input, f netconf.Family) ([]peer, []Problem) {
 		return nil, nil
 	}
 	networks := append([]netconf.Past{r.Past()}, ofFamily(in.Past, f)...)
-	groups := candidates(in.Peers, networks)
+	groups := candidates(&in, networks)
 	own := slices.Concat(in.Self.Subnets, in.Drains)
 	admitted := make([]peer, 0, len(groups[0]))
 	var problems []Problem
@@ -59,17 +59,17 @@ func ofFamily(pasts []netconf.Past, f netconf.Family) []netconf.Past {
 	return slices.DeleteFunc(slices.Clone(pasts), func(p netconf.Past) bool { return p.Family() != f })
 }
 
-// candidates returns the peers that have a subnet in networks' family, but for
+// candidates returns in's peers that have a subnet in networks' family, but for
 // reservations that nobody has claimed, in groups and each group sorted: those
 // that are regular in the first network, in the second one and so on, and
 // the rest.
-func candidates(leases []lease.Lease, networks []netconf.Past) [][]peer {
+func candidates(in *Input, networks []netconf.Past) [][]peer {
 	groups := make([][]peer, len(networks)+1)
-	groups[0] = make([]peer, 0, len(leases))
-	for i := range leases {
-		l := &leases[i]
+	groups[0] = make([]peer, 0, len(in.Peers))
+	for i := range in.Peers {
+		l := &in.Peers[i]
 		subnet, ok := l.Subnet(networks[0].Family())
-		if !ok || l.Vacant() {
+		if !ok || l.Vacant() || !in.Foreign(l) {
 			continue
 		}
 		g := 0

@@ -31,10 +31,14 @@ type Input struct {
 	Former []Former       // what was announced before and peers may still go by
 	Drains []netip.Prefix // subnets that this host had before and that peers still send to
 	Past   []netconf.Past // of earlier configs, in which leases still stand
-	Peers  []lease.Lease  // everybody else, in any order
+	Peers  []lease.Lease  // everybody else, in any order; a lease of Self's subnets is passed over
 
 	Firewall firewall.Options
 }
+
+// Foreign reports whether l, one of Peers, is another host's. So a snapshot's
+// leases need not be copied to take this host's own out.
+func (in *Input) Foreign(l *lease.Lease) bool { return !slices.Equal(l.Subnets, in.Self.Subnets) }
 
 // Former is a way of being reached that this host announced under an earlier
 // config.

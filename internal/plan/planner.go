@@ -53,7 +53,7 @@ func (p *Planner) amend(in Input) *netstate.State {
 	}
 	s := p.state.CloneFor(len(plus))
 	for _, o := range minus {
-		if shared(o.Row, in.Peers) {
+		if in.shared(o.Row) {
 			return nil
 		}
 		s.Drop(o.Row)
@@ -127,8 +127,8 @@ func shares[T any](a, b []T) bool {
 }
 
 // shared reports whether row, a set's element or an FDB entry, stands for the
-// host of one of peers as well.
-func shared(row netstate.Row, peers []lease.Lease) bool {
+// host of one of the peers as well.
+func (in *Input) shared(row netstate.Row) bool {
 	var addr netip.Addr
 	switch r := row.(type) {
 	case netstate.Element:
@@ -138,7 +138,12 @@ func shared(row netstate.Row, peers []lease.Lease) bool {
 	default:
 		return false
 	}
-	return slices.ContainsFunc(peers, func(l lease.Lease) bool { return slices.Contains(l.Public, addr) })
+	for i := range in.Peers {
+		if slices.Contains(in.Peers[i].Public, addr) && in.Foreign(&in.Peers[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // overlapsRoute reports whether row is a route that shares addresses with one

@@ -35,6 +35,11 @@ func TestPlannerPlansAsBuildDoes(t *testing.T) {
 				if got != want {
 					t.Fatalf("step %d:\n%s", step, cmp.Diff(want, got))
 				}
+				all := c.in // as a snapshot has them, this host's own lease among them
+				all.Peers = slices.Concat(c.in.Peers, []lease.Lease{c.in.Self})
+				if got := render(Build(all)); got != want {
+					t.Fatalf("step %d, with the own lease among the peers:\n%s", step, cmp.Diff(want, got))
+				}
 			}
 			if amended < 500 || amended > 3500 {
 				t.Errorf("%d of 4000 plans were amended: one of the two ways is hardly tested", amended)
