@@ -10,8 +10,7 @@ import (
 
 // run runs a plugin and returns what it printed. The plugin's own words on
 // standard error are part of an error, and lost otherwise. The library's way
-// to run plugins is not used: it starts slower than this whole program, as
-// tracing, and with it net/http, come along.
+// to run plugins is not used: tracing, and with it net/http, would come along.
 func run(ctx context.Context, path string, config []byte, env []string) (stdout []byte, err error) {
 	var out, words bytes.Buffer
 	cmd := exec.CommandContext(ctx, path)
