@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 
 	"github.com/containernetworking/cni/pkg/types"
-	current "github.com/containernetworking/cni/pkg/types/100"
-	"github.com/containernetworking/cni/pkg/types/create"
 	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/cni"
@@ -25,7 +22,7 @@ func (Plugin) Check(_ context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	link, err := added(r, c.PrevResult)
+	link, err := added(r, c)
 	if err != nil {
 		return err
 	}
@@ -45,9 +42,9 @@ func (Plugin) Check(_ context.Context, r cni.Request) error {
 
 // recorded fails unless o has exactly these addresses on record.
 func recorded(c config, o ipam.Owner, addrs []netip.Addr) error {
-	store, err := ipam.Open(c.DataDir)
+	store, err := c.store()
 	if err != nil {
-		return types.NewError(types.ErrIOFailure, err.Error(), "")
+		return err
 	}
 	record, _, err := store.Find(o)
 	if err != nil {
@@ -59,60 +56,43 @@ func recorded(c config, o ipam.Owner, addrs []netip.Addr) error {
 	return nil
 }
 
+// previous is what CHECK needs of the result of an ADD. It is the same in all
+// versions of the spec that have CHECK.
+type previous struct {
+	Interfaces []struct {
+		Name    string `json:"name"`
+		Sandbox string `json:"sandbox"` // path of the namespace; "" of the host's
+		MTU     int    `json:"mtu"`     // 0, not known, before version 1.1
+	} `json:"interfaces"`
+	IPs []struct {
+		Interface *int         `json:"interface"` // index in Interfaces
+		Address   netip.Prefix `json:"address"`
+	} `json:"ips"`
+}
+
 // added returns the link that Add's result describes.
-func added(r cni.Request, prev map[string]json.RawMessage) (podlink.Link, error) {
+func added(r cni.Request, c config) (podlink.Link, error) {
 	link := linkOf(owner(r))
-	if prev == nil {
+	if c.PrevResult == nil {
 		return link, types.NewError(types.ErrInvalidNetworkConfig, "the config of a CHECK lacks prevResult", "")
 	}
-	res, err := parseResult(r.Version, prev)
-	if err != nil {
+	var prev previous
+	if err := json.Unmarshal(*c.PrevResult, &prev); err != nil {
 		return link, types.NewError(types.ErrDecodingFailure, "read prevResult", err.Error())
 	}
-	at := slices.IndexFunc(res.Interfaces, func(i *current.Interface) bool {
-		return i != nil && i.Name == r.IfName && i.Sandbox != ""
-	})
-	if at < 0 {
-		return link, types.NewError(types.ErrInvalidNetworkConfig, "prevResult has no interface "+r.IfName+" of the container", "")
+	at := -1
+	for i, dev := range prev.Interfaces {
+		if dev.Name == r.IfName && dev.Sandbox != "" {
+			at, link.MTU = i, dev.MTU
+		}
 	}
-	link.MTU = res.Interfaces[at].Mtu // 0, not known, before version 1.1
-	for _, ip := range res.IPs {
-		if ip == nil || ip.Interface == nil || *ip.Interface != at {
-			continue
+	for _, ip := range prev.IPs {
+		if ip.Interface != nil && *ip.Interface == at && ip.Address.IsValid() {
+			link.Addrs = append(link.Addrs, ip.Address.Addr())
 		}
-		a, ok := netip.AddrFromSlice(ip.Address.IP)
-		if !ok {
-			return link, types.NewError(types.ErrInvalidNetworkConfig, "prevResult has an address that is none: "+ip.Address.IP.String(), "")
-		}
-		link.Addrs = append(link.Addrs, a.Unmap())
+	}
+	if len(link.Addrs) == 0 {
+		return link, types.NewError(types.ErrInvalidNetworkConfig, "prevResult has no addresses of the container's interface "+r.IfName, "")
 	}
 	return link, nil
-}
-
-// parseResult reads a result of the config's version in the form of the
-// newest one.
-func parseResult(version string, fields map[string]json.RawMessage) (*current.Result, error) {
-	fields["cniVersion"], _ = json.Marshal(version) // older ones need not have it; a string has a JSON form
-	raw, err := json.Marshal(fields)
-	if err != nil {
-		return nil, err
-	}
-	res, err := create.Create(version, raw)
-	if err != nil {
-		return nil, err
-	}
-	return current.NewResultFromResult(res)
-}
-
-// prefix is a prefix in the form of the library's results.
-func prefix(a netip.Addr, bits int) net.IPNet {
-	return net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(bits, a.BitLen())}
-}
-
-// unspecified is the address of all zeros of a's family.
-func unspecified(a netip.Addr) netip.Addr {
-	if a.Is4() {
-		return netip.IPv4Unspecified()
-	}
-	return netip.IPv6Unspecified()
 }

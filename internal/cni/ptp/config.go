@@ -3,11 +3,13 @@ package ptp
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/weft-net/weft/internal/cni"
 	"github.com/weft-net/weft/internal/cni/fabric"
+	"github.com/weft-net/weft/internal/cni/ipam"
 )
 
 // dataDir is where addresses are remembered unless the config says otherwise.
@@ -19,19 +21,42 @@ type config struct {
 	DataDir    string `json:"dataDir"`
 	RunDir     string `json:"runDir"` // of the agent's socket
 
-	DNS        types.DNS                  `json:"dns"` // handed on
-	IPAM       struct{ Type string }      `json:"ipam"`
-	PrevResult map[string]json.RawMessage `json:"prevResult"`
+	DNS        types.DNS             `json:"dns"` // handed on
+	IPAM       struct{ Type string } `json:"ipam"`
+	PrevResult *json.RawMessage      `json:"prevResult"` // nil: absent, or null
 }
 
+// parse reads the config; keys that it lacks have their defaults.
 func parse(r cni.Request) (config, error) {
 	c := config{SubnetFile: fabric.SubnetFile, DataDir: dataDir, RunDir: fabric.RunDir}
 	if err := json.Unmarshal(r.Config, &c); err != nil {
 		return c, types.NewError(types.ErrDecodingFailure, "read the config of type weft", err.Error())
 	}
-	if c.IPAM.Type != "" {
-		return c, types.NewError(types.ErrUnsupportedField, fmt.Sprintf("the config of type weft has ipam.type %q", c.IPAM.Type),
-			"the type gives out the addresses of the host's subnets itself: remove the key ipam")
+	for key, path := range map[string]string{"subnetFile": c.SubnetFile, "dataDir": c.DataDir, "runDir": c.RunDir} {
+		if !filepath.IsAbs(path) {
+			return c, types.NewError(types.ErrInvalidNetworkConfig, fmt.Sprintf("%s of the config is %q; it must be a path that begins with /", key, path), "")
+		}
 	}
 	return c, nil
+}
+
+// store opens the memory of who has which address.
+func (c config) store() (*ipam.Store, error) {
+	store, err := ipam.Open(c.DataDir)
+	if err != nil {
+		return nil, types.NewError(types.ErrIOFailure, err.Error(), "")
+	}
+	return store, nil
+}
+
+// check refuses what an Add could not do. A Del is not refused for it.
+func (c config) check() error {
+	if c.IPAM.Type != "" {
+		return types.NewError(types.ErrUnsupportedField, fmt.Sprintf("the config of type weft has ipam.type %q", c.IPAM.Type),
+			"the type gives out the addresses of the host's subnets itself: remove the key ipam")
+	}
+	if c.PrevResult != nil {
+		return types.NewError(types.ErrInvalidNetworkConfig, "type weft makes the container's interface, so it must be the first plugin of its list", "")
+	}
+	return nil
 }

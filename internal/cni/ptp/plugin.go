@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"syscall"
 
 	"github.com/containernetworking/cni/pkg/types"
-	current "github.com/containernetworking/cni/pkg/types/100"
 	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/cni"
@@ -30,8 +28,8 @@ func (Plugin) Add(_ context.Context, r cni.Request) (types.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.PrevResult != nil {
-		return nil, types.NewError(types.ErrInvalidNetworkConfig, "type weft makes the container's interface, so it must be the first plugin of its list", "")
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	env, err := fabric.Subnets(c.SubnetFile)
 	if err != nil {
@@ -42,9 +40,9 @@ func (Plugin) Add(_ context.Context, r cni.Request) (types.Result, error) {
 		return nil, err
 	}
 	defer func() { _ = unix.Close(pod) }() // it is only referred to
-	store, err := ipam.Open(c.DataDir)
+	store, err := c.store()
 	if err != nil {
-		return nil, types.NewError(types.ErrIOFailure, err.Error(), "")
+		return nil, err
 	}
 	link, err := attach(r, store, env, pod)
 	if err != nil {
@@ -112,27 +110,6 @@ func hint(err error) string {
 	return ""
 }
 
-// result describes the link to the runtime.
-func result(r cni.Request, c config, link podlink.Link) *current.Result {
-	res := &current.Result{
-		CNIVersion: current.ImplementedSpecVersion,
-		Interfaces: []*current.Interface{
-			{Name: link.Host, Mac: link.HostMAC.String(), Mtu: link.MTU},
-			{Name: link.Pod, Mac: link.PodMAC.String(), Mtu: link.MTU, Sandbox: r.Netns},
-		},
-		DNS: c.DNS,
-	}
-	for _, a := range link.Addrs {
-		gateway := net.IP(podlink.Gateway(a).AsSlice())
-		res.IPs = append(res.IPs, &current.IPConfig{Interface: current.Int(podEnd), Address: prefix(a, a.BitLen()), Gateway: gateway})
-		res.Routes = append(res.Routes, &types.Route{Dst: prefix(unspecified(a), 0), GW: gateway})
-	}
-	return res
-}
-
-// podEnd is the container's end among a result's interfaces.
-const podEnd = 1
-
 // Del removes the container's link, whose other end and routes go with it, and
 // forgets its addresses. It needs neither agent nor namespace.
 func (Plugin) Del(_ context.Context, r cni.Request) error {
@@ -140,9 +117,9 @@ func (Plugin) Del(_ context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	store, err := ipam.Open(c.DataDir)
+	store, err := c.store()
 	if err != nil {
-		return types.NewError(types.ErrIOFailure, err.Error(), "")
+		return err
 	}
 	return detach(store, owner(r))
 }
@@ -160,6 +137,9 @@ func (Plugin) Status(ctx context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := c.check(); err != nil {
+		return err
+	}
 	return fabric.Status(ctx, c.SubnetFile, c.RunDir)
 }
 
@@ -170,9 +150,9 @@ func (Plugin) GC(_ context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	store, err := ipam.Open(c.DataDir)
+	store, err := c.store()
 	if err != nil {
-		return types.NewError(types.ErrIOFailure, err.Error(), "")
+		return err
 	}
 	records, err := store.List()
 	if err != nil {

@@ -1,0 +1,31 @@
+package ptp
+
+import (
+	"testing"
+
+	"github.com/weft-net/weft/internal/cni"
+)
+
+// FuzzConfig: whatever stands in a config, a link has a name that the kernel
+// takes, and addresses that are some.
+func FuzzConfig(f *testing.F) {
+	f.Add("c1", []byte(`{"subnetFile": "/x", "prevResult": {"interfaces": [{"name": "weft0"}, {"name": "eth0", "sandbox": "/y", "mtu": 1450}],
+		"ips": [{"interface": 1, "address": "10.5.1.2/32"}, {"interface": 1, "address": "fd05::2/128"}]}}`))
+	f.Add("c2", []byte(`{"prevResult": {"interfaces": [null], "ips": [null, {"interface": -1}]}}`))
+	f.Fuzz(func(t *testing.T, id string, config []byte) {
+		r := cni.Request{ContainerID: id, IfName: "eth0", Config: config}
+		c, err := parse(r)
+		if err != nil {
+			return
+		}
+		link, err := added(r, c)
+		if len(link.Host) != 15 || link.HostMAC == link.PodMAC || link.HostMAC[0]&3 != 2 {
+			t.Errorf("%q became %+v", id, link)
+		}
+		for _, a := range link.Addrs {
+			if err == nil && !a.IsValid() {
+				t.Errorf("%s has an address that is none", config)
+			}
+		}
+	})
+}
