@@ -32,14 +32,13 @@ var (
 	descRequests  = desc("store_requests_total", "Requests made to the store, by Kubernetes' verb.", "verb")
 	descRevision  = desc("store_revision", "Store revision on which the plan stands.")
 	descLeaseHeld = desc("lease_held", "1 while this host holds its lease.")
-	descLeaseEnds = desc("lease_expiry_timestamp_seconds", "Unix time at which the lease ends unless it is renewed.")
 )
 
 // Describe lists all that Collect may send.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descInfo, descReady, descPasses, descOps, descRepairs, descDrift, descFailures, descRows, descFailed, descPass, descPassTook,
-		descPeers, descProblems, descStoreUp, descRequests, descRevision, descLeaseHeld, descLeaseEnds,
+		descPeers, descProblems, descStoreUp, descRequests, descRevision, descLeaseHeld,
 	} {
 		ch <- d
 	}
@@ -83,9 +82,6 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descRevision, float64(s.Revision))
 	gauge(descLeaseHeld, truth(s.Lease.Held))
-	if !s.Lease.Expires.IsZero() {
-		gauge(descLeaseEnds, float64(s.Lease.Expires.Unix()))
-	}
 }
 
 // countPaths counts the subnets of peers by path. The usual kinds are always

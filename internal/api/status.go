@@ -44,7 +44,6 @@ type Lease struct {
 	Drains   []netip.Prefix `json:"drains,omitempty"` // subnets that this host had before, routed while their leases stand
 	Reserved bool           `json:"reserved,omitempty"`
 	Held     bool           `json:"held"`
-	Expires  time.Time      `json:"expires,omitzero"` // when it ends unless renewed; zero if unknown or Reserved
 }
 
 // Peer is another host's lease, and how packets to it travel now.

@@ -53,7 +53,7 @@ func sample() api.Status {
 		Version: "v1", Started: time.Unix(1000, 0).UTC(), Hostname: "one",
 		Network: []netip.Prefix{netip.MustParsePrefix("10.5.0.0/16")}, Backend: "vxlan", Revision: 7,
 		Uplink: api.Uplink{Name: "eth0", MTU: 1500, Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Reason: "default route"},
-		Lease:  api.Lease{Subnets: []netip.Prefix{netip.MustParsePrefix("10.5.1.0/24")}, MTU: 1450, Held: true, Expires: time.Unix(90000, 0).UTC()},
+		Lease:  api.Lease{Subnets: []netip.Prefix{netip.MustParsePrefix("10.5.1.0/24")}, MTU: 1450, Held: true},
 		Peers: []api.Peer{{
 			Subnets: []netip.Prefix{subnet}, Public: []netip.Addr{netip.MustParseAddr("192.0.2.2")}, Backend: "vxlan",
 			Paths: []api.Path{{Subnet: subnet, Kind: "direct", Via: netip.MustParseAddr("192.0.2.2"), Dev: "eth0"}},

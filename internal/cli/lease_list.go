@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
@@ -34,11 +35,12 @@ func newLeaseListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List all leases and reservations",
 		Long: `List every lease in the store: its subnet, the address its host announces, how that
-host is reached, whether it is reserved, and what is wrong with it.`,
+host is reached, whether it is reserved or how long it lasts unless its host renews
+it, and what is wrong with it.`,
 		Example: "  weft lease list\n  weft lease list -o json --etcd-endpoints=http://10.0.0.5:2379",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			snap, err := x.snapshot(cmd, false)
+			snap, err := x.timed(cmd)
 			if err != nil {
 				return err
 			}
@@ -52,6 +54,22 @@ host is reached, whether it is reserved, and what is wrong with it.`,
 	x.flags(cmd)
 	addOutputFlag(cmd, &output, outputText, outputJSON)
 	return cmd
+}
+
+// timed reads the store once, and how long leases last if it can tell.
+func (x *access) timed(cmd *cobra.Command) (snap store.Snapshot, err error) {
+	err = x.with(cmd, false, func(ctx context.Context, st store.Store) error {
+		if snap, err = st.Snapshot(ctx); err != nil {
+			return err
+		}
+		timer, ok := st.(store.Timer)
+		if !ok {
+			return nil
+		}
+		snap.Leases = slices.Clone(snap.Leases) // which nobody may change
+		return timer.Terms(ctx, snap.Leases)
+	})
+	return snap, err
 }
 
 // listLeases returns the leases by subnet, then what stands among them and is

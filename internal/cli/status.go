@@ -85,7 +85,7 @@ func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
 		{"state", state},
 		{"network", networkLine(s)},
 		{"uplink", uplinkLine(s.Uplink)},
-		{"lease", leaseLine(s.Lease, now)},
+		{"lease", leaseLine(s.Lease)},
 		{"store", storeLine(s.Store, now)},
 		{"kernel", passLine(s.Pass, now)},
 	}
@@ -133,16 +133,13 @@ func uplinkLine(u api.Uplink) string {
 	return fmt.Sprintf("%s %s, mtu %d, by %s", u.Name, addrs(u.Addrs), u.MTU, orNone(u.Reason))
 }
 
-func leaseLine(l api.Lease, now time.Time) string {
+func leaseLine(l api.Lease) string {
 	if len(l.Subnets) == 0 {
 		return "none yet"
 	}
 	line := fmt.Sprintf("%s, announced at %s, mtu %d", lease.FormatSubnets(l.Subnets), addrs(l.Public), l.MTU)
-	switch {
-	case l.Reserved:
+	if l.Reserved {
 		line += ", reserved"
-	case !l.Expires.IsZero():
-		line += ", " + until(l.Expires, now)
 	}
 	if !l.Held {
 		line += ", NOT HELD"

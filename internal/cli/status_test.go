@@ -30,7 +30,7 @@ func busy() api.Status {
 		Uplink: api.Uplink{Name: "eth0", MTU: 1500, Addrs: []netip.Addr{netip.MustParseAddr("10.4.7.21")}, Reason: "default route"},
 		Lease: api.Lease{
 			Subnets: []netip.Prefix{subnet("172.7.21.0/24")}, Public: []netip.Addr{netip.MustParseAddr("10.4.7.21")},
-			MTU: 1450, Held: true, Expires: now.Add(23 * time.Hour),
+			MTU: 1450, Held: true,
 		},
 		Peers: []api.Peer{
 			peer("172.7.22.0/24", "10.4.7.22", "direct", "10.4.7.22", "eth0", ""),
@@ -49,7 +49,7 @@ const busyText = `agent    v1 on one, up 1d2h
 state    NOT READY: a row failed ...
 network  172.7.0.0/16, vxlan with direct routing
 uplink   eth0 10.4.7.21, mtu 1500, by default route
-lease    172.7.21.0/24, announced at 10.4.7.21, mtu 1450, ends in 23h0m unless renewed
+lease    172.7.21.0/24, announced at 10.4.7.21, mtu 1450
 store    etcd, OUT OF REACH for 1m30s: connection refused
 kernel   12 rows, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
 
@@ -67,7 +67,7 @@ const busyWide = `agent     v1 on one, up 1d2h
 state     NOT READY: a row failed ...
 network   172.7.0.0/16, vxlan with direct routing
 uplink    eth0 10.4.7.21, mtu 1500, by default route
-lease     172.7.21.0/24, announced at 10.4.7.21, mtu 1450, ends in 23h0m unless renewed
+lease     172.7.21.0/24, announced at 10.4.7.21, mtu 1450
 store     etcd, OUT OF REACH for 1m30s: connection refused
 kernel    12 rows, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
 revision  42

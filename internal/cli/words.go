@@ -39,14 +39,6 @@ func since(t, now time.Time) string {
 	return coarse(now.Sub(t))
 }
 
-// until says when something ends.
-func until(t, now time.Time) string {
-	if left := t.Sub(now); left > 0 {
-		return "ends in " + coarse(left) + " unless renewed"
-	}
-	return "ended " + coarse(now.Sub(t)) + " ago"
-}
-
 // coarse rounds d to what a reader needs: 350ms, 12s, 4m30s, 23h59m, 9d4h.
 func coarse(d time.Duration) string {
 	switch {

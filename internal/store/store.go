@@ -98,6 +98,14 @@ type Store interface {
 	Close() error
 }
 
+// Timer is a Store that can tell how long leases still last. It is apart, and
+// not in every snapshot, since it takes a request for each lease.
+type Timer interface {
+	// Terms sets the TTL of those leases that are stored with a time to live;
+	// the others stay as they are.
+	Terms(ctx context.Context, leases []lease.Lease) error
+}
+
 // AnyRevision makes SetConfig overwrite whatever is stored.
 const AnyRevision int64 = -1
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/etcd"
 )
@@ -34,6 +35,11 @@ func Open(ctx context.Context, o Options) (store.Store, error) {
 		return nil, errors.Join(err, server.Close())
 	}
 	return own{Store: s, server: server}, nil
+}
+
+// Terms implements store.Timer.
+func (o own) Terms(ctx context.Context, leases []lease.Lease) error {
+	return o.Store.(store.Timer).Terms(ctx, leases) // an etcd.Store is one
 }
 
 // Close ends the connection first, so that the server need not wait for it.

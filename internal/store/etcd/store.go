@@ -14,7 +14,10 @@ type Store struct {
 	log  *slog.Logger
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store = (*Store)(nil)
+	_ store.Timer = (*Store)(nil)
+)
 
 // Open checks o, with the files it names, and returns the store. etcd need
 // not be reachable yet: every call tries, and says so when it is not.

@@ -1,0 +1,59 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weft-net/weft/internal/lease"
+)
+
+// termsAtOnce is how many etcd leases are asked about at one time.
+const termsAtOnce = 16
+
+// Terms implements store.Timer. It takes one request for each etcd lease: etcd
+// tells of several neither in one request nor in a list.
+func (s *Store) Terms(ctx context.Context, leases []lease.Lease) error {
+	ids, err := s.ttlIDs(ctx)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(termsAtOnce)
+	for i := range leases {
+		l := &leases[i]
+		id := ids[s.keys.lease(lease.Key(l.Subnets))]
+		if id == 0 {
+			continue
+		}
+		group.Go(func() error {
+			left, _, err := s.remaining(ctx, id)
+			if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+				return nil // it ran out just now
+			}
+			l.TTL = left
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// ttlIDs returns what the keys of leases hang on.
+func (s *Store) ttlIDs(ctx context.Context) (map[string]ttlID, error) {
+	ids := map[string]ttlID{}
+	all := s.keys.leases()
+	err := s.call(ctx, "reading what leases hang on", func(ctx context.Context, etcd *clientv3.Client) error {
+		resp, err := etcd.Get(ctx, all.first, clientv3.WithRange(all.end), clientv3.WithKeysOnly())
+		if err != nil {
+			return err
+		}
+		for _, kv := range resp.Kvs {
+			ids[string(kv.Key)] = ttlOf(kv)
+		}
+		return nil
+	})
+	return ids, err
+}
