@@ -3,6 +3,7 @@ package flannel
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -34,6 +35,11 @@ func parse(text []byte) (config, error) {
 	c := config{SubnetFile: fabric.SubnetFile, RunDir: fabric.RunDir, DataDir: dataDir}
 	if err := json.Unmarshal(text, &c); err != nil {
 		return config{}, types.NewError(types.ErrDecodingFailure, "the config of type flannel is not as it should be", err.Error())
+	}
+	for key, path := range map[string]string{"subnetFile": c.SubnetFile, "dataDir": c.DataDir, "runDir": c.RunDir} {
+		if !filepath.IsAbs(path) {
+			return config{}, invalid("%s of the config is %q; it must be a path that begins with /", key, path)
+		}
 	}
 	return c, nil
 }
