@@ -46,8 +46,9 @@ lint: ## formatting, vet, staticcheck, tidiness of each go.mod
 	for dir in test/cniplugins test/kube; do (cd $$dir && $(GO) mod tidy -diff) || exit; done
 
 .PHONY: arm64
-arm64: ## build for another architecture
+arm64: ## build both for another architecture
 	GOARCH=arm64 $(BUILD) -o bin/weft-arm64 ./cmd/weft
+	GOARCH=arm64 $(BUILD) -o bin/weft-cni-arm64 ./cmd/weft-cni
 
 .PHONY: image
 image: build ## build the container image IMAGE, weft:VERSION if not given

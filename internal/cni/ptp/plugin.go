@@ -69,7 +69,7 @@ func attach(r cni.Request, store *ipam.Store, env subnetenv.Env, pod int) (podli
 	record, err := store.Take(o, r.Network, env.Subnets)
 	if full, ok := errors.AsType[*ipam.FullError](err); ok {
 		return link, types.NewError(types.ErrTryAgainLater, full.Error(),
-			"remove containers, have the runtime collect garbage (CNI GC), or give the network a shorter SubnetLen")
+			"remove containers, have the runtime collect garbage (CNI GC), or give the network a smaller SubnetLen")
 	}
 	if err != nil {
 		return link, types.NewError(types.ErrIOFailure, err.Error(), "")
