@@ -52,12 +52,7 @@ func (p place) addr(ts *testscript.TestScript, is6 bool) netip.Addr {
 func cmdSeenAs(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 4, 4, "seen-as FROM TO ipv4|ipv6 ADDR")
 	w := worldOf(ts)
-	expected, err := netip.ParsePrefix(args[3])
-	if err != nil {
-		addr, err := netip.ParseAddr(args[3])
-		ts.Check(err)
-		expected = netip.PrefixFrom(addr, addr.BitLen())
-	}
+	expected := prefixOf(ts, args[3])
 	from, to := w.place(ts, args[0]), w.place(ts, args[1])
 	addr := to.addr(ts, families(ts, args[2])[0])
 	ts.Check(w.within(settleLimit, func() error {
@@ -67,6 +62,16 @@ func cmdSeenAs(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return err
 	}))
+}
+
+// prefixOf reads an address or a prefix.
+func prefixOf(ts *testscript.TestScript, text string) netip.Prefix {
+	if p, err := netip.ParsePrefix(text); err == nil {
+		return p
+	}
+	addr, err := netip.ParseAddr(text)
+	ts.Check(err)
+	return netip.PrefixFrom(addr, addr.BitLen())
 }
 
 // unheard FROM TO FAMILY: no datagram of FROM reaches TO.

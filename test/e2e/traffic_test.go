@@ -58,9 +58,11 @@ func cmdPath(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// onSegments says which path split means between two hosts.
+// onSegments says which path is meant between two hosts.
 func onSegments(from, to *lab.Host, path string) string {
 	switch {
+	case from == to:
+		return lab.PathLocal
 	case path != pathSplit:
 		return path
 	case from == to:
