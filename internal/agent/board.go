@@ -21,6 +21,7 @@ type board struct {
 	version, hostname, storeKind string
 	started                      time.Time
 
+	assigned bool // by the store's system are subnets
 	pages    *pages
 	trouble  func(part string, err error) // may be nil
 	requests func() map[string]int        // may be nil
@@ -50,6 +51,7 @@ func newBoard(o Options, journal *pages) *board {
 		version:   o.Version,
 		hostname:  o.Hostname,
 		storeKind: o.StoreKind,
+		assigned:  o.Assigned,
 		started:   time.Now(),
 		pages:     journal,
 		trouble:   o.Trouble,
@@ -224,6 +226,7 @@ func (b *board) Status() api.Status {
 	}
 	if b.in != nil {
 		describe(&s, *b.in, b.problems)
+		s.Change = b.stage(*b.in)
 	}
 	s.Lease.Held = b.held
 	s.Problems = append(s.Problems, b.faultList()...)
@@ -262,7 +265,6 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 	for _, p := range in.Past {
 		s.Former = append(s.Former, p.Network)
 	}
-	s.Change = stage(in)
 	faulty := map[string]string{}
 	for _, p := range problems {
 		faulty[p.Subject] = p.Err.Error()
@@ -282,14 +284,18 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 }
 
 // stage counts who has followed the config.
-func stage(in plan.Input) api.Change {
+func (b *board) stage(in plan.Input) api.Change {
+	net := in.Net
+	if b.assigned {
+		net = net.Assigned()
+	}
 	all := []lease.Lease{in.Self}
 	for i := range in.Peers {
 		if in.Foreign(&in.Peers[i]) {
 			all = append(all, in.Peers[i])
 		}
 	}
-	done, behind := plan.Stage(in.Net, all)
+	done, behind := plan.Stage(net, all)
 	c := api.Change{Done: done, Total: done + len(behind)}
 	for _, f := range in.Former {
 		c.Former = append(c.Former, f.Backend.String())

@@ -30,6 +30,7 @@ type Options struct {
 	Resync       time.Duration                // slow full look at the kernel; 0: DefaultResync
 	HealthAddr   netip.AddrPort               // /healthz, /readyz and /metrics; port 0: off
 	Notify       func()                       // called once, when the first plan is applied; may be nil
+	Assigned     bool                         // the store's system assigns subnets: the config's lengths and bounds of them mean nothing
 	Trouble      func(part string, err error) // called when a part has a fault, or with nil none; returns at once; may be nil
 	Requests     func() map[string]int        // what the store has been asked for, by verb; may be nil
 	Hostname     string                       // name in messages to other operators; "": the system's

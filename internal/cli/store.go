@@ -120,6 +120,7 @@ func (a *agentStore) serve(o *agent.Options) {
 		o.Linger = agent.DefaultLinger
 		return
 	}
+	o.Assigned = true
 	o.Trouble, o.Requests = cluster.Trouble, cluster.Requests
 	o.ConfigAdvice = "on Kubernetes it is the file that --net-config-path names, mounted from a ConfigMap"
 	ready := o.Notify

@@ -22,7 +22,7 @@ type Network struct {
 // into subnets.
 type Range struct {
 	Network   netip.Prefix // masked
-	SubnetLen int          // prefix length of one host's subnet, in bits
+	SubnetLen int          // prefix length of one host's subnet, in bits; 0: of Assigned
 	Min, Max  netip.Addr   // first address of the first and last subnet given out
 }
 
@@ -58,6 +58,18 @@ func (n Network) Range(f Family) (Range, bool) {
 		}
 	}
 	return Range{}, false
+}
+
+// Assigned is n where another system assigns subnets, as Kubernetes does: what
+// the document says of their length and bounds means nothing, and any subnet
+// within the network fits.
+func (n Network) Assigned() Network {
+	ranges := make([]Range, 0, len(n.Ranges))
+	for _, r := range n.Ranges {
+		ranges = append(ranges, Range{Network: r.Network})
+	}
+	n.Ranges = ranges
+	return n
 }
 
 // Prefixes returns the overlay CIDRs, v4 first.

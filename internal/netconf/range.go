@@ -18,12 +18,16 @@ func (r Range) Fits(p netip.Prefix) error {
 		return fmt.Errorf("not a valid %s subnet", f)
 	case p.Addr().Is4() != (f == V4):
 		return fmt.Errorf("subnet %s is not of family %s like the network %s", p, f, r.Network)
-	case p.Bits() != r.SubnetLen:
+	case r.SubnetLen == 0 && p.Bits() < r.Network.Bits():
+		return fmt.Errorf("subnet %s is wider than the network %s", p, r.Network)
+	case r.SubnetLen != 0 && p.Bits() != r.SubnetLen:
 		return fmt.Errorf("subnet %s has length %d, the network %s gives out subnets of length %d", p, p.Bits(), r.Network, r.SubnetLen)
 	case p != p.Masked():
 		return fmt.Errorf("subnet %s has host bits set: %s would be a subnet", p, p.Masked())
 	case !r.Network.Contains(p.Addr()):
 		return fmt.Errorf("subnet %s lies outside the network %s", p, r.Network)
+	case r.SubnetLen == 0:
+		return nil
 	case p.Addr().Less(r.Min):
 		return fmt.Errorf("subnet %s lies below the first subnet given out, %s", p, r.Subnet(r.Min))
 	case r.Max.Less(p.Addr()):

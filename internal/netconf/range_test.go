@@ -24,6 +24,7 @@ func cut(t *testing.T, network string, n int) Range {
 func TestFits(t *testing.T) {
 	v4, v6 := cut(t, "10.5.0.0/16", 24), cut(t, "fc00:5::/48", 64)
 	v4.Min, v4.Max = netip.MustParseAddr("10.5.10.0"), netip.MustParseAddr("10.5.20.0")
+	assigned := Network{Ranges: []Range{v4}}.Assigned().Ranges[0]
 	for _, c := range []struct {
 		r      Range
 		subnet string
@@ -43,6 +44,12 @@ func TestFits(t *testing.T) {
 		{v6, "fc00:5::/64", "below the first"},
 		{v6, "fc00:5:1::/64", "outside"},
 		{v6, "10.5.15.0/24", "not of family ipv6"},
+		{assigned, "10.5.0.0/24", ""},
+		{assigned, "10.5.255.128/25", ""},
+		{assigned, "10.5.0.0/16", ""},
+		{assigned, "10.4.0.0/15", "wider than the network"},
+		{assigned, "10.6.0.0/24", "outside the network"},
+		{assigned, "10.5.0.1/24", "10.5.0.0/24 would be"},
 	} {
 		err := c.r.Fits(netip.MustParsePrefix(c.subnet))
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
