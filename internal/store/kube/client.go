@@ -60,7 +60,7 @@ func newClient(o Options) (*client, error) {
 	config.NegotiatedSerializer = serializer.NewCodecFactory(newScheme()).WithoutConversion()
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &counter{next: next, counts: &c.counts} })
 	if c.rest, err = rest.RESTClientFor(config); err != nil {
-		return nil, fmt.Errorf("Kubernetes API at %s: %w", config.Host, err)
+		return nil, fmt.Errorf("the Kubernetes API at %s: %w", config.Host, err)
 	}
 	return c, nil
 }

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -97,18 +98,28 @@ func (c *content) place(n node) {
 	key := lease.Key(l.Subnets)
 	holder, taken := c.holders[key]
 	if taken && holder < n.name {
-		c.bad[n.name] = twice(l, holder)
+		c.bad[n.name] = &twiceError{key}
 		return
 	}
 	if taken && holder != n.name {
-		c.bad[holder] = twice(l, n.name)
+		c.bad[holder] = &twiceError{key}
 	}
 	c.holders[key] = n.name
 	c.leases.Put(l)
 }
 
-func twice(l lease.Lease, holder string) error {
-	return fmt.Errorf("its PodCIDR %s is also that of node %s; delete the node and let it register again to get another", lease.FormatSubnets(l.Subnets), holder)
+// twiceError says that another node has the subnets with this key. Which one
+// may change.
+type twiceError struct{ key string }
+
+func (e *twiceError) Error() string { return "another node has " + e.key }
+
+// fault is why the node of a name is no lease, nil if it is one.
+func (c *content) fault(name string) error {
+	if e, twice := errors.AsType[*twiceError](c.bad[name]); twice {
+		return fmt.Errorf("its PodCIDR %s is also that of node %s; delete the node and let it register again to get another", c.nodes[name].cidrs, c.holders[e.key])
+	}
+	return c.bad[name]
 }
 
 // begin starts taking in a list of all nodes.
@@ -147,7 +158,7 @@ func (c *content) Snapshot() store.Snapshot {
 		s.Bad = append(s.Bad, store.Entry{Key: "config", Err: c.doc.err})
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.bad)) {
-		s.Bad = append(s.Bad, store.Entry{Key: "node/" + name, Err: c.bad[name]})
+		s.Bad = append(s.Bad, store.Entry{Key: "node/" + name, Err: c.fault(name)})
 	}
 	return s
 }

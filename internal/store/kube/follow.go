@@ -108,7 +108,7 @@ func (f *follower) begin() { f.feed.Change(func() bool { f.content.begin(); retu
 func (f *follower) put(n node) {
 	f.feed.Change(func() bool { return f.content.put(n) })
 	if n.name == f.content.self {
-		f.Trouble("node", errors.Join(n.faults(), f.content.bad[n.name]))
+		f.Trouble("node", errors.Join(n.faults(), f.content.fault(n.name)))
 	}
 }
 

@@ -105,7 +105,7 @@ func (s *Store) SetConfig(ctx context.Context, _ []byte, _ int64) error {
 func (s *Store) ReadOnly() error {
 	return &refusal{
 		what:    fmt.Sprintf("on Kubernetes the network config is the file %s, which weft does not write", s.o.ConfigFile),
-		instead: "edit the ConfigMap it comes from, with flannel's manifest 'kubectl -n kube-flannel edit configmap kube-flannel-cfg'; agents follow as soon as the kubelet has updated the file",
+		instead: "edit the ConfigMap that it is mounted from, with weft's manifest 'kubectl -n weft edit configmap weft'; agents follow as soon as the kubelet has updated the file",
 	}
 }
 

@@ -46,7 +46,7 @@ func usual() *corev1.Node {
 				"flannel.alpha.coreos.com/public-ip":           "192.0.2.1",
 				"example.com/blue-public-ip":                   "198.51.100.1",
 			},
-			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubelet", Operation: "Update", FieldsV1: &metav1.FieldsV1{Raw: []byte("{}")}}},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubelet", Operation: "Update", FieldsV1: metav1.NewFieldsV1("{}")}},
 		},
 		Spec: corev1.NodeSpec{
 			PodCIDR: "10.5.1.0/24", PodCIDRs: []string{"10.5.1.0/24", "fc00:5:0:1::/64"}, ProviderID: "x", Unschedulable: true,
@@ -126,7 +126,7 @@ func BenchmarkNode(b *testing.B) {
 	for range 50 {
 		n.Status.Images = append(n.Status.Images, corev1.ContainerImage{Names: []string{strings.Repeat("x", 70), strings.Repeat("y", 70)}})
 	}
-	n.ManagedFields[0].FieldsV1.Raw = []byte(strings.Repeat(" ", 4000))
+	n.ManagedFields[0].FieldsV1 = metav1.NewFieldsV1(strings.Repeat(" ", 4000))
 	doc := encoded(b, n, "Node")
 	d := decoder{keysOf(b, DefaultPrefix)}
 	b.SetBytes(int64(len(doc)))
