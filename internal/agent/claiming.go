@@ -65,7 +65,8 @@ func known(leases []lease.Lease, facts host.Facts, mem memory) (plan.Before, boo
 	return plan.Before{}, false
 }
 
-// preferred returns the subnets that this host had before.
+// preferred returns the subnets that this host had before, the last ones
+// first.
 func (s *steerer) preferred() []netip.Prefix {
 	var out []netip.Prefix
 	env, err := subnetenv.Read(s.opts.SubnetFile)
@@ -75,5 +76,5 @@ func (s *steerer) preferred() []netip.Prefix {
 	if s.memory.Self != nil {
 		out = append(slices.Clone(s.memory.Self.Subnets), out...)
 	}
-	return out
+	return append(out, s.memory.had...)
 }

@@ -60,17 +60,25 @@ func announcesOneOf(l lease.Lease, public []netip.Addr) bool {
 // does not hold drains from now on.
 func (s *steerer) moved(l lease.Lease) {
 	var left []netip.Prefix
-	if s.self != nil {
-		left = slices.DeleteFunc(slices.Clone(s.self.Subnets), func(p netip.Prefix) bool { return slices.ContainsFunc(l.Subnets, p.Overlaps) })
+	if old := s.memory.Self; old != nil {
+		left = without(old.Subnets, l.Subnets)
 	}
 	if len(left) > 0 {
+		s.memory.had = slices.Concat(left, without(s.memory.had, left))
+		s.memory.had = s.memory.had[:min(len(s.memory.had), mostHad)]
 		s.log.Warn("this host has another subnet; what runs in the former one goes on as long as its lease stands",
 			"subnets", lease.FormatSubnets(l.Subnets), "former", lease.FormatSubnets(left))
 	}
-	s.memory.drains = slices.DeleteFunc(slices.Concat(s.memory.drains, left), func(p netip.Prefix) bool {
-		return slices.ContainsFunc(l.Subnets, p.Overlaps)
-	})
+	s.memory.drains = without(slices.Concat(s.memory.drains, left), l.Subnets)
 	s.self, s.dirty = &l, true
+}
+
+// mostHad is how many subnets a host remembers that it once had.
+const mostHad = 8
+
+// without returns those of subnets that overlap none of others.
+func without(subnets, others []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(subnets), func(p netip.Prefix) bool { return slices.ContainsFunc(others, p.Overlaps) })
 }
 
 // drain brings what drains up to the snapshot.

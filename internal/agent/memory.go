@@ -36,6 +36,7 @@ type memory struct {
 
 	past   []netconf.Past // networks of earlier configs in which leases stand
 	drains []netip.Prefix // subnets that this host had before and whose leases stand
+	had    []netip.Prefix // subnets that this host had before, the last one first, to be had again should the network change back
 }
 
 // memoryDoc is memory as it is written down: leases in the store's own form.
@@ -50,6 +51,7 @@ type memoryDoc struct {
 	Ways     []wayDoc       `json:"ways,omitempty"`
 	Past     string         `json:"past,omitempty"` // as netconf.FormatPasts writes it
 	Drains   []netip.Prefix `json:"drains,omitempty"`
+	Had      []netip.Prefix `json:"had,omitempty"`
 	Uplink   []netip.Addr   `json:"uplink,omitempty"` // as the store assigned it
 }
 
@@ -111,6 +113,7 @@ func (m *memory) save(dir string) error {
 		Tables:   m.Tables,
 		Past:     netconf.FormatPasts(m.past),
 		Drains:   m.drains,
+		Had:      m.had,
 	}
 	if a := m.Snapshot.Assigned; a != nil {
 		doc.Uplink = a.Uplink
@@ -176,7 +179,7 @@ func parseMemory(data []byte) (memory, error) {
 	if err := json.Unmarshal(data[i:], &doc); err != nil {
 		return memory{}, err
 	}
-	m := memory{Networks: doc.Networks, Links: doc.Links, Tables: doc.Tables, drains: doc.Drains}
+	m := memory{Networks: doc.Networks, Links: doc.Links, Tables: doc.Tables, drains: doc.Drains, had: doc.Had}
 	if doc.Past != "" {
 		var err error
 		if m.past, err = netconf.ParsePasts(doc.Past); err != nil {

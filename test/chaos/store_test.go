@@ -15,7 +15,8 @@ func config(backend string) string {
 		"EnableIPv6": true, "IPv6Network": "fd17:7::/48", "Backend": ` + backend + `}`
 }
 
-// configs are those that may come into force; the first is in force before and after.
+// configs are those that may come into force; the first is in force before and after. In other networks hosts have
+// other subnets, and those that their pods are in drain meanwhile.
 var configs = []string{
 	config(`{"Type": "vxlan", "DirectRouting": true}`),
 	config(`{"Type": "vxlan"}`),
@@ -23,6 +24,10 @@ var configs = []string{
 	config(`{"Type": "vxlan", "VNI": 2, "DirectRouting": true, "Port": 4789}`),
 	config(`{"Type": "vxlan", "Port": 4789}`),
 	config(`{"Type": "host-gw"}`), // across the segments nobody is reached by it
+	`{"Network": "10.9.0.0/16", "EnableIPv6": true, "IPv6Network": "fd17:7::/48", "Backend": {"Type": "vxlan"}}`,
+	`{"Network": "10.9.0.0/16", "EnableIPv6": true, "IPv6Network": "fd19:9::/48", "Backend": {"Type": "vxlan", "VNI": 2}}`,
+	`{"Network": "172.6.0.0/15", "SubnetLen": 25, "SubnetMin": "172.6.0.128", "SubnetMax": "172.6.255.128",
+		"EnableIPv6": true, "IPv6Network": "fd17:7::/40", "Backend": {"Type": "vxlan"}}`,
 	`{"Network": "nonsense"`,
 }
 
