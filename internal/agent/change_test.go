@@ -135,6 +135,56 @@ func changeOver(t *testing.T, rng *rand.Rand) {
 	}
 }
 
+// TestAnotherPortLosesNothing changes only the port, which no lease tells. It
+// is enough that every agent takes notice within some seconds.
+func TestAnotherPortLosesNothing(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { changePort(t, rand.New(rand.NewPCG(seed, 2))) })
+		})
+	}
+}
+
+func changePort(t *testing.T, rng *rand.Rand) {
+	const doc = `{"Network":"172.7.0.0/16","Backend":{"Type":"vxlan","Port":%d}}`
+	st := configured(t, fmt.Sprintf(doc, 8472))
+	var all []*station
+	for i := range 4 {
+		s := newStation(t, st, fmt.Sprintf("10.4.7.%d/24", 21+i))
+		s.start()
+		all = append(all, s)
+	}
+	settle(time.Second)
+	for _, s := range all {
+		s.held = s.subnet()
+	}
+	lost := watchAll(t, all)
+	for _, port := range []int{4789, 5000, 8472, 4789, 8472} {
+		late := all[rng.IntN(len(all))]
+		late.store.Break(errors.New("out of reach"))
+		put(t, st, fmt.Sprintf(doc, port))
+		settle(time.Duration(rng.IntN(4)) * time.Second)
+		late.store.Mend()
+		settle(time.Duration(rng.IntN(3)) * time.Second)
+		restarts := all[rng.IntN(len(all))]
+		restarts.stop()
+		restarts.start()
+		settle(time.Duration(rng.IntN(4)) * time.Minute)
+		check(all, lost)
+	}
+	settle(5 * time.Minute)
+	check(all, lost)
+	for _, s := range all {
+		if links := ours(s.world.State().Links); len(links) != 1 || links[0].Port != 8472 || links[0].Name != "flannel.1" {
+			t.Errorf("%s has in the end %v", s.name, links)
+		}
+	}
+	slices.Sort(*lost)
+	for _, l := range slices.Compact(*lost) {
+		t.Error(l)
+	}
+}
+
 func ours(links []netstate.Link) []netstate.Link {
 	return slices.DeleteFunc(slices.Clone(links), netstate.Link.Foreign)
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -58,6 +59,7 @@ type memoryDoc struct {
 type wayDoc struct {
 	Config string          `json:"config"`
 	Value  json.RawMessage `json:"value"`
+	Idle   time.Time       `json:"idle,omitzero"`
 }
 
 type leaseDoc struct {
@@ -137,7 +139,7 @@ func (m *memory) save(dir string) error {
 		if err != nil {
 			return err
 		}
-		doc.Ways = append(doc.Ways, wayDoc{Config: string(w.doc), Value: value})
+		doc.Ways = append(doc.Ways, wayDoc{Config: string(w.doc), Value: value, Idle: w.idle})
 	}
 	body, err := json.Marshal(doc)
 	if err != nil {
@@ -240,5 +242,5 @@ func (d wayDoc) way() (way, error) {
 		return way{}, err
 	}
 	attrs, err := lease.ParseAttrs(d.Value)
-	return way{doc: []byte(d.Config), backend: net.Backend, attrs: attrs}, err
+	return way{doc: []byte(d.Config), backend: net.Backend, attrs: attrs, idle: d.Idle}, err
 }

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"slices"
 	"time"
 
@@ -48,6 +49,7 @@ type steerer struct {
 	stale      bool // host may not hold any more
 	dirty      bool // an input of the plan has changed
 	ways       ways
+	former     []plan.Former   // of ways, by now
 	serial     int             // of the last plan
 	ready      int             // serial of the last plan by which this host can be reached as planned
 	claims     claims          // of things on this host
@@ -185,15 +187,12 @@ func (s *steerer) resume() {
 // turnTo makes attrs the present way of being reached, and returns after what
 // time a former one may be given up.
 func (s *steerer) turnTo(attrs lease.Attrs) time.Duration {
-	before := len(s.ways)
-	s.ways = s.ways.take(way{doc: s.doc, backend: s.net.Backend, attrs: attrs})
-	s.dirty = s.dirty || len(s.ways) != before
-	if len(s.ways) == 1 {
-		return 0
-	}
-	kept, wait := s.ways.prune(s.memory.Snapshot.Leases, time.Now())
-	s.dirty = s.dirty || len(kept) != len(s.ways)
-	s.ways = kept
+	now, wait := time.Now(), time.Duration(0)
+	s.ways = s.ways.take(way{doc: s.doc, backend: s.net.Backend, attrs: attrs}, now)
+	s.ways, wait = s.ways.prune(s.memory.Snapshot.Leases, now)
+	former := s.ways.former(now)
+	s.dirty = s.dirty || !reflect.DeepEqual(former, s.former)
+	s.former = former
 	return wait
 }
 
@@ -221,7 +220,7 @@ func (s *steerer) plan(attrs lease.Attrs) {
 	self.Attrs = attrs
 	in := plan.Input{
 		Net: *s.net, Host: *s.host, Self: self,
-		Former: s.ways.former(), Drains: s.memory.drains, Past: s.memory.past,
+		Former: s.former, Drains: s.memory.drains, Past: s.memory.past,
 		Peers:    others(s.memory.Snapshot.Leases, self, s.memory.drains, slices.Concat(self.Public, s.self.Public)),
 		Firewall: s.opts.Firewall,
 	}

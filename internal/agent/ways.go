@@ -17,7 +17,8 @@ type way struct {
 	doc     []byte // the config document
 	backend netconf.Backend
 	attrs   lease.Attrs
-	idle    time.Time // since when no lease announces this backend; zero: some does
+	unsent  bool      // another took its place before packets left by it
+	idle    time.Time // since when no lease announces this backend, or another port took its VNI; zero: some does
 }
 
 // ways are the present way, first, and the former ones that peers may still
@@ -26,20 +27,33 @@ type way struct {
 // little later than the store.
 type ways []way
 
+// notice is within what time running agents take up a new config. A lease
+// tells the VNI on which its host is reached, but not the port (flannel's
+// format has none); so after a change of the port alone every host receives on
+// both, and for this long goes on sending to the former one.
+const notice = 10 * time.Second
+
 // linger covers the time from a lease's change in the store to the last
 // peer's routes, with a wide margin: what stands meanwhile is one device.
 const linger = time.Minute
 
 // take makes w the present way if it is not.
-func (ws ways) take(w way) ways {
+func (ws ways) take(w way, now time.Time) ways {
 	if len(ws) > 0 && ws[0].backend == w.backend && reflect.DeepEqual(ws[0].attrs, w.attrs) {
 		return ws
 	}
-	return append(ways{w}, ws...)
+	out := append(ways{w}, ws...)
+	for i := range ws {
+		if i > 0 && ws.sends(i, now) {
+			// Nobody was sent to by the way that was present meanwhile.
+			out[i+1].idle, out[1].unsent = time.Time{}, out[1].unsent || ws[i].sameVNI(ws[0])
+		}
+	}
+	return out
 }
 
 // prune gives up former ways that nobody can use any more, and returns how
-// long to wait before another may be; 0 if there is none.
+// long to wait before there is something to do about another; 0 if there is none.
 func (ws ways) prune(leases []lease.Lease, now time.Time) (ways, time.Duration) {
 	kept := ws[:min(1, len(ws)):min(1, len(ws))]
 	wait := time.Duration(0)
@@ -47,29 +61,56 @@ func (ws ways) prune(leases []lease.Lease, now time.Time) (ways, time.Duration) 
 		if !w.needsDevice() || slices.ContainsFunc(kept, w.sameDevice) {
 			continue
 		}
+		displaced, stays := slices.ContainsFunc(kept, w.sameVNI), linger
+		if displaced {
+			stays += notice
+			wait = sooner(wait, w.sendsFor(now))
+		}
 		switch {
-		case inUse(leases, w.backend.VXLAN.VNI):
+		case !displaced && inUse(leases, w.backend.VXLAN.VNI):
 			w.idle = time.Time{}
+			kept = append(kept, w)
+			continue
 		case w.idle.IsZero():
 			w.idle = now
-		case now.Sub(w.idle) >= linger:
+		}
+		left := stays - now.Sub(w.idle)
+		if left <= 0 {
 			continue
 		}
-		if !w.idle.IsZero() {
-			wait = max(wait, linger-now.Sub(w.idle))
-		}
+		wait = sooner(wait, left)
 		kept = append(kept, w)
 	}
 	return kept, wait
 }
 
 // former returns the ways but the present one, as the plan takes them.
-func (ws ways) former() []plan.Former {
+func (ws ways) former(now time.Time) []plan.Former {
 	var out []plan.Former
-	for _, w := range ws[min(1, len(ws)):] {
-		out = append(out, plan.Former{Backend: w.backend, Attrs: w.attrs})
+	for i, w := range ws {
+		if i > 0 {
+			out = append(out, plan.Former{Backend: w.backend, Attrs: w.attrs, Sends: ws.sends(i, now)})
+		}
 	}
 	return out
+}
+
+// sends reports whether packets to peers with the VNI of way i leave by it,
+// although another has taken its VNI.
+func (ws ways) sends(i int, now time.Time) bool {
+	return slices.ContainsFunc(ws[:i], ws[i].sameVNI) && ws[i].sendsFor(now) > 0
+}
+
+// sendsFor is for how long packets still leave by a way that another port has
+// taken the VNI of.
+func (w way) sendsFor(now time.Time) time.Duration {
+	if w.unsent {
+		return 0
+	}
+	if w.idle.IsZero() {
+		return notice
+	}
+	return max(0, notice-now.Sub(w.idle))
 }
 
 // announced returns what was announced for the device that net's backend
@@ -84,8 +125,12 @@ func (ws ways) announced(b netconf.Backend) (lease.Attrs, bool) {
 
 func (w way) needsDevice() bool { return w.backend.Type == plan.VXLAN }
 
-func (w way) sameDevice(o way) bool {
+func (w way) sameVNI(o way) bool {
 	return w.needsDevice() && o.needsDevice() && w.backend.VXLAN.VNI == o.backend.VXLAN.VNI
+}
+
+func (w way) sameDevice(o way) bool {
+	return w.sameVNI(o) && w.backend.VXLAN.Port == o.backend.VXLAN.Port
 }
 
 // inUse reports whether any lease, this host's own in the store among them,

@@ -27,8 +27,9 @@ would overwrite a change somebody else makes at the same time.
 
 Running agents follow without a restart and without losing a packet: each makes
 ready to receive in the new way before it announces it, sends to every peer by
-what that peer announces, and keeps the old way in while anybody uses it. Only a
-new Port with the same VNI makes the tunnel anew; give it a new VNI as well.`,
+what that peer announces, and keeps the old way in while anybody uses it. A new
+Port with the same VNI is announced to nobody: a host whose agent is down, or
+takes more than ten seconds to follow, is not reached by tunnel until it has.`,
 		Example: `  weft config set --wait=2m '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   weft config set net.json
   weft config set - < net.json

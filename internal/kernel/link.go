@@ -197,11 +197,18 @@ func dumpLinks(conn *rtnl.Conn, kind string) ([]link, error) {
 }
 
 // hasWeftName reports whether a name is of the form that flannel's and weft's
-// vxlan devices have: flannel.VNI or flannel-v6.VNI.
+// vxlan devices have: flannel.VNI or flannel-v6.VNI, and w4-VNI-PORT or
+// w6-VNI-PORT in hexadecimal for one that makes room for another port.
 func hasWeftName(name string) bool {
 	for _, prefix := range []string{"flannel.", "flannel-v6."} {
 		if vni, ok := strings.CutPrefix(name, prefix); ok {
 			return vni != "" && strings.Trim(vni, "0123456789") == ""
+		}
+	}
+	for _, prefix := range []string{"w4-", "w6-"} {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			vni, port, both := strings.Cut(rest, "-")
+			return both && vni != "" && port != "" && strings.Trim(vni+port, "0123456789abcdef") == ""
 		}
 	}
 	return false

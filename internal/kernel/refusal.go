@@ -10,7 +10,7 @@ import (
 
 // attempt says what op was to do.
 func attempt(op netstate.Op) string {
-	verb := [...]string{netstate.Add: "add", netstate.Replace: "change", netstate.Remove: "remove"}[op.Verb]
+	verb := [...]string{netstate.Add: "add", netstate.Replace: "change", netstate.Remove: "remove", netstate.Rename: "rename to"}[op.Verb]
 	return verb + " " + op.Row.String()
 }
 

@@ -90,7 +90,7 @@ func (c *Container) Travel(ctx context.Context, to *Container, count int) (trip 
 	trip.local = c.Host == to.Host
 	trip.Sent, _ = strconv.Atoi(sums[1]) // digits, says the pattern
 	trip.Received, _ = strconv.Atoi(sums[2])
-	frames, err := tap.Frames(VXLANPort)
+	frames, err := tap.Frames(VXLANPorts...)
 	if err != nil {
 		return trip, err
 	}

@@ -3,6 +3,7 @@ package lab
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 )
 
 // Numbers of the protocols that ParseFrame reads (IEEE 802, IANA).
@@ -29,15 +30,15 @@ type Frame struct {
 	EchoID   uint16 // if Request
 }
 
-// ParseFrame reads an Ethernet frame, one level into VXLAN when it is UDP to vxlanPort. Frames that
+// ParseFrame reads an Ethernet frame, one level into VXLAN when it is UDP to one of vxlanPorts. Frames that
 // are cut short, and all that is not IP, are not ok. IPv6 extension headers are not followed.
-func ParseFrame(b []byte, vxlanPort uint16) (f Frame, ok bool) {
+func ParseFrame(b []byte, vxlanPorts ...uint16) (f Frame, ok bool) {
 	f, payload, ok := parseIP(b)
 	if !ok {
 		return Frame{}, false
 	}
 	if f.Protocol == protoUDP {
-		if inner, ok := vxlanInner(payload, vxlanPort); ok {
+		if inner, ok := vxlanInner(payload, vxlanPorts); ok {
 			f, payload, ok = parseIP(inner)
 			if !ok {
 				return Frame{}, false
@@ -73,9 +74,9 @@ func addrOf(b []byte) netip.Addr {
 	return a
 }
 
-// vxlanInner returns the frame inside a UDP datagram to port.
-func vxlanInner(udp []byte, port uint16) ([]byte, bool) {
-	if len(udp) < udpSize+vxlanSize || binary.BigEndian.Uint16(udp[2:]) != port {
+// vxlanInner returns the frame inside a UDP datagram to one of ports.
+func vxlanInner(udp []byte, ports []uint16) ([]byte, bool) {
+	if len(udp) < udpSize+vxlanSize || !slices.Contains(ports, binary.BigEndian.Uint16(udp[2:])) {
 		return nil, false
 	}
 	if udp[udpSize]&vxlanHasVNI == 0 {

@@ -349,7 +349,7 @@ func tunnel(t *testing.T, here, there *lab.Host, own, other *lab.Pod) {
 			return err
 		}
 		device := &netlink.Vxlan{
-			LinkAttrs: netlink.LinkAttrs{Name: "tunnel"}, VxlanId: 1, Port: lab.VXLANPort, Learning: true,
+			LinkAttrs: netlink.LinkAttrs{Name: "tunnel"}, VxlanId: 1, Port: int(lab.VXLANPorts[0]), Learning: true,
 			VtepDevIndex: uplink.Attrs().Index, Group: there.Addrs[0].Addr().AsSlice(),
 		}
 		if err := netlink.LinkAdd(device); err != nil {

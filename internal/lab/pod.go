@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"slices"
@@ -86,7 +88,11 @@ func (h *Host) Subnet() (SubnetEnv, error) {
 
 func (h *Host) addPodBridge(subnet SubnetEnv) error {
 	noSnooping := false
-	attrs := netlink.LinkAttrs{Name: podBridge, MTU: subnet.MTU}
+	// Given a MAC, the bridge keeps it; else it would take on that of one pod or the other as they come
+	// and go, and the rest would not reach their gateway for a while.
+	mac := binary.BigEndian.AppendUint64(nil, rand.Uint64())[:6]
+	mac[0] = mac[0]&^1 | 2
+	attrs := netlink.LinkAttrs{Name: podBridge, MTU: subnet.MTU, HardwareAddr: mac}
 	bridge := &netlink.Bridge{LinkAttrs: attrs, MulticastSnooping: &noSnooping}
 	if err := h.Do(func() error { return netlink.LinkAdd(bridge) }); err != nil {
 		return fmt.Errorf("%s: make %s: %w", h.Name, podBridge, err)

@@ -43,7 +43,7 @@ func (n *Node) Tap(dev string) (*Tap, error) {
 
 // Frames returns the IP frames that passed since the last call. It is an error if the kernel had
 // to drop some, since a count of the rest would prove nothing.
-func (t *Tap) Frames(vxlanPort uint16) ([]Frame, error) {
+func (t *Tap) Frames(vxlanPorts ...uint16) ([]Frame, error) {
 	var out []Frame
 	buffer := make([]byte, snapLength)
 	for {
@@ -56,7 +56,7 @@ func (t *Tap) Frames(vxlanPort uint16) ([]Frame, error) {
 		case err != nil:
 			return nil, fmt.Errorf("read captured frames: %w", err)
 		}
-		if f, ok := ParseFrame(buffer[:n], vxlanPort); ok {
+		if f, ok := ParseFrame(buffer[:n], vxlanPorts...); ok {
 			out = append(out, f)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"net/netip"
 )
 
-// VXLANPort is the UDP port that the lab's networks use, the kernel's own default.
-const VXLANPort = 8472
+// VXLANPorts are the UDP ports that the lab's networks use: the kernel's own default, and IANA's.
+var VXLANPorts = []uint16{8472, 4789}
 
 // The ways in which pings between two pods were seen to travel.
 const (
@@ -63,7 +63,7 @@ func Travel(ctx context.Context, from, to *Pod, is6 bool, count int) (trip Trip,
 	if trip.Tally, err = from.Ping(ctx, dst, count); err != nil {
 		return trip, err
 	}
-	frames, err := tap.Frames(VXLANPort)
+	frames, err := tap.Frames(VXLANPorts...)
 	if err != nil {
 		return trip, err
 	}

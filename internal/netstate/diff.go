@@ -10,13 +10,14 @@ const (
 	Add     Verb = iota // the object is not there
 	Replace             // the object is there with other attributes
 	Remove              // the object is there and not wanted
+	Rename              // the device is there under another name, and what stands on it goes along
 )
 
-// String returns "+", "~" or "-".
-func (v Verb) String() string { return [...]string{"+", "~", "-"}[v] }
+// String returns "+", "~", "-" or ">".
+func (v Verb) String() string { return [...]string{"+", "~", "-", ">"}[v] }
 
-// Name returns "add", "replace" or "remove".
-func (v Verb) Name() string { return [...]string{"add", "replace", "remove"}[v] }
+// Name returns "add", "replace", "remove" or "rename".
+func (v Verb) Name() string { return [...]string{"add", "replace", "remove", "rename"}[v] }
 
 // Op is one change to the host.
 type Op struct {
@@ -30,23 +31,28 @@ func (o Op) String() string { return o.Verb.String() + " " + o.Row.String() }
 
 // Apply records on s that o was carried out.
 func (s *State) Apply(o Op) {
-	if o.Verb == Remove {
+	switch o.Verb {
+	case Remove:
 		s.Drop(o.Row)
-		return
+	case Rename:
+		s.rename(o)
+	default:
+		s.Put(o.Row)
 	}
-	s.Put(o.Row)
 }
 
 // Diff returns the changes that lead from have to want, in the order in which
 // they must be made: what others stand on comes first, removal is the
 // reverse, and nothing is removed before its successor stands, but for
-// devices and firewall tables that have to be made anew. Firewall rows are put
+// devices and firewall tables that have to be made anew. A device that is
+// wanted under another name gets that first. Firewall rows are put
 // before all else and go last. Rows of have that somebody else owns are
 // replaced when they stand where a wanted row belongs and never removed, but
 // for what flanneld left on devices that are ours.
 // Both states must be normalized; neither is changed.
 func Diff(have, want *State) []Op {
-	rest, remade, gone := withoutLostLinks(have, want)
+	rest, renamed := withNewNames(have, want)
+	rest, remade, gone := withoutLostLinks(rest, want)
 	var d differ
 	diff(&d, rest.Links, want.Links, Link.Foreign)
 	diff(&d, rest.Sysctls, want.Sysctls, always)
@@ -56,7 +62,7 @@ func Diff(have, want *State) []Op {
 	diff(&d, rest.Routes, want.Routes, rest.stays)
 	slices.Reverse(d.remove)
 	front, rear := diffFirewall(&have.Firewall, &want.Firewall)
-	return slices.Concat(front, remade, d.put, d.remove, gone, rear)
+	return slices.Concat(front, renamed, remade, d.put, d.remove, gone, rear)
 }
 
 // withoutLostLinks returns have as it is without the devices that go, and
@@ -92,7 +98,8 @@ func always(Sysctl) bool { return true }
 // is made: want, and the rows of have that stay although nobody wants them.
 // The result may share its tables with want.
 func Settle(have, want *State) *State {
-	rest, _, _ := withoutLostLinks(have, want)
+	rest, _ := withNewNames(have, want)
+	rest, _, _ = withoutLostLinks(rest, want)
 	after := *want
 	after.Links = settle(rest.Links, want.Links, Link.Foreign)
 	after.Sysctls = settle(rest.Sysctls, want.Sysctls, always)

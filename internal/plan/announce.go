@@ -61,9 +61,8 @@ func tunnelMAC(seed string, f netconf.Family, vni uint32, before Before) netstat
 	return vxlan.DeriveMAC(seed, f, vni)
 }
 
-// tunnel is this host's end, in family f, of the VXLAN that it announced with
-// end.
-func tunnel(in *Input, f netconf.Family, end Former) (*vxlan.Tunnel, error) {
+// tunnel is the device that end needs in family f.
+func tunnel(in *Input, f netconf.Family, end end) (*vxlan.Tunnel, error) {
 	subnet, ok := in.Self.Subnet(f)
 	if !ok {
 		return nil, fmt.Errorf("the network has an %s range, but this host's lease has no %s subnet", f, f)
@@ -77,7 +76,7 @@ func tunnel(in *Input, f netconf.Family, end Former) (*vxlan.Tunnel, error) {
 		return nil, fmt.Errorf("uplink %s has no %s address", in.Host.Uplink.Name, f)
 	}
 	return &vxlan.Tunnel{
-		Name:   vxlan.Name(f, end.Backend.VXLAN.VNI),
+		Name:   end.device(f),
 		Conf:   end.Backend.VXLAN,
 		Family: f,
 		Subnet: subnet,

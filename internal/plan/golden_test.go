@@ -122,7 +122,7 @@ func render(s *netstate.State, problems []Problem) string {
 //	uplink NAME mtu BYTES addr ADDR onlink PREFIX...
 //	advertised
 //	self|peer PREFIX public ADDR vxlan VNI MAC
-//	former vxlan VNI MAC port PORT
+//	former vxlan VNI MAC port PORT [sends]
 //	self|peer PREFIX public ADDR BACKEND
 //	drains PREFIX             a subnet that this host had before
 //	past PREFIX len BITS      a network of an earlier config
@@ -195,6 +195,7 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 			in.Former = append(in.Former, Former{
 				Backend: netconf.Backend{Type: VXLAN, VXLAN: netconf.VXLAN{VNI: uint32(vni), Port: uint16(port)}},
 				Attrs:   l.Attrs,
+				Sends:   len(w) > 6,
 			})
 		case "drains":
 			for _, f := range fams {

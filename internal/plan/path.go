@@ -35,7 +35,7 @@ type Path struct {
 func PathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
 	path, err := pathTo(&in, &p, f)
 	if err == nil && path.Kind == Tunnelled {
-		path.Dev = vxlan.Name(f, path.VNI)
+		path.Dev = in.sendsBy(f, path.VNI)
 	}
 	return path, err
 }

@@ -45,6 +45,7 @@ func (in *Input) Foreign(l *lease.Lease) bool { return !slices.Equal(l.Subnets, 
 type Former struct {
 	Backend netconf.Backend
 	Attrs   lease.Attrs
+	Sends   bool // peers that announce its VNI are still sent to by its port: they may not have opened the present one
 }
 
 // Problem is a fault of one peer, or of the host itself, that the plan works
@@ -114,7 +115,8 @@ func forward(s *netstate.State, in *Input) {
 	}
 }
 
-// tunnels are this host's of one family; the one that is announced comes first.
+// tunnels are this host's of one family; of two with one VNI that which is
+// sent by comes first.
 type tunnels []*vxlan.Tunnel
 
 // receive adds what the host needs to be reached as it announces and as it
@@ -122,26 +124,70 @@ type tunnels []*vxlan.Tunnel
 func receive(s *netstate.State, in *Input) (map[netconf.Family]tunnels, []Problem) {
 	all := map[netconf.Family]tunnels{}
 	var problems []Problem
-	ends := append([]Former{{in.Net.Backend, in.Self.Attrs}}, in.Former...)
 	for _, r := range in.Net.Ranges {
-		for i, end := range ends {
+		for _, e := range in.ends() {
 			f := r.Family()
-			if end.Backend.Type != VXLAN || all[f].find(end.Backend.VXLAN.VNI) != nil {
-				continue
+			t, err := tunnel(in, f, e)
+			switch {
+			case err == nil && e.Sends:
+				all[f] = append(tunnels{t}, all[f]...)
+			case err == nil:
+				all[f] = append(all[f], t)
+			case e.present:
+				problems = append(problems, Problem{Subject: "this host", Err: err})
 			}
-			t, err := tunnel(in, f, end)
 			if err == nil {
 				t.Receive(s)
-				all[f] = append(all[f], t)
-			} else if i == 0 {
-				problems = append(problems, Problem{Subject: "this host", Err: err})
 			}
 		}
 	}
 	return all, problems
 }
 
-// find returns the tunnel with the given VNI, or nil.
+// end is a way to this host through a tunnel.
+type end struct {
+	Former
+	present   bool
+	displaced bool // another has its VNI, and the name that goes with it
+}
+
+// ends returns the ways through tunnels, the present one first.
+func (in *Input) ends() []end {
+	var out []end
+	for i, f := range append([]Former{{Backend: in.Net.Backend, Attrs: in.Self.Attrs}}, in.Former...) {
+		e := end{Former: f, present: i == 0}
+		twice := false
+		for _, o := range out {
+			same := o.Backend.VXLAN.VNI == f.Backend.VXLAN.VNI
+			e.displaced = e.displaced || same
+			twice = twice || same && o.Backend.VXLAN.Port == f.Backend.VXLAN.Port
+		}
+		if f.Backend.Type == VXLAN && !twice {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// device names this host's end of the tunnel.
+func (e end) device(f netconf.Family) string {
+	if e.displaced {
+		return vxlan.FormerName(f, e.Backend.VXLAN.VNI, e.Backend.VXLAN.Port)
+	}
+	return vxlan.Name(f, e.Backend.VXLAN.VNI)
+}
+
+// sendsBy names the device by which packets leave for peers that announce vni.
+func (in *Input) sendsBy(f netconf.Family, vni uint32) string {
+	for _, e := range in.ends() {
+		if e.Sends && e.Backend.VXLAN.VNI == vni {
+			return e.device(f)
+		}
+	}
+	return vxlan.Name(f, vni)
+}
+
+// find returns the tunnel to send by to peers with the given VNI, or nil.
 func (t tunnels) find(vni uint32) *vxlan.Tunnel {
 	for _, one := range t {
 		if one.Conf.VNI == vni {

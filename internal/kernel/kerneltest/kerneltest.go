@@ -31,6 +31,7 @@ func Run(t *testing.T, newHost func(*testing.T) Host) {
 		{"Add, replace and remove", testLifecycle},
 		{"Adopt a device", testAdopt},
 		{"Make a device anew", testRemake},
+		{"Rename a device under its rows", testRename},
 		{"Refuse a busy VNI", testBusyVNI},
 		{"Leave a foreign device alone", testForeignDevice},
 		{"Foreign routes", testForeignRoutes},

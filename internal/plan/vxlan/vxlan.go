@@ -36,6 +36,13 @@ func Name(f netconf.Family, vni uint32) string {
 	return "flannel." + number
 }
 
+// FormerName returns the name of the device of another port than the present
+// one: "w4-1-2118" or "w6-1-2118" for VNI 1 and port 8472. Both numbers are
+// hexadecimal, since names have 15 characters at most (IFNAMSIZ of linux/if.h).
+func FormerName(f netconf.Family, vni uint32, port uint16) string {
+	return fmt.Sprintf("w%d-%x-%x", f, vni, port)
+}
+
 // Overhead is what the encapsulation adds to a packet, in bytes: outer IP
 // header, UDP (8), VXLAN (8) and inner Ethernet (14); RFC 7348, section 5.
 func Overhead(f netconf.Family) int {

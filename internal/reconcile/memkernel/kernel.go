@@ -42,7 +42,7 @@ func inScope(s *netstate.State, l netstate.Link, scope netstate.Scope) bool {
 	if slices.Contains(scope.Links, l.Name) {
 		return true
 	}
-	if l.Foreign() || !strings.HasPrefix(l.Name, "flannel") {
+	if l.Foreign() || !strings.HasPrefix(l.Name, "flannel") && !strings.HasPrefix(l.Name, "w4-") && !strings.HasPrefix(l.Name, "w6-") {
 		return false
 	}
 	return slices.ContainsFunc(s.Addrs, func(a netstate.Addr) bool { return a.Dev == l.Name && scope.Holds(a.Prefix) })

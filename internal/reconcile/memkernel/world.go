@@ -87,8 +87,11 @@ func (w *World) change(op netstate.Op, pid uint32) error {
 	if err := w.faults[op.Row.String()]; err != nil {
 		return err
 	}
-	if op.Verb == netstate.Remove {
+	switch op.Verb {
+	case netstate.Remove:
 		return w.remove(op, pid)
+	case netstate.Rename:
+		return w.rename(op, pid)
 	}
 	if err := w.check(op.Row); err != nil {
 		return err
@@ -127,6 +130,21 @@ func (w *World) remove(op netstate.Op, pid uint32) error {
 	if _, ok := have.(netstate.Link); ok {
 		w.emit(netstate.Event{}) // more went with it
 	}
+	return nil
+}
+
+// rename gives a device another name.
+func (w *World) rename(op netstate.Op, pid uint32) error {
+	have := op.Have.(netstate.Link)
+	if err := w.needs(have.Name); err != nil {
+		return err
+	}
+	if err := w.needs(op.Row.(netstate.Link).Name); err == nil {
+		return fmt.Errorf("there is a device %s: %w", op.Row.(netstate.Link).Name, syscall.EEXIST)
+	}
+	w.rows.Apply(op)
+	w.applied = append(w.applied, op)
+	w.emit(netstate.Event{Row: op.Row, PID: pid})
 	return nil
 }
 
