@@ -3,8 +3,6 @@ package podlink
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -47,6 +45,9 @@ func (l Link) configureHost(conn *rtnl.Conn) error {
 	if err != nil {
 		return err
 	}
+	if err := l.setHost6(); err != nil {
+		return err
+	}
 	var b rtnl.Batch
 	l.encodeTraits(&b, d.index)
 	up(&b, d.index)
@@ -72,7 +73,7 @@ func (l Link) configureHost(conn *rtnl.Conn) error {
 // configurePod gives the pod's end, in the calling thread's namespace, its
 // addresses and the way out.
 func (l Link) configurePod() error {
-	if err := l.allow6(); err != nil {
+	if err := l.setPod6(); err != nil {
 		return err
 	}
 	conn, err := rtnl.Open()
@@ -99,19 +100,6 @@ func (l Link) address(conn *rtnl.Conn) error {
 	}
 	if err := exec(conn, &b); err != nil {
 		return fmt.Errorf("set up the pod's %s: %w", l.Pod, err)
-	}
-	return nil
-}
-
-// allow6 lets the pod's end have IPv6 addresses: runtimes switch them off in
-// namespaces that they think have none.
-func (l Link) allow6() error {
-	if !l.has6() {
-		return nil
-	}
-	path := filepath.Join("/proc/sys/net/ipv6/conf", l.Pod, "disable_ipv6")
-	if err := os.WriteFile(path, []byte("0"), 0); err != nil {
-		return fmt.Errorf("switch IPv6 on for the pod's %s: %w", l.Pod, err)
 	}
 	return nil
 }
