@@ -14,6 +14,7 @@ import (
 type peer struct {
 	*lease.Lease
 	subnet netip.Prefix
+	odd    bool // not of the kind that the network gives out
 }
 
 func (p *peer) problem(err error) Problem {
@@ -76,7 +77,7 @@ func candidates(in *Input, networks []netconf.Past) [][]peer {
 		for g < len(networks) && !networks[g].Regular(subnet) {
 			g++
 		}
-		groups[g] = append(groups[g], peer{l, subnet})
+		groups[g] = append(groups[g], peer{l, subnet, g > 0})
 	}
 	for _, group := range groups {
 		sortBySubnet(group)

@@ -20,7 +20,7 @@ import (
 func send(s *netstate.State, in *Input, f netconf.Family, own tunnels, peers []peer) []Problem {
 	var problems []Problem
 	paths, errs := pathsTo(in, f, peers)
-	ends := tunnelEnds(paths)
+	ends := tunnelEnds(paths, peers)
 	refuseShared(ends, own, paths, peers, errs)
 	s.FDB = slices.Grow(s.FDB, len(ends))
 	var last *Path
@@ -69,8 +69,9 @@ type tunnelEnd struct {
 	peer  int
 }
 
-// tunnelEnds lists the tunnelled peers' devices by MAC.
-func tunnelEnds(paths []Path) []tunnelEnd {
+// tunnelEnds lists the tunnelled peers' devices by MAC, those of regular
+// leases first.
+func tunnelEnds(paths []Path, peers []peer) []tunnelEnd {
 	ends := make([]tunnelEnd, 0, len(paths))
 	for i := range paths {
 		if paths[i].Kind == Tunnelled {
@@ -78,8 +79,13 @@ func tunnelEnds(paths []Path) []tunnelEnd {
 		}
 	}
 	slices.SortFunc(ends, func(a, b tunnelEnd) int {
-		if a.order != b.order {
+		switch {
+		case a.order != b.order:
 			return cmp.Compare(a.order, b.order)
+		case peers[a.peer].odd && !peers[b.peer].odd:
+			return 1
+		case peers[b.peer].odd && !peers[a.peer].odd:
+			return -1
 		}
 		return a.peer - b.peer
 	})
