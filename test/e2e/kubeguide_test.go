@@ -62,6 +62,8 @@ func TestKubernetesGuide(t *testing.T) {
 		for _, h := range c.nodes {
 			c.takes(t, step{block: block{text: "weft status"}, again: true, prints: []string{"network ... vxlan with direct routing"}}, h.Run)
 		}
+		c.takes(t, brokenConfig, c.admin.run)
+		c.takes(t, brokenEvent, c.admin.run)
 		c.follow(t, chapters(t, "## Take it away", "## Replace flannel node by node"))
 		c.expectNothingRefused(t)
 		for _, h := range c.nodes {
@@ -73,6 +75,15 @@ func TestKubernetesGuide(t *testing.T) {
 		c.replaceFlannel(t, chapters(t, "## Replace flannel node by node", ""))
 	})
 }
+
+// An operator's mistake becomes an Event of the nodes, which the agents have the right to make.
+var (
+	brokenConfig = step{block: block{text: `kubectl -n weft patch configmap weft --type merge -p '{"data": {"net-conf.json": "{"}}'`}}
+	brokenEvent  = step{
+		block: block{text: "kubectl get events --field-selector involvedObject.kind=Node,involvedObject.name=h2"}, again: true,
+		prints: []string{"... Warning WeftConfig node/h2 network config: not JSON..."},
+	}
+)
 
 // chapters are the guide's steps between two of its lines.
 func chapters(t *testing.T, from, to string) []step {

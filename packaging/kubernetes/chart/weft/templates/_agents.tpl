@@ -5,16 +5,18 @@ initContainers:
     image: {{ include "weft.image" . }}
     imagePullPolicy: {{ .Values.weft.image.pullPolicy }}
     command: [/weft, cni, install]
-    {{- if not .Values.flannel.skipCNIConfigInstallation }}
-    args: [--config=/etc/kube-flannel/cni-conf.json]
-    {{- end }}
+    args:
+      - --bin-dir={{ .Values.flannel.cniBinDir }}
+      - --conf-dir={{ .Values.flannel.cniConfDir }}
+      {{- if not .Values.flannel.skipCNIConfigInstallation }}
+      - --config=/etc/kube-flannel/cni-conf.json
+      {{- end }}
     securityContext:
       {{- include "weft.onlyFiles" . | nindent 6 }}
     volumeMounts:
       - {name: config, mountPath: /etc/kube-flannel, readOnly: true}
       - {name: state, mountPath: /var/lib/weft}
-      - {name: cni-bin, mountPath: /opt/cni/bin}
-      - {name: cni-conf, mountPath: /etc/cni/net.d}
+      {{- include "weft.cniMounts" . | nindent 6 }}
 containers:
   - name: weft
     image: {{ include "weft.image" . }}

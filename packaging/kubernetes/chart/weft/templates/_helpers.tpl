@@ -94,6 +94,12 @@ app.kubernetes.io/name: weft
 {{- end }}
 {{- end }}
 
+{{/* Directories have one path in the container and on the node, so that what is recorded holds for both. */}}
+{{- define "weft.cniMounts" -}}
+- {name: cni-bin, mountPath: {{ .Values.flannel.cniBinDir | quote }}}
+- {name: cni-conf, mountPath: {{ .Values.flannel.cniConfDir | quote }}}
+{{- end }}
+
 {{/* What a container may do that only writes files. */}}
 {{- define "weft.onlyFiles" -}}
 allowPrivilegeEscalation: false

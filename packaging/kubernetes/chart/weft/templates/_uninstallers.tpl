@@ -10,8 +10,7 @@ initContainers:
       {{- include "weft.onlyFiles" . | nindent 6 }}
     volumeMounts:
       - {name: state, mountPath: /var/lib/weft}
-      - {name: cni-bin, mountPath: /opt/cni/bin}
-      - {name: cni-conf, mountPath: /etc/cni/net.d}
+      {{- include "weft.cniMounts" . | nindent 6 }}
   - name: clean
     image: {{ include "weft.image" . }}
     imagePullPolicy: {{ .Values.weft.image.pullPolicy }}
