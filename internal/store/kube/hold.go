@@ -134,7 +134,7 @@ func (h *holder) check(n node) error {
 	}
 	for i := range notesWritten {
 		if n.notes[i] != want[i] {
-			return fmt.Errorf("somebody changed its annotation %s to %.80q", noteNames[i], n.notes[i])
+			return fmt.Errorf("its annotation %s is %.80q now, and has to be %.80q", noteNames[i], n.notes[i], want[i])
 		}
 	}
 	return nil

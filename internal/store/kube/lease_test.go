@@ -103,7 +103,7 @@ func TestTwoPrefixesOnOneNode(t *testing.T) {
 		t.Errorf("annotations %v", got)
 	}
 	w.annotate(t, "a", map[string]string{"public-ip": "192.0.2.2"})
-	lost(t, h, "public-ip to \"192.0.2.2\"") // and not before, by what blue wrote
+	lost(t, h, "public-ip is \"192.0.2.2\"") // and not before, by what blue wrote
 }
 
 func TestAcquireWaitsForThePodCIDR(t *testing.T) {
