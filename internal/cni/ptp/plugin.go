@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"syscall"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -44,11 +45,11 @@ func (Plugin) Add(_ context.Context, r cni.Request) (types.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	link, err := attach(r, store, env, pod)
+	link, out, err := attach(r, store, env, pod)
 	if err != nil {
 		return nil, err
 	}
-	return result(r, c, link), nil
+	return result(r, c, link, out), nil
 }
 
 func openPod(r cni.Request) (int, error) {
@@ -59,27 +60,28 @@ func openPod(r cni.Request) (int, error) {
 	return pod, nil
 }
 
-// attach records addresses for the container and makes its link.
-func attach(r cni.Request, store *ipam.Store, env subnetenv.Env, pod int) (podlink.Link, error) {
+// attach records addresses for the container and makes its link. out are the
+// gateways of the container's default routes by it.
+func attach(r cni.Request, store *ipam.Store, env subnetenv.Env, pod int) (link podlink.Link, out []netip.Addr, err error) {
 	o := owner(r)
-	link := linkOf(o)
+	link = linkOf(o)
 	if err := leftover(store, o, link); err != nil {
-		return link, err
+		return link, nil, err
 	}
 	record, err := store.Take(o, r.Network, env.Subnets)
 	if full, ok := errors.AsType[*ipam.FullError](err); ok {
-		return link, types.NewError(types.ErrTryAgainLater, full.Error(),
-			"remove containers, have the runtime collect garbage (CNI GC), or give the network a smaller SubnetLen")
+		return link, nil, types.NewError(types.ErrTryAgainLater, full.Error(),
+			"remove containers, have the runtime collect garbage (CNI GC), or give the network a shorter SubnetLen")
 	}
 	if err != nil {
-		return link, types.NewError(types.ErrIOFailure, err.Error(), "")
+		return link, nil, types.NewError(types.ErrIOFailure, err.Error(), "")
 	}
 	link.MTU, link.Addrs = env.MTU, record.Addrs
-	if err := link.Make(pod); err != nil {
+	if out, err = link.Make(pod); err != nil {
 		err = fmt.Errorf("connect container %s: %w%s", r.ContainerID, err, hint(err))
-		return link, errors.Join(err, store.Release(o))
+		return link, nil, errors.Join(err, store.Release(o))
 	}
-	return link, nil
+	return link, out, nil
 }
 
 // leftover forgets the addresses of an Add that was killed before it made the

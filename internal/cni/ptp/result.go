@@ -11,8 +11,9 @@ import (
 	"github.com/weft-net/weft/internal/kernel/podlink"
 )
 
-// result describes the link to the runtime.
-func result(r cni.Request, c config, link podlink.Link) *current.Result {
+// result describes to the runtime the link and the default routes, by the
+// gateways out.
+func result(r cni.Request, c config, link podlink.Link, out []netip.Addr) *current.Result {
 	res := &current.Result{
 		CNIVersion: current.ImplementedSpecVersion,
 		Interfaces: []*current.Interface{
@@ -22,9 +23,10 @@ func result(r cni.Request, c config, link podlink.Link) *current.Result {
 		DNS: c.DNS,
 	}
 	for _, a := range link.Addrs {
-		gateway := net.IP(podlink.Gateway(a).AsSlice())
-		res.IPs = append(res.IPs, &current.IPConfig{Interface: current.Int(podEnd), Address: prefix(a, a.BitLen()), Gateway: gateway})
-		res.Routes = append(res.Routes, &types.Route{Dst: prefix(unspecified(a), 0), GW: gateway})
+		res.IPs = append(res.IPs, &current.IPConfig{Interface: current.Int(podEnd), Address: prefix(a, a.BitLen()), Gateway: podlink.Gateway(a).AsSlice()})
+	}
+	for _, gateway := range out {
+		res.Routes = append(res.Routes, &types.Route{Dst: prefix(unspecified(gateway), 0), GW: gateway.AsSlice()})
 	}
 	return res
 }

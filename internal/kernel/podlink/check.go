@@ -7,6 +7,8 @@ import (
 	"slices"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 )
 
@@ -74,7 +76,7 @@ func (l Link) checkPodWith(conn *rtnl.Conn) error {
 	}
 	var want []route
 	for _, a := range l.families() {
-		want = append(want, wayOut(a, d.index))
+		want = append(want, wayOut(a, d.index, unix.RT_TABLE_MAIN))
 	}
 	return errors.Join(err, l.checkRoutes(conn, d, want))
 }

@@ -74,20 +74,20 @@ func decodeKind(attrs rtnl.Attrs) string {
 	return ""
 }
 
-// routes returns the routes of the main table that lead to a device, of the
-// family of like.
+// routes returns the routes that lead to a device, of the family of like, in
+// the main table and the device's own.
 func routes(conn *rtnl.Conn, like netip.Addr, dev int32) (all []route, err error) {
 	h := make([]byte, unix.SizeofRtMsg)
-	h[0], h[4] = familyOf(like), unix.RT_TABLE_MAIN
+	h[0] = familyOf(like)
 	var b rtnl.Batch
 	b.Message(unix.RTM_GETROUTE, unix.NLM_F_DUMP, h...)
-	b.Uint32(unix.RTA_TABLE, unix.RT_TABLE_MAIN)
 	b.Uint32(unix.RTA_OIF, uint32(dev))
 	for m, err := range conn.Dump(&b) {
 		if err != nil {
 			return nil, fmt.Errorf("list routes: %w", err)
 		}
-		if r, ok := decodeRoute(m); ok && r.dev == dev {
+		r, ok := decodeRoute(m)
+		if ok && r.dev == dev && (r.table == unix.RT_TABLE_MAIN || r.table == ownTable(dev)) {
 			all = append(all, r)
 		}
 	}
@@ -104,13 +104,15 @@ func decodeRoute(m rtnl.Message) (r route, ok bool) {
 	if head[0] == unix.AF_INET {
 		dst = netip.IPv4Unspecified()
 	}
-	r.protocol = head[5]
+	r.table, r.protocol = uint32(head[4]), head[5]
 	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
 		switch a.Type {
 		case unix.RTA_DST:
 			dst = a.Addr()
 		case unix.RTA_GATEWAY:
 			r.via = a.Addr()
+		case unix.RTA_TABLE:
+			r.table = a.Uint32()
 		case unix.RTA_OIF:
 			r.dev = int32(a.Uint32())
 		}

@@ -3,6 +3,7 @@ package podlink
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,29 +15,32 @@ import (
 // one that pod is a descriptor of. If it fails, nothing is left of it.
 // A name, a pod's interface or an address that is in use already is an error
 // for which errors.Is(err, syscall.EEXIST) holds, and stays as it is.
-func (l Link) Make(pod int) error {
+//
+// It returns the gateways, one a family, by which the pod reaches all that it
+// has no other route to: none where it had a way out before, which stays.
+func (l Link) Make(pod int) (out []netip.Addr, err error) {
 	host, err := rtnl.Open()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = l.make(host, pod)
-	return errors.Join(err, host.Close())
+	out, err = l.make(host, pod)
+	return out, errors.Join(err, host.Close())
 }
 
-func (l Link) make(host *rtnl.Conn, pod int) error {
+func (l Link) make(host *rtnl.Conn, pod int) (out []netip.Addr, err error) {
 	var b rtnl.Batch
 	l.encodeVeth(&b, pod)
 	if err := exec(host, &b); err != nil {
-		return fmt.Errorf("make the pair of devices %s and %s: %w", l.Host, l.Pod, err)
+		return nil, fmt.Errorf("make the pair of devices %s and %s: %w", l.Host, l.Pod, err)
 	}
-	err := l.configureHost(host)
+	err = l.configureHost(host)
 	if err == nil {
-		err = inside(pod, l.configurePod)
+		err = inside(pod, func() (err error) { out, err = l.configurePod(); return err })
 	}
 	if err != nil {
-		return errors.Join(err, remove(host, l.Host))
+		return nil, errors.Join(err, remove(host, l.Host))
 	}
-	return nil
+	return out, nil
 }
 
 // configureHost brings the host's end up and routes the pod's addresses to it.
@@ -71,23 +75,23 @@ func (l Link) configureHost(conn *rtnl.Conn) error {
 }
 
 // configurePod gives the pod's end, in the calling thread's namespace, its
-// addresses and the way out.
-func (l Link) configurePod() error {
+// addresses and, unless the pod has one, the way out.
+func (l Link) configurePod() (out []netip.Addr, err error) {
 	if err := l.setPod6(); err != nil {
-		return err
+		return nil, err
 	}
 	conn, err := rtnl.Open()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = l.address(conn)
-	return errors.Join(err, conn.Close())
+	out, err = l.address(conn)
+	return out, errors.Join(err, conn.Close())
 }
 
-func (l Link) address(conn *rtnl.Conn) error {
+func (l Link) address(conn *rtnl.Conn) (out []netip.Addr, err error) {
 	d, err := find(conn, l.Pod)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var b rtnl.Batch
 	up(&b, d.index)
@@ -96,12 +100,20 @@ func (l Link) address(conn *rtnl.Conn) error {
 	}
 	for _, a := range l.families() {
 		encodeNeigh(&b, Gateway(a), l.HostMAC, d.index)
-		encodeRoute(&b, wayOut(a, d.index))
 	}
 	if err := exec(conn, &b); err != nil {
-		return fmt.Errorf("set up the pod's %s: %w", l.Pod, err)
+		return nil, fmt.Errorf("set up the pod's %s: %w", l.Pod, err)
 	}
-	return nil
+	for _, a := range l.families() {
+		is, err := l.lead(conn, a, d.index)
+		if err != nil {
+			return nil, fmt.Errorf("lead the pod out by %s: %w", l.Pod, err)
+		}
+		if is {
+			out = append(out, Gateway(a))
+		}
+	}
+	return out, nil
 }
 
 // Remove removes the link whose end on the host has the name, with all that

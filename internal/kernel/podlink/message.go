@@ -112,8 +112,9 @@ func encodeNeigh(b *rtnl.Batch, a netip.Addr, mac MAC, index int32) {
 	b.Bytes(unix.NDA_LLADDR, mac[:]...)
 }
 
-// route is a route of the main table.
+// route is a route.
 type route struct {
+	table    uint32
 	dst      netip.Prefix
 	via      netip.Addr // invalid: the destination is at the other end
 	dev      int32
@@ -122,19 +123,19 @@ type route struct {
 
 // toPod is the host's route to a pod's address.
 func toPod(a netip.Addr, dev int32) route {
-	return route{dst: alone(a), dev: dev, protocol: netstate.PodProtocol}
+	return route{table: unix.RT_TABLE_MAIN, dst: alone(a), dev: dev, protocol: netstate.PodProtocol}
 }
 
-// wayOut is the pod's default route of a's family.
-func wayOut(a netip.Addr, dev int32) route {
-	return route{dst: everything(a), via: Gateway(a), dev: dev, protocol: unix.RTPROT_BOOT}
+// wayOut is a default route of a's family in the pod.
+func wayOut(a netip.Addr, dev int32, table uint32) route {
+	return route{table: table, dst: everything(a), via: Gateway(a), dev: dev, protocol: unix.RTPROT_BOOT}
 }
 
 // encodeRoute puts the request to add r where no route to its destination is.
 func encodeRoute(b *rtnl.Batch, r route) {
 	h := make([]byte, unix.SizeofRtMsg)
 	h[0], h[1] = familyOf(r.dst.Addr()), uint8(r.dst.Bits())
-	h[4], h[5], h[6], h[7] = unix.RT_TABLE_MAIN, r.protocol, unix.RT_SCOPE_UNIVERSE, unix.RTN_UNICAST
+	h[4], h[5], h[6], h[7] = unix.RT_TABLE_UNSPEC, r.protocol, unix.RT_SCOPE_UNIVERSE, unix.RTN_UNICAST
 	switch {
 	case r.via.IsValid():
 		native.PutUint32(h[8:], unix.RTNH_F_ONLINK)
@@ -147,6 +148,17 @@ func encodeRoute(b *rtnl.Batch, r route) {
 		b.Addr(unix.RTA_GATEWAY, r.via)
 	}
 	b.Uint32(unix.RTA_OIF, uint32(r.dev))
+	b.Uint32(unix.RTA_TABLE, r.table)
+}
+
+// encodeRule puts the request to route what comes from a by a table.
+func encodeRule(b *rtnl.Batch, a netip.Addr, table uint32) {
+	h := make([]byte, unix.SizeofRtMsg) // as large as struct fib_rule_hdr of linux/fib_rules.h
+	h[0], h[2], h[7] = familyOf(a), uint8(a.BitLen()), unix.FR_ACT_TO_TBL
+	b.Message(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, h...)
+	b.Addr(unix.FRA_SRC, a)
+	b.Uint32(unix.FRA_TABLE, table)
+	b.Uint32(unix.FRA_PRIORITY, rulePriority)
 }
 
 func familyOf(a netip.Addr) uint8 {

@@ -53,7 +53,7 @@ func numbered(n byte) Link {
 
 func attach(t *testing.T, l Link, ns *netns.NS) {
 	t.Helper()
-	if err := l.Make(ns.FD()); err != nil {
+	if _, err := l.Make(ns.FD()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -193,7 +193,7 @@ func TestWhatIsTakenStays(t *testing.T) {
 		"address":   {Host: b.Host, HostMAC: b.HostMAC, Pod: b.Pod, PodMAC: b.PodMAC, Addrs: a.Addrs},
 		"interface": {Host: b.Host, HostMAC: b.HostMAC, Pod: "lo", PodMAC: b.PodMAC, Addrs: b.Addrs},
 	} {
-		if err := l.Make(two.FD()); !errors.Is(err, syscall.EEXIST) {
+		if _, err := l.Make(two.FD()); !errors.Is(err, syscall.EEXIST) {
 			t.Errorf("%s: got %v, want EEXIST", name, err)
 		}
 		if there, err := Exists(b.Host); there || err != nil {

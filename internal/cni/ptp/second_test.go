@@ -1,0 +1,50 @@
+package ptp_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	current "github.com/containernetworking/cni/pkg/types/100"
+)
+
+// on calls the plugin for an interface of c.
+func (h *host) on(t *testing.T, what string, c *container, ifName string, keys ...any) *current.Result {
+	t.Helper()
+	cmd := h.command(what, c.id, c.path(), h.config(keys...))
+	cmd.Env = append(cmd.Env, "CNI_IFNAME="+ifName)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s of %s: %v, %s", what, ifName, err, out)
+	}
+	var res current.Result
+	if what == "ADD" {
+		if err := json.Unmarshal(out, &res); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &res
+}
+
+// TestSecondInterface: a container is reached by each of its interfaces, comes
+// and goes by the first, and the second can be taken from it and given again.
+func TestSecondInterface(t *testing.T) {
+	h := newHost(t, subnet4, subnet6)
+	one, two := newContainer(t, "one"), newContainer(t, "two")
+	first, other := h.add(t, one), addrsOf(h.add(t, two))
+	for range 2 {
+		second := h.on(t, "ADD", one, "net1")
+		if len(first.Routes) != 2 || len(second.Routes) != 0 {
+			t.Errorf("the default routes are said to be %v and %v", first.Routes, second.Routes)
+		}
+		for i, a := range addrsOf(first) {
+			if seen := talk(t, one, two, other[i]); seen != a {
+				t.Errorf("%s was seen as %s", a, seen)
+			}
+			talk(t, two, one, a)
+			talk(t, two, one, addrsOf(second)[i])
+		}
+		h.on(t, "CHECK", one, "net1", "prevResult", second)
+		h.on(t, "CHECK", one, "eth0", "prevResult", first)
+		h.on(t, "DEL", one, "net1")
+	}
+}

@@ -1,0 +1,41 @@
+package podlink
+
+import (
+	"errors"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/rtnl"
+)
+
+// A pod may have several links, and one of them, the first, is its way out.
+// The others are there to be reached by their own addresses, and must carry
+// the answers, too: the host drops what has an address of another link.
+
+// rulePriority is that of the rules that lead answers, ahead of the main
+// table's 32766.
+const rulePriority = 1000
+
+// ownTable is the routing table of a pod's interface that is not the way out.
+func ownTable(dev int32) uint32 { return 1000 + uint32(dev) }
+
+// lead makes dev the pod's way out in a's family, and reports whether it did.
+// If the pod has one already, only what comes from the link's addresses goes
+// out by dev.
+func (l Link) lead(conn *rtnl.Conn, a netip.Addr, dev int32) (is bool, err error) {
+	var b rtnl.Batch
+	encodeRoute(&b, wayOut(a, dev, unix.RT_TABLE_MAIN))
+	if err := exec(conn, &b); !errors.Is(err, syscall.EEXIST) {
+		return err == nil, err
+	}
+	b.Reset()
+	encodeRoute(&b, wayOut(a, dev, ownTable(dev)))
+	for _, own := range l.Addrs {
+		if own.Is4() == a.Is4() {
+			encodeRule(&b, own, ownTable(dev))
+		}
+	}
+	return false, exec(conn, &b)
+}
