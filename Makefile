@@ -43,7 +43,7 @@ lint: ## formatting, vet, staticcheck, tidiness of each go.mod
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
-	for dir in test/cniplugins test/kube; do (cd $$dir && $(GO) mod tidy -diff) || exit; done
+	for mod in test/*/go.mod; do (cd $$(dirname $$mod) && $(GO) mod tidy -diff) || exit; done
 
 .PHONY: arm64
 arm64: ## build both for another architecture

@@ -18,23 +18,25 @@ import (
 // apiPort is where the API server serves on host etcd.
 const apiPort = 6443
 
-// clusterCIDRs are what nodes get their PodCIDRs of.
-var clusterCIDRs = []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("fd00:244::/48")}
+// clusterCIDR is what nodes get their PodCIDR of.
+func clusterCIDR(is6 bool) netip.Prefix {
+	if is6 {
+		return netip.MustParsePrefix("fd00:244::/48")
+	}
+	return netip.MustParsePrefix("10.244.0.0/16")
+}
 
-// kube ipv4|dual: a control plane on host etcd, with weft's manifest applied, for agents of which
+// kube ipv4|ipv6|dual: a control plane on host etcd, with weft's manifest applied, for agents of which
 // net-conf.json in the script's directory is the network. kube stop|start|freeze|thaw: its API server.
 func cmdKube(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "kube ipv4|dual, kube stop|start|freeze|thaw"
+	const usage = "kube ipv4|ipv6|dual, kube stop|start|freeze|thaw"
 	want(ts, neg, args, 1, 1, usage)
 	w := worldOf(ts)
-	if args[0] != "ipv4" && args[0] != "dual" && w.kube == nil {
-		ts.Fatalf("there is no cluster yet: kube ipv4|dual makes it")
+	if w.kube == nil {
+		w.startKube(ts, families(ts, args[0]))
+		return
 	}
 	switch args[0] {
-	case "ipv4":
-		w.startKube(ts, clusterCIDRs[:1])
-	case "dual":
-		w.startKube(ts, clusterCIDRs)
 	case "stop":
 		ts.Check(w.kube.StopAPI())
 	case "start":
@@ -48,22 +50,36 @@ func cmdKube(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func (w *world) startKube(ts *testscript.TestScript, cidrs []netip.Prefix) {
+func (w *world) startKube(ts *testscript.TestScript, is6 []bool) {
 	h := w.host(ts, lab.StoreHost)
-	dir := filepath.Join(h.Dir(), "kube")
-	ts.Check(os.Mkdir(dir, 0o700))
 	var err error
-	w.kube, err = kubetest.Start(w.ctx, kubetest.Options{
-		Dir:    dir,
-		Addr:   netip.AddrPortFrom(h.Addrs[0].Addr(), apiPort),
-		Launch: h.StartCommand,
-		Dial:   dialFrom(h),
-	})
+	w.kube, err = controlPlaneOn(w.ctx, h)
 	ts.Check(err)
+	var cidrs []netip.Prefix
+	for _, family := range is6 {
+		cidrs = append(cidrs, clusterCIDR(family))
+	}
 	ts.Check(w.kube.StartControllers(cidrs...))
 	// The manifest makes the agents' account and says what it may do.
 	cmdKubectl(ts, false, []string{"apply", "-f", filepath.Join(kubernetesDir, "weft.yml")})
-	w.lab.UseKubernetes(lab.Kubernetes{Dir: dir, NetConf: ts.MkAbs("net-conf.json")})
+	w.lab.UseKubernetes(lab.Kubernetes{Dir: kubeDir(h), NetConf: ts.MkAbs("net-conf.json")})
+}
+
+// kubeDir has the files of the control plane on h.
+func kubeDir(h *lab.Host) string { return filepath.Join(h.Dir(), "kube") }
+
+// controlPlaneOn starts etcd and the API server on h, which will run these controllers, too.
+func controlPlaneOn(ctx context.Context, h *lab.Host, controllers ...string) (*kubetest.Cluster, error) {
+	if err := os.Mkdir(kubeDir(h), 0o700); err != nil {
+		return nil, err
+	}
+	return kubetest.Start(ctx, kubetest.Options{
+		Dir:         kubeDir(h),
+		Addr:        netip.AddrPortFrom(h.Addrs[0].Addr(), apiPort),
+		Controllers: controllers,
+		Launch:      h.StartCommand,
+		Dial:        dialFrom(h),
+	})
 }
 
 // dialFrom connects from a host.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -237,17 +236,7 @@ func labHost(t *testing.T, l *lab.Lab, name string) *lab.Host {
 // startControlPlane runs the API server and all controllers that the guide counts on.
 func startControlPlane(ctx context.Context, t *testing.T, h *lab.Host) *kubetest.Cluster {
 	t.Helper()
-	dir := filepath.Join(h.Dir(), "kube")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	c, err := kubetest.Start(ctx, kubetest.Options{
-		Dir:         dir,
-		Addr:        netip.AddrPortFrom(h.Addrs[0].Addr(), apiPort),
-		Controllers: []string{"daemonset-controller", "namespace-controller", "garbage-collector-controller", "serviceaccount-controller"},
-		Launch:      h.StartCommand,
-		Dial:        dialFrom(h),
-	})
+	c, err := controlPlaneOn(ctx, h, "daemonset-controller", "namespace-controller", "garbage-collector-controller", "serviceaccount-controller")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +245,7 @@ func startControlPlane(ctx context.Context, t *testing.T, h *lab.Host) *kubetest
 			t.Error(err)
 		}
 	})
-	if err := c.StartControllers(clusterCIDRs[0]); err != nil {
+	if err := c.StartControllers(clusterCIDR(false)); err != nil {
 		t.Fatal(err)
 	}
 	return c
