@@ -225,7 +225,7 @@ func (b *board) Status() api.Status {
 		s.Uplink = api.Uplink{Name: u.Name, MTU: u.MTU, Addrs: u.Addrs, Reason: u.Reason}
 	}
 	if b.in != nil {
-		describe(&s, *b.in, b.problems)
+		describe(&s, *b.in, b.want, b.problems)
 		s.Change = b.stage(*b.in)
 	}
 	s.Lease.Held = b.held
@@ -253,8 +253,8 @@ func (b *board) faultList() []api.Problem {
 	return out
 }
 
-// describe fills in what follows from a plan's input.
-func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
+// describe fills in what follows from a plan.
+func describe(s *api.Status, in plan.Input, want *netstate.State, problems []plan.Problem) {
 	s.Network = in.Net.Prefixes()
 	s.Backend = in.Net.Backend.Type
 	s.Direct = in.Net.Backend.VXLAN.DirectRouting
@@ -277,7 +277,7 @@ func describe(s *api.Status, in plan.Input, problems []plan.Problem) {
 		}
 		peer := api.Peer{Subnets: l.Subnets, Public: l.Public, Backend: l.Backend, Problem: faulty[lease.FormatSubnets(l.Subnets)]}
 		for _, subnet := range l.Subnets {
-			peer.Paths = append(peer.Paths, pathOf(in, l, subnet, peer.Problem != ""))
+			peer.Paths = append(peer.Paths, pathOf(in, want, l, subnet))
 		}
 		s.Peers = append(s.Peers, peer)
 	}

@@ -71,6 +71,7 @@ func Build(in Input) (*netstate.State, []Problem) {
 	for _, f := range netconf.Families {
 		peers, bad := admit(in, f)
 		problems = append(problems, bad...)
+		problems = append(problems, twins(f, peers)...)
 		problems = append(problems, send(s, &in, f, own[f], peers)...)
 		protect(&fw, f, own[f], peers)
 	}

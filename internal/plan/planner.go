@@ -43,7 +43,7 @@ func (p *Planner) amend(in Input) *netstate.State {
 		return nil
 	}
 	gone, come := changed(p.in.Peers, in.Peers)
-	if len(gone)+len(come) > mostAmended {
+	if len(gone)+len(come) > mostAmended || slices.ContainsFunc(come, in.knows) {
 		return nil
 	}
 	minus, ok := share(in, gone)
@@ -124,6 +124,19 @@ func same(a, b *lease.Lease) bool {
 
 func shares[T any](a, b []T) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// knows reports whether one of the peers announces an address of l, but for l.
+func (in *Input) knows(l lease.Lease) bool {
+	for i := range in.Peers { // thousands, and not copied
+		o := &in.Peers[i]
+		for _, a := range o.Public {
+			if slices.Contains(l.Public, a) && !slices.Equal(o.Subnets, l.Subnets) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // shared reports whether row, a set's element or an FDB entry, stands for the

@@ -123,6 +123,8 @@ func (c *comings) lease(number int) lease.Lease {
 		remote = "172.16.0.1"
 	case 4:
 		remote = "192.168.0.1"
+	case 5:
+		remote = fmt.Sprintf("192.168.1.%d", c.rng.IntN(61))
 	}
 	if c.rng.IntN(3) == 0 || c.in.Net.Backend.Type == HostGW {
 		backend = HostGW
