@@ -12,4 +12,6 @@
 // half done. The folder is named after the boot of the host. No container
 // outlives that, so what an earlier boot left, also what never reached the
 // disk, has no meaning; the first call after a boot removes it.
+//
+// Beside these folders is the file of the locks, by which calls wait for each other.
 package ipam

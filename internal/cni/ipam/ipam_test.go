@@ -187,7 +187,7 @@ func TestWhatIsNotARecordIsNamed(t *testing.T) {
 func TestLastIsAMatterOfTaste(t *testing.T) {
 	for _, text := range []string{"", "x", "10.5.1.0/24 fd05::1", "10.5.1.0/24 10.9.0.1", "10.5.1.0/24 10.5.1.255", "10.5.1.0/24 10.5.1.0"} {
 		s := open(t, t.TempDir())
-		if err := os.WriteFile(s.lastFile(), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(s.lockFile(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if got := take(t, s, numbered(1), subnet4); got != "10.5.1.2" {

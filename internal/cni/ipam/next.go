@@ -1,10 +1,11 @@
 package ipam
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -57,25 +58,24 @@ func inUse(records []Record) map[netip.Addr]bool {
 	return used
 }
 
-// The address that was last given out of each subnet is a matter of taste and
-// not of correctness: a file that is missing or odd only means to start from
-// the first address.
-func (s *Store) lastFile() string { return filepath.Join(s.dir, "last") }
+// maxLast bounds, in bytes, what is read of the hints.
+const maxLast = 4 << 10
 
-func (s *Store) last() map[netip.Prefix]netip.Addr {
-	raw, _ := os.ReadFile(s.lastFile())
+// readLast reads from the lock's file which address was last given out of each
+// subnet. That is a matter of taste and not of correctness: what is missing or
+// odd there only means to start from the first address.
+func readLast(lock io.ReaderAt) map[netip.Prefix]netip.Addr {
+	raw, _ := io.ReadAll(io.NewSectionReader(lock, 0, maxLast))
 	return parseLast(string(raw))
 }
 
-func (s *Store) setLast(last map[netip.Prefix]netip.Addr) error {
+func writeLast(lock *os.File, last map[netip.Prefix]netip.Addr) error {
 	var text strings.Builder
 	for subnet, a := range last {
 		fmt.Fprintln(&text, subnet, a)
 	}
-	if err := os.WriteFile(s.lastFile(), []byte(text.String()), 0o600); err != nil {
-		return s.failed(err)
-	}
-	return nil
+	_, err := lock.WriteAt([]byte(text.String()), 0)
+	return errors.Join(err, lock.Truncate(int64(text.Len())))
 }
 
 // parseLast reads lines like "10.5.1.0/24 10.5.1.7".

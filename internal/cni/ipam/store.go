@@ -45,11 +45,11 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder for containers' addresses: %w", err)
 	}
-	unlock, err := s.lock()
+	lock, err := s.lock()
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer func() { _ = lock.Close() }() // nothing was written
 	return s, s.begin()
 }
 
@@ -83,17 +83,17 @@ func (s *Store) begin() error {
 // *FullError if a subnet has none left, and with an error for which
 // errors.Is(err, fs.ErrExist) holds if o has addresses already.
 func (s *Store) Take(o Owner, network string, subnets []netip.Prefix) (Record, error) {
-	unlock, err := s.lock()
+	lock, err := s.lock()
 	if err != nil {
 		return Record{}, err
 	}
-	defer unlock()
+	defer func() { _ = lock.Close() }() // holds but hints
 	taken, err := s.List()
 	if err != nil {
 		return Record{}, err
 	}
 	r := Record{Owner: o, Network: network}
-	used, before, last := inUse(taken), s.last(), map[netip.Prefix]netip.Addr{}
+	used, before, last := inUse(taken), readLast(lock), map[netip.Prefix]netip.Addr{}
 	for _, subnet := range subnets {
 		a, ok := next(subnet, before[subnet], used)
 		if !ok {
@@ -103,8 +103,8 @@ func (s *Store) Take(o Owner, network string, subnets []netip.Prefix) (Record, e
 		r.Addrs = append(r.Addrs, a)
 	}
 	// Ahead of the link: whatever happens, these are not the next to be given.
-	if err := s.setLast(last); err != nil {
-		return Record{}, err
+	if err := writeLast(lock, last); err != nil {
+		return Record{}, s.failed(err)
 	}
 	if err := os.Symlink(r.target(), s.path(o)); err != nil {
 		return Record{}, s.failed(err)
@@ -198,23 +198,4 @@ func parse(name, target string) (Record, error) {
 
 func foreign(name, target string) error {
 	return fmt.Errorf("%q -> %q is no record of a container's addresses; remove it if it is not of yours", name, target)
-}
-
-// lock waits until no other process changes the store, and returns what ends
-// that. A process that dies gives the lock back.
-func (s *Store) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(s.dir, "lock"), os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, s.failed(err)
-	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
-		if err != unix.EINTR {
-			break
-		}
-	}
-	if err != nil {
-		return nil, errors.Join(s.failed(err), f.Close())
-	}
-	return func() { _ = f.Close() }, nil
 }

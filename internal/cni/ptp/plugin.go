@@ -65,6 +65,11 @@ func openPod(r cni.Request) (int, error) {
 func attach(r cni.Request, store *ipam.Store, env subnetenv.Env, pod int) (link podlink.Link, out []netip.Addr, err error) {
 	o := owner(r)
 	link = linkOf(o)
+	release, err := store.Hold(o)
+	if err != nil {
+		return link, nil, types.NewError(types.ErrIOFailure, err.Error(), "")
+	}
+	defer release()
 	if err := leftover(store, o, link); err != nil {
 		return link, nil, err
 	}
@@ -127,6 +132,11 @@ func (Plugin) Del(_ context.Context, r cni.Request) error {
 }
 
 func detach(store *ipam.Store, o ipam.Owner) error {
+	release, err := store.Hold(o)
+	if err != nil {
+		return types.NewError(types.ErrIOFailure, err.Error(), "")
+	}
+	defer release()
 	if err := podlink.Remove(linkOf(o).Host); err != nil {
 		return fmt.Errorf("disconnect container %s: %w", o.ContainerID, err)
 	}
