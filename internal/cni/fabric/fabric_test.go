@@ -122,8 +122,10 @@ func TestSubnets(t *testing.T) {
 		"broken":      {"FLANNEL_SUBNET=10.5.1.300/24\n", types.ErrIOFailure, "FLANNEL_SUBNET=10.5.1.300/24"},
 		"empty":       {"", types.ErrTryAgainLater, "names no subnet"},
 		"of no use":   {"FLANNEL_NETWORK=10.5.0.0/16\nFLANNEL_MTU=1450\n", types.ErrTryAgainLater, "names no subnet"},
-		"as it is":    {"FLANNEL_SUBNET=10.5.1.1/24\n", 0, ""},
-		"of IPv6 too": {"FLANNEL_SUBNET=10.5.1.1/24\nFLANNEL_IPV6_SUBNET=fd05:0:0:1::1/64\n", 0, ""},
+		"as it is":    {"FLANNEL_SUBNET=10.5.1.1/24\nFLANNEL_MTU=1450\n", 0, ""},
+		"without MTU": {"FLANNEL_SUBNET=10.5.1.1/24\n", types.ErrTryAgainLater, "FLANNEL_MTU"},
+		"odd MTU":     {"FLANNEL_SUBNET=10.5.1.1/24\nFLANNEL_MTU=-5\n", types.ErrTryAgainLater, "FLANNEL_MTU"},
+		"of IPv6 too": {"FLANNEL_SUBNET=10.5.1.1/24\nFLANNEL_IPV6_SUBNET=fd05:0:0:1::1/64\nFLANNEL_MTU=1430\n", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "subnet.env")

@@ -27,16 +27,22 @@ const (
 // 51: containers can be added, but nobody keeps their routes.
 func Status(ctx context.Context, subnetFile, runDir string) error {
 	if _, err := Subnets(subnetFile); err != nil {
-		var known *types.Error
-		if !errors.As(err, &known) {
-			return err
-		}
-		return types.NewError(types.ErrPluginNotAvailable, known.Msg, known.Details)
+		return Unavailable(err)
 	}
 	if err := ready(ctx, filepath.Join(runDir, socketName)); err != nil {
 		return types.NewError(types.ErrLimitedConnectivity, err.Error(), "ask it with: weft status")
 	}
 	return nil
+}
+
+// Unavailable gives an error for which an Add would have to be tried again, or
+// that lies with the subnet file, the code that STATUS has for it, 50.
+func Unavailable(err error) error {
+	known, ok := errors.AsType[*types.Error](err)
+	if !ok || known.Code != types.ErrTryAgainLater && known.Code != types.ErrIOFailure {
+		return err
+	}
+	return types.NewError(types.ErrPluginNotAvailable, known.Msg, known.Details)
 }
 
 // socketName and readyPath are those of package api, which is too slow to start to

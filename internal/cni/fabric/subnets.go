@@ -32,6 +32,8 @@ func Subnets(path string) (subnetenv.Env, error) {
 		return env, types.NewError(types.ErrIOFailure, fmt.Sprintf("read this host's subnet: %v", err), "the weft agent writes the file anew when it starts; ask it with: weft status")
 	case len(env.Subnets) == 0:
 		return env, types.NewError(types.ErrTryAgainLater, path+" names no subnet of this host", "the weft agent writes it when it has its lease; ask it with: weft status")
+	case env.MTU <= 0:
+		return env, types.NewError(types.ErrTryAgainLater, path+" does not say FLANNEL_MTU, how many bytes a packet may have", "the weft agent writes the file anew when it starts; ask it with: weft status")
 	}
 	return env, nil
 }

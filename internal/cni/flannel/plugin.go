@@ -31,12 +31,18 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 		return nil, err
 	}
 	made := record{path: place(c.DataDir, r.ContainerID, r.IfName, c.Name), ifName: r.IfName, delegate: conf}
+	before, err := read(made.path)
+	again := err == nil
 	if err := made.write(); err != nil {
 		return nil, err
 	}
 	result, err := d.add(ctx, r)
 	if err == nil {
 		return result, nil
+	}
+	if again {
+		// The container was added before, and is not to lose what it has.
+		return nil, errors.Join(err, before.write())
 	}
 	// What a failed ADD may have left is taken back at once. If that fails,
 	// too, the record stays for the runtime's DEL; the first error says more.
@@ -108,8 +114,8 @@ func (c config) forDelegate() (conf object, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(env.Networks) == 0 || env.MTU <= 0 {
-		return nil, types.NewError(types.ErrTryAgainLater, c.SubnetFile+" does not name both the network and the MTU in bytes", "the weft agent writes the file anew when it starts; ask it with: weft status")
+	if len(env.Networks) == 0 {
+		return nil, types.NewError(types.ErrTryAgainLater, c.SubnetFile+" does not name the network", "the weft agent writes the file anew when it starts; ask it with: weft status")
 	}
 	text, err := render(c, env)
 	if err != nil {

@@ -118,6 +118,19 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 	second.must(t, h, conf(h, "")) // now there is room
 }
 
+// TestAddedTwice: an ADD of a container that is there fails, and takes nothing from it.
+func TestAddedTwice(t *testing.T) {
+	h := newHost(t)
+	c := call{command: "ADD", id: "c1", ifName: "eth0", netns: container(t)}
+	answer := c.must(t, h, conf(h, ""))
+	c.fails(t, h, conf(h, ""), types.ErrInternal, "eth0")
+	c.command = "CHECK"
+	c.must(t, h, conf(h, `, "prevResult": `+answer))
+	c.command = "DEL"
+	c.must(t, h, conf(h, ""))
+	left(t, h)
+}
+
 func TestDamagedRecordIsTold(t *testing.T) {
 	h := newHost(t)
 	path := filepath.Join(records(h), "c1")

@@ -16,11 +16,11 @@ func (Plugin) Status(ctx context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := c.agentStatus(ctx); err != nil {
-		return err
-	}
 	conf, err := c.forDelegate()
 	if err != nil {
+		return fabric.Unavailable(err)
+	}
+	if err := c.agentStatus(ctx); err != nil {
 		return err
 	}
 	d, err := newDelegate(conf)
@@ -34,8 +34,7 @@ func (Plugin) Status(ctx context.Context, r cni.Request) error {
 // flanneld's, which has nothing more to say.
 func (c config) agentStatus(ctx context.Context) error {
 	if _, err := os.Stat(c.RunDir); errors.Is(err, fs.ErrNotExist) {
-		_, err := fabric.Subnets(c.SubnetFile)
-		return err
+		return nil
 	}
 	return fabric.Status(ctx, c.SubnetFile, c.RunDir)
 }

@@ -18,7 +18,7 @@ func TestWithoutSubnet(t *testing.T) {
 		c.must(t, h, conf(h, `, "cni.dev/valid-attachments": []`))
 	}
 	c.command = "STATUS"
-	c.fails(t, h, conf(h, ""), types.ErrTryAgainLater, h.SubnetFile())
+	c.fails(t, h, conf(h, ""), types.ErrPluginNotAvailable, h.SubnetFile())
 	check(t, os.MkdirAll(h.RunDir(), 0o755)) // now weft's agent was here
 	c.fails(t, h, conf(h, ""), types.ErrPluginNotAvailable, h.SubnetFile())
 }
