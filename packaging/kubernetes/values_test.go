@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/weft-net/weft/internal/netconf"
 )
@@ -34,12 +37,25 @@ var networks = []struct{ name, values, want string }{
 const flannelValues = `
 global:
   imagePullSecrets: [{name: registry}]
+  commonLabels: {team: net, tier: all}
+  commonAnnotations: {note: common}
 podCidr: "10.244.0.0/16"
 podCidrv6: ""
 flannel:
   image: {repository: registry.example/flannel, tag: v0.28.9}
   flannel_cni:
     image: {repository: registry.example/flannel-cni-plugin, tag: v1.9.1}
+  image_cni: {repository: registry.example/flannel-cni-plugin, tag: v1.7.1}
+  podLabels: {tier: node}
+  podAnnotations: {note: pod}
+  daemonSet: {labels: {tier: set}, annotations: {note: set}}
+  configMap: {labels: {tier: config}, annotations: {}}
+  serviceAccount: {labels: {}, annotations: {note: account}}
+  rbac:
+    labels: {tier: rbac}
+    annotations: {note: rbac}
+    clusterRole: {labels: {tier: role}, annotations: {}}
+    clusterRoleBinding: {labels: {}, annotations: {}}
   cniBinDir: "/usr/libexec/cni"
   cniConfDir: "/etc/cni/net.d"
   skipCNIConfigInstallation: false
@@ -129,6 +145,30 @@ func TestFlannelsValuesReachThePod(t *testing.T) {
 	}
 	if directories["cni-bin"] != "/usr/libexec/cni" || directories["cni-conf"] != "/etc/cni/net.d" || !slices.Contains(pod.InitContainers[0].Args, "--bin-dir=/usr/libexec/cni") {
 		t.Errorf("directories %v, of which the plugin is installed with %q", directories, pod.InitContainers[0].Args)
+	}
+}
+
+func TestLabelsAndAnnotations(t *testing.T) {
+	rendered := mustRender(t, flannelValues)
+	set := object[appsv1.DaemonSet](t, rendered, "DaemonSet")
+	for what, c := range map[string]struct {
+		of         metav1.ObjectMeta
+		tier, note string
+	}{
+		"DaemonSet":          {set.ObjectMeta, "set", "set"},
+		"pod":                {set.Spec.Template.ObjectMeta, "node", "pod"},
+		"ConfigMap":          {object[corev1.ConfigMap](t, rendered, "ConfigMap").ObjectMeta, "config", "common"},
+		"ServiceAccount":     {object[corev1.ServiceAccount](t, rendered, "ServiceAccount").ObjectMeta, "all", "account"},
+		"ClusterRole":        {object[rbacv1.ClusterRole](t, rendered, "ClusterRole").ObjectMeta, "role", "rbac"},
+		"ClusterRoleBinding": {object[rbacv1.ClusterRoleBinding](t, rendered, "ClusterRoleBinding").ObjectMeta, "rbac", "rbac"},
+	} {
+		if l := c.of.Labels; l["app.kubernetes.io/name"] != "weft" || l["team"] != "net" || l["tier"] != c.tier || c.of.Annotations["note"] != c.note {
+			t.Errorf("%s: labels %v, annotations %v; want tier %s and note %s", what, l, c.of.Annotations, c.tier, c.note)
+		}
+	}
+	stolen := mustRender(t, "flannel: {podLabels: {app.kubernetes.io/name: other}}")
+	if l := object[appsv1.DaemonSet](t, stolen, "DaemonSet").Spec.Template.Labels; l["app.kubernetes.io/name"] != "weft" {
+		t.Errorf("the DaemonSet does not find its pods by %v", l)
 	}
 }
 

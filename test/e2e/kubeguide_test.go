@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,6 +57,7 @@ func TestKubernetesGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("install", func(t *testing.T) {
+		t.Parallel()
 		c := startGuideCluster(t, image)
 		c.follow(t, chapters(t, "## Install", "## Take it away"))
 		for _, h := range c.nodes {
@@ -70,6 +72,7 @@ func TestKubernetesGuide(t *testing.T) {
 		}
 	})
 	t.Run("replace", func(t *testing.T) {
+		t.Parallel()
 		c := startGuideCluster(t, image)
 		c.replaceFlannel(t, chapters(t, "## Replace flannel node by node", ""))
 	})
@@ -119,24 +122,37 @@ func (c guideCluster) replaceFlannel(t *testing.T, steps []step) {
 	pingers := map[string]*lab.Pinger{}
 	for _, from := range pods {
 		for _, to := range pods {
-			if from == to {
-				continue
+			if from != to {
+				pingers[from.Name+" to "+to.Name] = startPings(t, from, to)
 			}
-			addr, _ := to.Addr(false)
-			p, err := from.StartPinger(addr, guidePingInterval)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pingers[from.Name+" to "+to.Name] = p
 		}
 	}
 	c.follow(t, steps)
 	for name, p := range pingers {
 		tally := p.Stop()
 		if err := tally.Err(); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v; longest gap %s", name, err, tally.Gap)
 		}
 	}
+}
+
+// startPings pings from pod to pod from the first answer on.
+func startPings(t *testing.T, from, to *lab.Pod) *lab.Pinger {
+	t.Helper()
+	addr, _ := to.Addr(false)
+	reached := step{block: block{text: "ping"}, again: true}
+	err := reached.take(t.Context(), func(ctx context.Context, _ ...string) (string, error) {
+		tally, err := from.Ping(ctx, addr, 1)
+		return "", errors.Join(err, tally.Err())
+	})
+	if err != nil {
+		t.Fatalf("%s does not reach %s: %v", from, to, err)
+	}
+	p, err := from.StartPinger(addr, guidePingInterval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // follow runs steps of the guide.

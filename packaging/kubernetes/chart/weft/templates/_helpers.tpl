@@ -2,6 +2,24 @@
 app.kubernetes.io/name: weft
 {{- end }}
 
+{{/* Labels and annotations of an object: the chart's, and after the first argument what values say, the last
+winning. The label that the DaemonSet finds its pods by is nobody else's. */}}
+{{- define "weft.metadata" -}}
+{{- $labels := dict }}
+{{- $annotations := dict }}
+{{- $global := (first .).Values.global }}
+{{- range prepend (rest .) (dict "labels" $global.commonLabels "annotations" $global.commonAnnotations) }}
+{{- $labels = mergeOverwrite $labels (deepCopy (.labels | default dict)) }}
+{{- $annotations = mergeOverwrite $annotations (deepCopy (.annotations | default dict)) }}
+{{- end -}}
+labels:
+  {{- mergeOverwrite $labels (include "weft.labels" . | fromYaml) | toYaml | nindent 2 }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "weft.image" -}}
 {{ printf "%s:%s" .Values.weft.image.repository (.Values.weft.image.tag | default .Chart.AppVersion) | quote }}
 {{- end }}
