@@ -113,10 +113,12 @@ func (a *agent) stop() error {
 // cpu is the user and system time of all the agent's threads so far, those
 // that have ended included: the process's CPU clock (clock_getcpuclockid(3)),
 // which counts nanoseconds where /proc/PID/stat counts ticks of 10 ms.
-func (a *agent) cpu() (time.Duration, error) {
+func (a *agent) cpu() (time.Duration, error) { return cpuOf(a.pid()) }
+
+func cpuOf(pid int) (time.Duration, error) {
 	const schedClock = 2 // CPUCLOCK_SCHED of linux/posix-timers.h
 	var t unix.Timespec
-	if err := unix.ClockGettime(int32(^a.pid()<<3|schedClock), &t); err != nil {
+	if err := unix.ClockGettime(int32(^pid<<3|schedClock), &t); err != nil {
 		return 0, fmt.Errorf("read the agent's CPU clock: %w", err)
 	}
 	return time.Duration(t.Nano()), nil

@@ -35,6 +35,8 @@ type options struct {
 	rounds   int
 	calls    int
 	slice    time.Duration
+	times    int
+	outage   time.Duration
 	json     bool
 
 	dir      string // for everything the bench and its agents write
@@ -46,9 +48,12 @@ const (
 	startPart    = "start"
 	firewallPart = "firewall"
 	cniPart      = "cni"
+	healPart     = "heal"
+	changePart   = "change"
+	outagePart   = "outage"
 )
 
-var parts = []string{startPart, firewallPart, cniPart}
+var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart}
 
 // wants reports whether a part is to be run.
 func (o *options) wants(part string) bool { return o.only == "" || o.only == part }
@@ -86,6 +91,8 @@ func parse(args []string) (*options, error) {
 	fs.IntVar(&o.rounds, "rounds", 18, "measurements of each kind with each set of rules, in turns; medians count")
 	fs.IntVar(&o.calls, "calls", 200, "ADDs and DELs of each CNI plugin in each case")
 	fs.DurationVar(&o.slice, "slice", 60*time.Millisecond, "how long one of them takes")
+	fs.IntVar(&o.times, "times", 20, "how often each fault is inflicted; the median counts")
+	fs.DurationVar(&o.outage, "outage", time.Minute, "how long the store is away")
 	output := fs.String("o", "table", "table or json")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -105,8 +112,8 @@ func parse(args []string) (*options, error) {
 	if o.only != "" && !slices.Contains(parts, o.only) {
 		return nil, fmt.Errorf("-only %q: must be one of %s", o.only, strings.Join(parts, ", "))
 	}
-	if o.rounds < 1 || o.calls < 1 || o.slice < time.Millisecond {
-		return nil, errors.New("-rounds and -calls must be at least 1, and -slice 1ms")
+	if o.rounds < 1 || o.calls < 1 || o.times < 1 || o.slice < time.Millisecond || o.outage < time.Second {
+		return nil, errors.New("-rounds, -calls and -times must be at least 1, -slice 1ms and -outage 1s")
 	}
 	if o.runs < 1 || o.puts < 1 || *output != "table" && *output != "json" {
 		return nil, errors.New("-runs and -puts must be at least 1, and -o table or json")
@@ -145,6 +152,9 @@ type report struct {
 	Firewall []firewallResult `json:"firewall,omitempty"`
 	Calls    []callResult     `json:"cniCalls,omitempty"`
 	PodWays  []podWayResult   `json:"podToPod,omitempty"`
+	Heal     []healResult     `json:"heal,omitempty"`
+	Live     []liveResult     `json:"change,omitempty"`
+	Outage   []outageResult   `json:"outage,omitempty"`
 }
 
 func measureAll(ctx context.Context, o *options) (err error) {
@@ -162,6 +172,21 @@ func measureAll(ctx context.Context, o *options) (err error) {
 	}
 	if o.wants(cniPart) {
 		if r.Calls, r.PodWays, err = measureCNI(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.wants(healPart) {
+		if r.Heal, err = measureHeal(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.wants(changePart) {
+		if r.Live, err = measureLive(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.wants(outagePart) {
+		if r.Outage, err = measureOutage(ctx, o); err != nil {
 			return err
 		}
 	}

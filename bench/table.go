@@ -48,20 +48,22 @@ func (r result) cells() []string {
 
 // printTables writes the results as people read them.
 func printTables(w io.Writer, r report) error {
-	var err error
-	if len(r.Results) > 0 {
-		err = printTable(w, headings, r.Results)
-	}
-	if len(r.Firewall) > 0 {
-		err = errors.Join(err, printTable(w, firewallHeadings, r.Firewall))
-	}
-	if len(r.Calls) > 0 {
-		err = errors.Join(err, printTable(w, callHeadings, r.Calls), printTable(w, podWayHeadings, r.PodWays))
-	}
-	return err
+	return errors.Join(
+		printTable(w, headings, r.Results),
+		printTable(w, firewallHeadings, r.Firewall),
+		printTable(w, callHeadings, r.Calls),
+		printTable(w, podWayHeadings, r.PodWays),
+		printTable(w, healHeadings, r.Heal),
+		printTable(w, liveHeadings, r.Live),
+		printTable(w, outageHeadings, r.Outage),
+	)
 }
 
+// printTable writes one table, nothing if that was not measured.
 func printTable[R interface{ cells() []string }](w io.Writer, headings []string, all []R) error {
+	if len(all) == 0 {
+		return nil
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, strings.Join(headings, "\t")+"\t")
 	for _, r := range all {
