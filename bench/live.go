@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/weft-net/weft/internal/lab"
@@ -102,12 +103,22 @@ func (c *crew) live(ctx context.Context, change liveChange) (liveResult, error) 
 		r.Took = time.Since(begin).Seconds()
 		time.Sleep(liveAfter)
 	}
-	for _, p := range pingers {
-		tally := p.Stop()
+	for _, tally := range stopAll(pingers) {
 		r.Sent, r.Lost = r.Sent+tally.Sent, r.Lost+tally.Lost()
 		r.Gap = max(r.Gap, millis(tally.Gap))
 	}
 	return r, err
+}
+
+// stopAll ends all pings at one time.
+func stopAll(pingers []*lab.Pinger) []lab.Tally {
+	tallies := make([]lab.Tally, len(pingers))
+	var all sync.WaitGroup
+	for i, p := range pingers {
+		all.Go(func() { tallies[i] = p.Stop() })
+	}
+	all.Wait()
+	return tallies
 }
 
 // pingAll starts pings from every pod to every other.

@@ -79,7 +79,7 @@ func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err erro
 // ttl returns what the chosen lease is to hang on, renewed, and how long it
 // lasts: what it hangs on already, whoever made that, or a new one.
 func (a *acquisition) ttl(ctx context.Context, have contents, c lease.Choice) (ttlID, time.Duration, error) {
-	if id := ttlOf(have.keys[a.keys.lease(lease.Key(c.Lease.Subnets))]); c.Had && id != 0 {
+	if id := ttlOf(have.key(a.keys.lease(lease.Key(c.Lease.Subnets)))); c.Had && id != 0 {
 		left, err := a.renew(ctx, id)
 		if err != nil || left > leaseTTL/2 {
 			return id, left, err
@@ -98,7 +98,7 @@ func (a *acquisition) ttl(ctx context.Context, have contents, c lease.Choice) (t
 // obsolete notes what hung under leases that are gone or moved.
 func (a *acquisition) obsolete(have contents, c lease.Choice, id ttlID) {
 	for _, l := range append(c.Drop, c.Lease) {
-		old := ttlOf(have.keys[a.keys.lease(lease.Key(l.Subnets))])
+		old := ttlOf(have.key(a.keys.lease(lease.Key(l.Subnets))))
 		if old != id {
 			a.unused = append(a.unused, old)
 		}

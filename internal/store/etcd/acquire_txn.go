@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.etcd.io/etcd/api/v3/mvccpb"
-
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 )
@@ -25,7 +23,7 @@ func (a *acquisition) encode() error {
 // writes is what has to change so that c holds: nothing if it does already.
 func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 	name := lease.Key(c.Lease.Subnets)
-	e := &edit{have: have.keys}
+	e := &edit{have: have}
 	e.put(a.keys.lease(name), a.value, id)
 	e.put(a.keys.owner(name), a.owner, id)
 	e.del(a.keys.former(name))
@@ -59,7 +57,7 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 // lived.
 func (a *acquisition) drain(e *edit, r lease.Rest) {
 	old, name := lease.Key(r.Of.Subnets), lease.Key(r.Subnets)
-	id := ttlOf(e.have[a.keys.lease(old)])
+	id := ttlOf(e.have.key(a.keys.lease(old)))
 	if name != old {
 		e.del(a.keys.lease(old))
 		e.del(a.keys.owner(old))
@@ -75,8 +73,8 @@ func (a *acquisition) drain(e *edit, r lease.Rest) {
 // forget deletes the keys of addresses that lease name announced and that are
 // not kept.
 func (a *acquisition) forget(e *edit, name string, keep []string) {
-	for _, key := range a.addrKeys(e.have[a.keys.lease(name)]) {
-		if kv := e.have[key]; kv != nil && string(kv.Value) == name && !slices.Contains(keep, key) {
+	for _, key := range a.addrKeys(e.have.key(a.keys.lease(name))) {
+		if kv := e.have.key(key); kv != nil && string(kv.Value) == name && !slices.Contains(keep, key) {
 			e.del(key)
 		}
 	}
@@ -97,11 +95,11 @@ func (a *acquisition) alone(t *txn, l lease.Lease, rev int64) {
 // edit is a txn that leaves out what is there already.
 type edit struct {
 	txn
-	have map[string]*mvccpb.KeyValue
+	have contents
 }
 
 func (e *edit) put(key, value string, id ttlID) {
-	kv := e.have[key]
+	kv := e.have.key(key)
 	e.unchanged(key, kv)
 	if kv == nil || string(kv.Value) != value || ttlOf(kv) != id {
 		e.txn.put(key, value, id)
@@ -109,7 +107,7 @@ func (e *edit) put(key, value string, id ttlID) {
 }
 
 func (e *edit) del(key string) {
-	kv := e.have[key]
+	kv := e.have.key(key)
 	e.unchanged(key, kv)
 	if kv != nil {
 		e.txn.del(key)

@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -15,8 +16,31 @@ import (
 type contents struct {
 	revision int64
 	leases   []lease.Lease
-	owners   map[string]lease.Owner      // by lease.Key
-	keys     map[string]*mvccpb.KeyValue // flannel's and weft's, by full key
+	owners   map[string]lease.Owner // by lease.Key
+	theirs   keyValues              // flannel's
+	ours     keyValues              // weft's, which sort behind
+}
+
+// keyValues are as etcd lists them: by key.
+type keyValues []*mvccpb.KeyValue
+
+// find returns what is stored under key, nil if nothing is.
+func (kvs keyValues) find(key string) *mvccpb.KeyValue {
+	i, ok := slices.BinarySearchFunc(kvs, key, func(kv *mvccpb.KeyValue, key string) int {
+		return strings.Compare(string(kv.Key), key)
+	})
+	if !ok {
+		return nil
+	}
+	return kvs[i]
+}
+
+// key returns what is stored under a full key, nil if nothing is.
+func (c contents) key(key string) *mvccpb.KeyValue {
+	if kv := c.theirs.find(key); kv != nil {
+		return kv
+	}
+	return c.ours.find(key)
 }
 
 func (s *Store) contents(ctx context.Context) (contents, error) {
@@ -32,19 +56,14 @@ func (s *Store) contents(ctx context.Context) (contents, error) {
 	if err != nil {
 		return contents{}, err
 	}
-	leases := resp.Responses[0].GetResponseRange().Kvs
-	records := resp.Responses[1].GetResponseRange().Kvs
 	c := contents{
 		revision: resp.Header.Revision,
-		leases:   view.Occupied(s.items(leases)),
 		owners:   map[string]lease.Owner{},
-		keys:     make(map[string]*mvccpb.KeyValue, len(leases)+len(records)),
+		theirs:   resp.Responses[0].GetResponseRange().Kvs,
+		ours:     resp.Responses[1].GetResponseRange().Kvs,
 	}
-	for _, kv := range leases {
-		c.keys[string(kv.Key)] = kv
-	}
-	for _, kv := range records {
-		c.keys[string(kv.Key)] = kv
+	c.leases = view.Occupied(s.items(c.theirs))
+	for _, kv := range c.ours {
 		name, ok := strings.CutPrefix(string(kv.Key), s.keys.owner(""))
 		if !ok {
 			continue

@@ -164,7 +164,9 @@ func (v *View) remove(name string) {
 }
 
 // Occupied returns the leases among items, sorted, as lease.Choose wants them:
-// a lease whose value cannot be read still takes up its subnets.
+// a lease whose value cannot be read still takes up its subnets. What a backend
+// needs to know of others is left out, since there are many and this takes the
+// most room.
 func Occupied(items []Item) []lease.Lease {
 	out := make([]lease.Lease, 0, len(items))
 	for _, it := range items {
@@ -177,6 +179,9 @@ func Occupied(items []Item) []lease.Lease {
 			if l.Subnets, err = lease.ParseKey(name); err != nil {
 				continue
 			}
+		}
+		if l.Backend != "" { // else it may matter that there is something
+			l.Data = nil
 		}
 		out = append(out, l)
 	}
