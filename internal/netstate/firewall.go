@@ -15,115 +15,19 @@ type Firewall struct {
 	Leftovers Table[Leftover] // never wanted
 }
 
-func (f *Firewall) normalize(err *error) {
-	norm(&f.Tables, err)
-	norm(&f.Sets, err)
-	norm(&f.Elements, err)
-	norm(&f.Chains, err)
-	norm(&f.Rules, err)
-	norm(&f.Foreign, err)
-	norm(&f.Leftovers, err)
-}
-
-func (f *Firewall) add(o *Firewall) {
-	f.Tables = append(f.Tables, o.Tables...)
-	f.Sets = append(f.Sets, o.Sets...)
-	f.Elements = append(f.Elements, o.Elements...)
-	f.Chains = append(f.Chains, o.Chains...)
-	f.Rules = append(f.Rules, o.Rules...)
-	f.Foreign = append(f.Foreign, o.Foreign...)
-	f.Leftovers = append(f.Leftovers, o.Leftovers...)
-}
-
-func (f *Firewall) clone() Firewall {
-	return Firewall{
-		Tables:    slices.Clone(f.Tables),
-		Sets:      slices.Clone(f.Sets),
-		Elements:  slices.Clone(f.Elements),
-		Chains:    slices.Clone(f.Chains),
-		Rules:     slices.Clone(f.Rules),
-		Foreign:   slices.Clone(f.Foreign),
-		Leftovers: slices.Clone(f.Leftovers),
-	}
-}
-
-func (f *Firewall) len() int {
-	return len(f.Tables) + len(f.Sets) + len(f.Elements) + len(f.Chains) + len(f.Rules) + len(f.Foreign) + len(f.Leftovers)
-}
-
-func (f *Firewall) appendTo(out []Row) []Row {
-	out = appendRows(out, f.Tables)
-	out = appendRows(out, f.Sets)
-	out = appendRows(out, f.Elements)
-	out = appendRows(out, f.Chains)
-	out = appendRows(out, f.Rules)
-	out = appendRows(out, f.Foreign)
-	return appendRows(out, f.Leftovers)
-}
-
-func (f *Firewall) find(probe Row) Row {
-	switch p := probe.(type) {
-	case NFTable:
-		return found(f.Tables.Find(p))
-	case Set:
-		return found(f.Sets.Find(p))
-	case Element:
-		return found(f.Elements.Find(p))
-	case Chain:
-		return found(f.Chains.Find(p))
-	case Rule:
-		return found(f.Rules.Find(p))
-	case Foreign:
-		return found(f.Foreign.Find(p))
-	case Leftover:
-		return found(f.Leftovers.Find(p))
-	}
-	return nil
-}
-
-func (f *Firewall) put(r Row) {
+// dropDependents removes what goes with r: with a table all that is in it,
+// with a set its elements, with a chain its rules.
+func (f *Firewall) dropDependents(r Row) {
 	switch r := r.(type) {
 	case NFTable:
-		f.Tables = f.Tables.put(r)
-	case Set:
-		f.Sets = f.Sets.put(r)
-	case Element:
-		f.Elements = f.Elements.put(r)
-	case Chain:
-		f.Chains = f.Chains.put(r)
-	case Rule:
-		f.Rules = f.Rules.put(r)
-	case Foreign:
-		f.Foreign = f.Foreign.put(r)
-	case Leftover:
-		f.Leftovers = f.Leftovers.put(r)
-	}
-}
-
-// drop removes the row that is the same object as r; with a table goes all
-// that is in it, with a set its elements, with a chain its rules.
-func (f *Firewall) drop(r Row) {
-	switch r := r.(type) {
-	case NFTable:
-		f.Tables = f.Tables.drop(r)
 		f.Sets = slices.DeleteFunc(f.Sets, func(o Set) bool { return o.Table == r.Name })
 		f.Elements = slices.DeleteFunc(f.Elements, func(o Element) bool { return o.Table == r.Name })
 		f.Chains = slices.DeleteFunc(f.Chains, func(o Chain) bool { return o.Table == r.Name })
 		f.Rules = slices.DeleteFunc(f.Rules, func(o Rule) bool { return o.Table == r.Name })
 	case Set:
-		f.Sets = f.Sets.drop(r)
 		f.Elements = slices.DeleteFunc(f.Elements, func(o Element) bool { return o.Table == r.Table && o.Set == r.Name })
-	case Element:
-		f.Elements = f.Elements.drop(r)
 	case Chain:
-		f.Chains = f.Chains.drop(r)
 		f.Rules = slices.DeleteFunc(f.Rules, func(o Rule) bool { return o.Table == r.Table && o.Chain == r.Name })
-	case Rule:
-		f.Rules = f.Rules.drop(r)
-	case Foreign:
-		f.Foreign = f.Foreign.drop(r)
-	case Leftover:
-		f.Leftovers = f.Leftovers.drop(r)
 	}
 }
 
@@ -153,11 +57,7 @@ func withoutLostTables(have, want *Firewall) (rest *Firewall, remade, gone []Op)
 		if wanted && mendable(h.Name, have, want) {
 			continue
 		}
-		if rest == have {
-			clone := have.clone()
-			rest = &clone
-		}
-		rest.drop(h)
+		rest = rest.without(h)
 		op := Op{Verb: Remove, Row: h, Have: h}
 		if wanted {
 			remade = append(remade, op)
@@ -166,6 +66,13 @@ func withoutLostTables(have, want *Firewall) (rest *Firewall, remade, gone []Op)
 		}
 	}
 	return rest, remade, gone
+}
+
+// without returns a copy of f without a table and all that is in it.
+func (f *Firewall) without(t NFTable) *Firewall {
+	s := (&State{Firewall: *f}).Clone()
+	s.Drop(t)
+	return &s.Firewall
 }
 
 // mendable reports whether what stands in a table can be turned into what is
