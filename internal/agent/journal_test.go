@@ -38,11 +38,7 @@ func TestJournalKeepsTheLastRecords(t *testing.T) {
 
 func TestDriftIsToldWithWhoDidIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := configured(t, vxlanConfig)
-		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
-		a.start()
-		b.start()
-		settle(time.Second)
+		_, a, _ := twoHosts(t)
 		route := a.world.State().Routes[0]
 		a.world.Emit(netstate.Event{Row: route, Gone: true, PID: uint32(os.Getpid())})
 		settle(time.Second)
