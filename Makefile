@@ -59,7 +59,7 @@ manifests: ## render packaging/kubernetes/*.yml from the chart
 	$(GO) test ./packaging/kubernetes -run TestManifests -update
 
 .PHONY: bench
-bench: build ## start-up, change, memory and rest at 100 to 10,000 leases; what the firewall costs
+bench: build ## start-up, change, memory and rest at 100 to 10,000 leases; firewall, CNI, healing, live changes, outages
 	$(GO) run ./bench
 
 .PHONY: install
