@@ -31,7 +31,7 @@ race: setup ## the tests under the race detector (needs a C compiler)
 
 .PHONY: chaos
 chaos: setup ## six hosts under random faults for CHAOS, ten minutes if not given
-	$(GO) test ./test/chaos -v -count=1 -timeout=0 -chaos.duration=$(or $(CHAOS),10m) -chaos.seed=$(or $(SEED),0)
+	$(GO) test ./test/chaos -v -count=1 -timeout=0 -chaos.duration=$(or $(CHAOS),10m) -chaos.seed=$(or $(SEED),0) -chaos.settle=$(or $(SETTLE),10s)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME

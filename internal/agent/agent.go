@@ -113,6 +113,7 @@ func newSteerer(o Options, owner lease.Owner, mem memory, b *board) *steerer {
 		wants:     newLatest[reconcile.Want](),
 		passes:    newLatest[reconcile.Pass](),
 		ways:      mem.ways,
+		noted:     mem.ways.present(),
 		claims:    claims{claim: o.Claim},
 		diary:     newDiary(o.StateDir, mem.Snapshot.Config == nil, o.Log),
 	}

@@ -26,6 +26,11 @@ func (s *steerer) claim(attrs lease.Attrs) {
 	s.claimed = &c
 	asked := c // what is preferred changes once a lease is held, and is no new claim
 	asked.Preferred, asked.Former = s.preferred(), s.memory.past
+	if present := s.ways[0]; !s.noted.is(present) {
+		// Before anybody sends here in this way, it must be known after a crash, too.
+		s.diary.write(s.page())
+		s.noted = present
+	}
 	s.keeper.claims.put(asked)
 }
 

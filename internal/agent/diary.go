@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 )
 
@@ -16,6 +17,9 @@ type diary struct {
 	blank bool // there is no copy yet
 	pages latest[memory]
 	log   *slog.Logger
+
+	mu   sync.Mutex
+	last int // number of the newest page written
 }
 
 const (
@@ -71,7 +75,14 @@ func (d *diary) flush(err error) error {
 	return err
 }
 
+// write writes a page, unless a newer one stands there.
 func (d *diary) write(m memory) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m.page < d.last {
+		return
+	}
+	d.last = m.page
 	if err := m.save(d.dir); err != nil {
 		d.log.Warn("the copy of the snapshot was not written; a reboot without the store would lose the network", "error", fmt.Errorf("%s: %w", d.dir, err))
 	}

@@ -35,6 +35,7 @@ type memory struct {
 	Tables   []string // of the firewall
 	ways     ways     // how this host announced itself, now and before
 
+	page   int            // counts what is handed to the diary
 	past   []netconf.Past // networks of earlier configs in which leases stand
 	drains []netip.Prefix // subnets that this host had before and whose leases stand
 	had    []netip.Prefix // subnets that this host had before, the last one first, to be had again should the network change back

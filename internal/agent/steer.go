@@ -50,6 +50,7 @@ type steerer struct {
 	dirty      bool // an input of the plan has changed
 	ways       ways
 	former     []plan.Former   // of ways, by now
+	noted      way             // the present way as it is known to be on disk
 	serial     int             // of the last plan
 	ready      int             // serial of the last plan by which this host can be reached as planned
 	claims     claims          // of things on this host
@@ -230,8 +231,15 @@ func (s *steerer) plan(attrs lease.Attrs) {
 	// The board first: once the kernel is as wanted, the subnet file is written from it.
 	s.board.plan(in, want, problems, s.memory.Snapshot.Revision)
 	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want), Serial: s.serial})
-	s.memory.Self, s.memory.ways = &self, s.ways
-	s.diary.pages.put(s.memory)
+	s.memory.Self = &self
+	s.diary.pages.put(s.page())
+}
+
+// page is the memory as it is to be written down now.
+func (s *steerer) page() memory {
+	s.memory.page++
+	s.memory.ways = s.ways
+	return s.memory
 }
 
 func sameSubnets(l lease.Lease) func(lease.Lease) bool {

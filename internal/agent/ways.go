@@ -37,9 +37,17 @@ const notice = 10 * time.Second
 // peer's routes, with a wide margin: what stands meanwhile is one device.
 const linger = time.Minute
 
+// present is the way that is announced; the zero way if there is none.
+func (ws ways) present() way {
+	if len(ws) == 0 {
+		return way{}
+	}
+	return ws[0]
+}
+
 // take makes w the present way if it is not.
 func (ws ways) take(w way, now time.Time) ways {
-	if len(ws) > 0 && ws[0].backend == w.backend && reflect.DeepEqual(ws[0].attrs, w.attrs) {
+	if len(ws) > 0 && ws[0].is(w) {
 		return ws
 	}
 	out := append(ways{w}, ws...)
@@ -122,6 +130,8 @@ func (ws ways) announced(b netconf.Backend) (lease.Attrs, bool) {
 	}
 	return ws[i].attrs, true
 }
+
+func (w way) is(o way) bool { return w.backend == o.backend && reflect.DeepEqual(w.attrs, o.attrs) }
 
 func (w way) needsDevice() bool { return w.backend.Type == plan.VXLAN }
 
