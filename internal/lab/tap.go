@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// snapLength is enough of a frame for ParseFrame with VXLAN over IPv6.
+	// snapLength is enough for a ping in VXLAN over IPv6.
 	snapLength = 256
 	tapBuffer  = 8 << 20 // bytes
 )
 
-// Tap listens to all frames that pass a node's device, in both directions. Frames wait in the
-// kernel until they are read: what was sent before a call of Frames is in its result.
+// Tap listens to all frames of up to 256 bytes that pass a node's device, in both directions. Frames
+// wait in the kernel until they are read: what was sent before a call of Frames is in its result.
 type Tap struct {
 	fd int
 }
@@ -32,6 +32,9 @@ func (n *Node) Tap(dev string) (*Tap, error) {
 		t.fd = fd
 		// Without the privilege in the first namespace, the usual size has to do.
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, tapBuffer)
+		if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, shortFrames()); err != nil {
+			return fmt.Errorf("keep long frames out: %w", err)
+		}
 		everything := bits.ReverseBytes16(unix.ETH_P_ALL)
 		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: everything, Ifindex: link.Attrs().Index})
 	})
@@ -39,6 +42,18 @@ func (n *Node) Tap(dev string) (*Tap, error) {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
+}
+
+// shortFrames leaves out what is longer than snapLength: a stream beside the pings would fill the
+// socket's buffer, whose usual size is that of a few dozen long frames.
+func shortFrames() *unix.SockFprog {
+	program := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_LEN},
+		{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K, K: snapLength, Jt: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: snapLength},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+	}
+	return &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 }
 
 // Frames returns the IP frames that passed since the last call. It is an error if the kernel had
