@@ -38,7 +38,7 @@ func decodeAddress(m rtnl.Message) (address, bool) {
 	}
 	a := address{index: int32(native.Uint32(head[4:])), scope: head[3], flags: uint32(head[2])}
 	var local, peer netip.Addr
-	for attr, ok := attrs.Next(); ok; attr, ok = attrs.Next() {
+	for attr := range attrs.All() {
 		switch attr.Type {
 		case unix.IFA_LOCAL:
 			local = attr.Addr()

@@ -43,7 +43,7 @@ func decodeLink(m rtnl.Message) (link, bool) {
 	}
 	l := link{index: int32(native.Uint32(head[4:])), flags: native.Uint32(head[8:])}
 	l.Kind = kindDevice
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.IFLA_IFNAME:
 			l.Name = a.String()
@@ -64,7 +64,7 @@ func decodeLink(m rtnl.Message) (link, bool) {
 
 func (l *link) decodeInfo(attrs rtnl.Attrs) {
 	var data rtnl.Attrs
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.IFLA_INFO_KIND:
 			l.Kind = a.String()
@@ -78,7 +78,7 @@ func (l *link) decodeInfo(attrs rtnl.Attrs) {
 }
 
 func (l *link) decodeVXLAN(attrs rtnl.Attrs) {
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.IFLA_VXLAN_ID:
 			l.VNI = a.Uint32()

@@ -50,7 +50,7 @@ func decodeNeighbour(m rtnl.Message) (neighbour, bool) {
 		state:  native.Uint16(head[8:]),
 		flags:  head[10],
 	}
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.NDA_DST:
 			n.dst = a.Addr()

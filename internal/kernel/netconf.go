@@ -26,7 +26,7 @@ func (w *watcher) netconfEvent(v *view, m rtnl.Message) (netstate.Event, bool) {
 	}
 	var index, forwarding int32
 	reported := false
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case netconfIndex:
 			index = int32(a.Uint32())

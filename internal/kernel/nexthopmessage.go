@@ -72,7 +72,7 @@ func decodeNexthop(m rtnl.Message) (id uint32, protocol uint8, h hop, ok bool) {
 		return 0, 0, hop{}, false
 	}
 	h.onlink = native.Uint32(head[4:])&unix.RTNH_F_ONLINK != 0
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.NHA_ID:
 			id = a.Uint32()

@@ -52,7 +52,7 @@ func decodeRoute(m rtnl.Message) (route, bool) {
 	if head[0] == unix.AF_INET {
 		dst = netip.IPv4Unspecified()
 	}
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.RTA_DST:
 			dst = a.Addr()

@@ -30,10 +30,9 @@ type expression struct {
 }
 
 func decodeExpressions(list rtnl.Attrs) (out []expression) {
-	for a, ok := list.Next(); ok; a, ok = list.Next() {
+	for a := range list.All() {
 		var e expression
-		parts := a.Attrs()
-		for p, ok := parts.Next(); ok; p, ok = parts.Next() {
+		for p := range a.Attrs().All() {
 			switch p.Type {
 			case unix.NFTA_EXPR_NAME:
 				e.name = p.String()
@@ -47,7 +46,7 @@ func decodeExpressions(list rtnl.Attrs) (out []expression) {
 }
 
 func (e *expression) decode(data rtnl.Attrs) {
-	for a, ok := data.Next(); ok; a, ok = data.Next() {
+	for a := range data.All() {
 		switch e.name {
 		case "meta":
 			e.meta(a)
@@ -137,12 +136,12 @@ func (e *expression) immediate(a rtnl.Attr) {
 		return
 	}
 	e.odd = true // unless a verdict is found
-	for data, v := a.Attrs(), (rtnl.Attr{}); next(&data, &v); {
+	for v := range a.Attrs().All() {
 		if v.Type != unix.NFTA_DATA_VERDICT {
 			continue
 		}
 		e.odd = false
-		for inner, w := v.Attrs(), (rtnl.Attr{}); next(&inner, &w); {
+		for w := range v.Attrs().All() {
 			switch w.Type {
 			case unix.NFTA_VERDICT_CODE:
 				e.code = int32(w.Uint32BE())
@@ -151,11 +150,6 @@ func (e *expression) immediate(a rtnl.Attr) {
 			}
 		}
 	}
-}
-
-func next(list *rtnl.Attrs, a *rtnl.Attr) (ok bool) {
-	*a, ok = list.Next()
-	return ok
 }
 
 func (e *expression) nat(a rtnl.Attr) {
@@ -172,8 +166,7 @@ func (e *expression) nat(a rtnl.Attr) {
 }
 
 func valueOf(a rtnl.Attr) []byte {
-	data := a.Attrs()
-	for v, ok := data.Next(); ok; v, ok = data.Next() {
+	for v := range a.Attrs().All() {
 		if v.Type == unix.NFTA_DATA_VALUE {
 			return slices.Clone(v.Value)
 		}

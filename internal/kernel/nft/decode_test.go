@@ -47,7 +47,7 @@ func FuzzDecode(f *testing.F) {
 		var c change
 		c.take(&view{}, m)
 		if _, attrs, ok := m.Header(nfgenSize); ok {
-			for a, more := attrs.Next(); more; a, more = attrs.Next() {
+			for a := range attrs.All() {
 				keys := decodeKeys(nil, a.Attrs())
 				prefixes(slices.Clone(keys), true)
 				prefixes(keys, false)

@@ -67,8 +67,8 @@ func (c *Conn) tables() (out []table, err error) {
 		if err != nil {
 			return nil, explain(err)
 		}
-		head, attrs, ok := m.Header(nfgenSize)
-		for a, more := attrs.Next(); ok && more; a, more = attrs.Next() {
+		head, attrs, _ := m.Header(nfgenSize)
+		for a := range attrs.All() {
 			if a.Type == unix.NFTA_TABLE_NAME {
 				out = append(out, table{head[0], a.String()})
 			}
@@ -97,7 +97,7 @@ func decodeChain(m rtnl.Message) (c chain, ok bool) {
 		return c, false
 	}
 	c.family, c.policy = head[0], verdictAccept
-	for a, more := attrs.Next(); more; a, more = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.NFTA_CHAIN_TABLE:
 			c.table = a.String()
@@ -109,7 +109,7 @@ func decodeChain(m rtnl.Message) (c chain, ok bool) {
 			c.kind = a.String()
 		case unix.NFTA_CHAIN_HOOK:
 			c.base = true
-			for list, h := a.Attrs(), (rtnl.Attr{}); next(&list, &h); {
+			for h := range a.Attrs().All() {
 				switch h.Type {
 				case unix.NFTA_HOOK_HOOKNUM:
 					c.hook = h.Uint32BE()
@@ -150,7 +150,7 @@ func decodeRule(m rtnl.Message) (r rule, ok bool) {
 		return r, false
 	}
 	r.family = head[0]
-	for a, more := attrs.Next(); more; a, more = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.NFTA_RULE_TABLE:
 			r.table = a.String()
@@ -200,7 +200,7 @@ func decodeSet(m rtnl.Message) (s netstate.Set, ok bool) {
 	if !ok {
 		return s, false
 	}
-	for a, more := attrs.Next(); more; a, more = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.NFTA_SET_TABLE:
 			s.Table = a.String()
@@ -245,8 +245,8 @@ func (c *Conn) elements(s netstate.Set) ([]netstate.Element, error) {
 		if err != nil {
 			return nil, err
 		}
-		_, attrs, ok := m.Header(nfgenSize)
-		for a, more := attrs.Next(); ok && more; a, more = attrs.Next() {
+		_, attrs, _ := m.Header(nfgenSize)
+		for a := range attrs.All() {
 			if a.Type == unix.NFTA_SET_ELEM_LIST_ELEMENTS {
 				keys = decodeKeys(keys, a.Attrs())
 			}
@@ -260,10 +260,9 @@ func (c *Conn) elements(s netstate.Set) ([]netstate.Element, error) {
 }
 
 func decodeKeys(keys []key, list rtnl.Attrs) []key {
-	for e, ok := list.Next(); ok; e, ok = list.Next() {
+	for e := range list.All() {
 		var k key
-		parts := e.Attrs()
-		for a, ok := parts.Next(); ok; a, ok = parts.Next() {
+		for a := range e.Attrs().All() {
 			switch a.Type {
 			case unix.NFTA_SET_ELEM_FLAGS:
 				k.end = a.Uint32BE()&unix.NFT_SET_ELEM_INTERVAL_END != 0

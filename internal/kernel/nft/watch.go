@@ -113,7 +113,7 @@ func readSubject(m rtnl.Message) (s subject, ok bool) {
 		return s, false
 	}
 	s.kind, s.family = m.Type&0xff, head[0]
-	for a, more := attrs.Next(); more; a, more = attrs.Next() {
+	for a := range attrs.All() {
 		isRule := s.kind == unix.NFT_MSG_NEWRULE || s.kind == unix.NFT_MSG_DELRULE
 		isChain := s.kind == unix.NFT_MSG_NEWCHAIN || s.kind == unix.NFT_MSG_DELCHAIN
 		switch {
@@ -135,9 +135,9 @@ func readSubject(m rtnl.Message) (s subject, ok bool) {
 // author names the program that made a transaction, "" if the kernel does not
 // tell.
 func author(m rtnl.Message) string {
-	_, attrs, ok := m.Header(nfgenSize)
+	_, attrs, _ := m.Header(nfgenSize)
 	name, pid := "", uint32(0)
-	for a, more := attrs.Next(); ok && more; a, more = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.NFTA_GEN_PROC_NAME:
 			name = a.String()

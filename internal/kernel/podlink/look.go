@@ -48,7 +48,7 @@ func decodeDevice(m rtnl.Message) (d device, ok bool) {
 	}
 	d.index = int32(native.Uint32(head[4:]))
 	d.up = native.Uint32(head[8:])&unix.IFF_UP != 0
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.IFLA_IFNAME:
 			d.name = a.String()
@@ -66,7 +66,7 @@ func decodeDevice(m rtnl.Message) (d device, ok bool) {
 }
 
 func decodeKind(attrs rtnl.Attrs) string {
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		if a.Type == unix.IFLA_INFO_KIND {
 			return a.String()
 		}
@@ -105,7 +105,7 @@ func decodeRoute(m rtnl.Message) (r route, ok bool) {
 		dst = netip.IPv4Unspecified()
 	}
 	r.table, r.protocol = uint32(head[4]), head[5]
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		switch a.Type {
 		case unix.RTA_DST:
 			dst = a.Addr()
@@ -148,7 +148,7 @@ func decodeAddr(m rtnl.Message) (a netip.Addr, dev int32) {
 		return a, 0
 	}
 	var local, peer netip.Addr
-	for attr, ok := attrs.Next(); ok; attr, ok = attrs.Next() {
+	for attr := range attrs.All() {
 		switch attr.Type {
 		case unix.IFA_LOCAL:
 			local = attr.Addr()

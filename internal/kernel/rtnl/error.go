@@ -62,7 +62,7 @@ func find(m Message, skip int) string {
 	if !ok {
 		return ""
 	}
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		if a.Type == unix.NLMSGERR_ATTR_MSG {
 			return a.String()
 		}

@@ -3,6 +3,7 @@ package rtnl
 import (
 	"encoding/binary"
 	"errors"
+	"iter"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -42,7 +43,7 @@ func cut(datagram []byte) (m Message, rest []byte, err error) {
 func align(n int) int { return (n + unix.NLMSG_ALIGNTO - 1) &^ (unix.NLMSG_ALIGNTO - 1) }
 
 // Header returns the first size bytes of the message's data and the
-// attributes behind them; false if the message is shorter.
+// attributes behind them; neither, and false, if the message is shorter.
 func (m Message) Header(size int) ([]byte, Attrs, bool) {
 	if len(m.Data) < size {
 		return nil, nil, false
@@ -74,6 +75,14 @@ func (a *Attrs) Next() (Attr, bool) {
 	*a = b[min(align(size), len(b)):]
 	const typeMask = ^uint16(unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
 	return Attr{Type: native.Uint16(b[2:]) & typeMask, Value: b[unix.SizeofNlAttr:size]}, true
+}
+
+// All goes over the attributes, up to where what follows is none.
+func (a Attrs) All() iter.Seq[Attr] {
+	return func(yield func(Attr) bool) {
+		for attr, ok := a.Next(); ok && yield(attr); attr, ok = a.Next() {
+		}
+	}
 }
 
 // Uint8 is the value as a number of one byte, 0 if it has another size.

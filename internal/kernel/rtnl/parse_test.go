@@ -37,7 +37,7 @@ func TestMessagesReadBack(t *testing.T) {
 		t.Fatal(head, ok)
 	}
 	got := map[uint16]Attr{}
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		got[a.Type] = a
 	}
 	inner := got[5].Attrs()
@@ -77,7 +77,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func walk(attrs Attrs) {
-	for a, ok := attrs.Next(); ok; a, ok = attrs.Next() {
+	for a := range attrs.All() {
 		_, _, _, _, _ = a.Uint8(), a.Uint16BE(), a.Uint32(), a.String(), a.Addr()
 		walk(a.Attrs())
 	}
