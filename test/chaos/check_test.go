@@ -42,12 +42,13 @@ func (w *world) whole(when string) {
 	defer cancel()
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
-	for {
+	for last := error(nil); ; {
 		err := w.violations()
 		if err == nil {
-			w.say("%s: whole after %s", when, time.Since(start).Round(time.Millisecond))
+			w.say("%s: whole after %s; what came last: %v", when, time.Since(start).Round(time.Millisecond), last)
 			return
 		}
+		last = err
 		select {
 		case <-ctx.Done():
 			w.t.Fatalf("%s, not whole within %s:\n%v", when, *settle, err)
