@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
@@ -98,15 +99,20 @@ func (c *Cluster) start(ctx context.Context) error {
 // Kubeconfig is the path of the admin's.
 func (c *Cluster) Kubeconfig() string { return filepath.Join(c.o.Dir, "admin.kubeconfig") }
 
-// freePort is one of the loopback that nobody listens on. (Somebody may take
-// it in the moment before the API server does, which then says so and ends.)
+// freePort is one of the loopback that nobody listens on, below those that the
+// kernel gives to connections: one of these could have it before the API
+// server does.
 func freePort() (netip.AddrPort, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
+	const lowest, number, tries = 20000, 12000, 100
+	var err error
+	for range tries {
+		addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(lowest+rand.IntN(number)))
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr.String()); err == nil {
+			return addr, l.Close()
+		}
 	}
-	defer l.Close()
-	return netip.ParseAddrPort(l.Addr().String())
+	return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
 }
 
 // Close ends everything that Start and StartControllers started, at once.
