@@ -27,7 +27,7 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 		etcd, err := c.ready(within)
 		token, _ := c.login.current()
 		if err == nil {
-			err = attempt(within, etcd, fn)
+			err = c.attempt(within, etcd, fn)
 		}
 		again := passing(err) || code(err) == codes.DeadlineExceeded
 		if refusedToken(err) {
@@ -40,11 +40,11 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 	}
 }
 
-// attempt runs fn once and gives it half of the time that is left, so that a
-// member of the cluster that stands still, or has just lost its leader and
-// with it the request, leaves time for another.
-func attempt(ctx context.Context, etcd *clientv3.Client, fn func(context.Context, *clientv3.Client) error) error {
-	if end, ok := ctx.Deadline(); ok {
+// attempt runs fn once. Where there are several endpoints it gives fn half of
+// the time that is left, so that a member of the cluster that stands still, or
+// has just lost its leader and with it the request, leaves time for another.
+func (c *client) attempt(ctx context.Context, etcd *clientv3.Client, fn func(context.Context, *clientv3.Client) error) error {
+	if end, ok := ctx.Deadline(); ok && len(c.urls) > 1 {
 		half, cancel := context.WithTimeout(ctx, time.Until(end)/2)
 		defer cancel()
 		ctx = half
