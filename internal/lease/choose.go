@@ -44,7 +44,7 @@ func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, 
 	choice := Choice{Lease: Lease{Attrs: c.Attrs}, Why: ReasonFree}
 	for _, r := range net.Ranges {
 		from := candidates(r, base, why, c.Preferred)
-		p, reason, err := subnet(r, from, taken, s.before(), pick)
+		p, reason, err := subnet(r, from, taken, s, pick)
 		if err != nil {
 			return Choice{}, err
 		}
@@ -80,13 +80,14 @@ func candidates(r netconf.Range, base *Lease, why Reason, preferred []netip.Pref
 
 // subnet chooses the subnet of one range. A free one lies beside those of
 // before, which then can drain, unless there is no other.
-func subnet(r netconf.Range, from []candidate, taken, before []netip.Prefix, pick uint64) (netip.Prefix, Reason, error) {
+func subnet(r netconf.Range, from []candidate, taken []netip.Prefix, s sides, pick uint64) (netip.Prefix, Reason, error) {
+	settled := s.settled(taken)
 	for _, c := range from {
-		if usable(r, c.subnet, taken) {
+		if usable(r, c.subnet, taken) || c.why == ReasonOwn && usable(r, c.subnet, settled) {
 			return c.subnet, c.why, nil
 		}
 	}
-	p, ok := pickFree(r, slices.Concat(taken, before), pick)
+	p, ok := pickFree(r, slices.Concat(taken, s.before()), pick)
 	if !ok {
 		p, ok = pickFree(r, taken, pick)
 	}

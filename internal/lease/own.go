@@ -9,18 +9,19 @@ import (
 
 // sides is all leases as one claimant sees them.
 type sides struct {
-	old     []Lease        // the claimant's by record, without reservations: one is kept at most
-	unfit   []Lease        // nobody's by record, announce the claimant's address, fit no longer
-	pinned  []Lease        // reservations that are the claimant's by record
-	unowned []Lease        // nobody's by record, announce the claimant's address
-	open    []Lease        // reservations for whoever prefers their subnet
-	foreign []netip.Prefix // the subnets of everybody else
+	old     []Lease               // the claimant's by record, without reservations: one is kept at most
+	unfit   []Lease               // nobody's by record, announce the claimant's address, fit no longer
+	pinned  []Lease               // reservations that are the claimant's by record
+	unowned []Lease               // nobody's by record, announce the claimant's address
+	open    []Lease               // reservations for whoever prefers their subnet
+	foreign []netip.Prefix        // the subnets of everybody else
+	strays  map[netip.Prefix]bool // those of foreign that nobody is recorded for and that the network does not give out
 }
 
 // classify tells whose the leases are. It refuses the claim if a public
 // address of the claimant's belongs to another.
 func classify(net netconf.Network, all []Lease, owners map[string]Owner, c Claim) (sides, error) {
-	var s sides
+	s := sides{strays: map[netip.Prefix]bool{}}
 	for _, l := range all {
 		owner, owned := owners[Key(l.Subnets)]
 		addr, shared := sharedAddr(l.Public, c.Public)
@@ -40,14 +41,18 @@ func classify(net netconf.Network, all []Lease, owners map[string]Owner, c Claim
 			s.open = append(s.open, l)
 		default:
 			s.foreign = append(s.foreign, l.Subnets...)
+			if !owned {
+				s.stray(net, l.Subnets)
+			}
 		}
 	}
 	return s, nil
 }
 
 // base returns the lease to build on, nil if there is none: of the claimant's
-// the one that fits with the most families, of several the preferred one, else
-// such a reservation that holds a preferred subnet.
+// the one that fits with the most families, of several the one that nobody
+// overlaps and that is preferred, else such a reservation that holds a
+// preferred subnet.
 func (s sides) base(net netconf.Network, c Claim) (*Lease, Reason) {
 	wanted := slices.DeleteFunc(slices.Clone(s.open), func(l Lease) bool { return !prefers(c, l) })
 	for _, from := range []struct {
@@ -60,7 +65,11 @@ func (s sides) base(net netconf.Network, c Claim) (*Lease, Reason) {
 	} {
 		best, most := -1, 0
 		for i, l := range from.leases {
-			score := 2 * fitting(net, l, s.taken(&l, c.Avoid))
+			taken := s.taken(&l, c.Avoid)
+			score := 4 * fitting(net, l, s.settled(taken))
+			if score > 0 && fitting(net, l, taken)*4 == score {
+				score += 2
+			}
 			if score > 0 && prefers(c, l) {
 				score++
 			}
@@ -85,6 +94,21 @@ func (s sides) taken(base *Lease, avoid []netip.Prefix) []netip.Prefix {
 		}
 	}
 	return out
+}
+
+// settled returns taken without strays: a host keeps the lease that it has
+// although a stray overlaps it, since its peers do not heed that either.
+func (s sides) settled(taken []netip.Prefix) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(taken), func(p netip.Prefix) bool { return s.strays[p] })
+}
+
+// stray takes note of those of subnets that net does not give out.
+func (s sides) stray(net netconf.Network, subnets []netip.Prefix) {
+	for _, p := range subnets {
+		if r, ok := net.Range(netconf.FamilyOf(p.Addr())); !ok || !r.Past().Regular(p) {
+			s.strays[p] = true
+		}
+	}
 }
 
 // fitting counts the families in which l can be kept.

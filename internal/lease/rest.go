@@ -22,7 +22,7 @@ type Rest struct {
 // has no more; the rest drains. A reservation is never deleted or cut down but
 // for chosen: somebody made it on purpose, and the network may change back.
 func (s sides) part(net netconf.Network, base *Lease, chosen Lease, avoid []netip.Prefix) (drop []Lease, rest []Rest) {
-	lost := slices.Concat(chosen.Subnets, s.foreign, avoid)
+	lost := slices.Concat(chosen.Subnets, s.settled(s.foreign), avoid)
 	for _, l := range s.former(base, chosen) {
 		keep := slices.DeleteFunc(slices.Clone(l.Subnets), func(p netip.Prefix) bool {
 			_, served := net.Range(netconf.FamilyOf(p.Addr()))
