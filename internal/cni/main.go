@@ -35,7 +35,7 @@ func Called(args []string, env func(string) string) bool {
 func Main(ctx context.Context, p Process, plugins map[string]Plugin) int {
 	answer, err := serve(ctx, p, plugins)
 	if err != nil {
-		answer = failure(err)
+		answer = refusal{version.Current(), failure(err)}
 	}
 	if answer == nil {
 		return 0
@@ -48,6 +48,13 @@ func Main(ctx context.Context, p Process, plugins map[string]Plugin) int {
 		return 1
 	}
 	return 0
+}
+
+// refusal is an error as the spec has it: with its version, which the library's
+// type lacks.
+type refusal struct {
+	CNIVersion string `json:"cniVersion"`
+	*types.Error
 }
 
 // serve returns what is to be printed; nil for commands that succeed silently.

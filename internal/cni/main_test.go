@@ -191,7 +191,7 @@ func TestErrorsAreTheRuntimes(t *testing.T) {
 		{fmt.Errorf("again: %w", types.NewError(types.ErrTryAgainLater, "full", "")), 11, "full"},
 	} {
 		exit, out, _ := run(t, environment("DEL"), config("1.1.0"), tc.err)
-		if exit != 1 || codeOf(out) != tc.code || !strings.Contains(out, tc.says) {
+		if exit != 1 || codeOf(out) != tc.code || !strings.Contains(out, tc.says) || !strings.Contains(out, `"cniVersion": "1.1.0"`) {
 			t.Errorf("%v became exit code %d and %s", tc.err, exit, out)
 		}
 	}

@@ -129,8 +129,8 @@ func (s *Store) Find(o Owner) (r Record, found bool, err error) {
 	return r, err == nil, err
 }
 
-// List returns all that is remembered, in no order. A link that Take did not make is an
-// error that names it.
+// List returns all that is remembered, in no order. What Take did not make is an
+// error that names it, and the rest is returned all the same.
 func (s *Store) List() ([]Record, error) {
 	dir, err := os.Open(s.folder())
 	if err != nil {
@@ -140,18 +140,19 @@ func (s *Store) List() ([]Record, error) {
 	if err = errors.Join(err, dir.Close()); err != nil {
 		return nil, s.failed(err)
 	}
+	var odd []error
 	records := make([]Record, 0, len(names))
 	for _, name := range names {
 		r, err := s.read(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // released meanwhile
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // released meanwhile
+		case err != nil:
+			odd = append(odd, err)
+		default:
+			records = append(records, r)
 		}
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, r)
 	}
-	return records, nil
+	return records, errors.Join(odd...)
 }
 
 // read reads the link of a name.

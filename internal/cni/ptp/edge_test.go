@@ -3,6 +3,7 @@ package ptp_test
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -70,6 +71,26 @@ func TestGC(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := h.records(t); !slices.Equal(got, []string{"others:eth0", "valid:eth0"}) || len(links(t)) != 2 {
+		t.Errorf("left are %v and %v", got, links(t))
+	}
+}
+
+// TestGCGoesOn after what it cannot read, and tells of it in the end.
+func TestGCGoesOn(t *testing.T) {
+	h := newHost(t, subnet4)
+	h.add(t, newContainer(t, "gone"))
+	folder, err := filepath.Glob(filepath.Join(h.Data, "*-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder[0], "another's"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.call("GC", "", "", h.config("cni.dev/valid-attachments", nil))
+	if code(err) != types.ErrIOFailure || !strings.Contains(err.Error(), "another's") {
+		t.Errorf("got %v, want an error that names the file", err)
+	}
+	if got := h.records(t); !slices.Equal(got, []string{"another's"}) || len(links(t)) > 0 {
 		t.Errorf("left are %v and %v", got, links(t))
 	}
 }

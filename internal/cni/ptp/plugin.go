@@ -166,15 +166,14 @@ func (Plugin) GC(_ context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	records, err := store.List()
-	if err != nil {
-		return types.NewError(types.ErrIOFailure, err.Error(), "")
+	records, failures := store.List()
+	if failures != nil {
+		failures = types.NewError(types.ErrIOFailure, failures.Error(), "")
 	}
 	valid := map[ipam.Owner]bool{}
 	for _, a := range r.Valid {
 		valid[ipam.Owner(a)] = true
 	}
-	var failures error
 	for _, record := range records {
 		if record.Network == r.Network && !valid[record.Owner] {
 			failures = errors.Join(failures, detach(store, record.Owner))
