@@ -26,8 +26,9 @@ type agent struct {
 const startLimit = 2 * time.Minute
 
 // start runs the binary on w with new directories under dir, and returns when
-// it says that the plan is applied, with the time that took since exec.
-func start(ctx context.Context, w *world, o *options, n *network, dir string) (*agent, time.Duration, error) {
+// it says that the plan is applied, with the time that took since exec. args
+// and env say where its store is.
+func start(ctx context.Context, w *world, o *options, args, env []string, dir string) (*agent, time.Duration, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, 0, err
 	}
@@ -42,11 +43,10 @@ func start(ctx context.Context, w *world, o *options, n *network, dir string) (*
 		return nil, 0, err
 	}
 	defer log.Close() // the process has its own copy
-	a.cmd = exec.Command(o.weft, "up",
-		"--etcd-endpoints", o.endpoint, "--etcd-prefix", n.prefix,
+	a.cmd = exec.Command(o.weft, append([]string{"up",
 		"--state-dir", filepath.Join(dir, "state"), "--run-dir", filepath.Join(dir, "run"),
-		"--subnet-file", filepath.Join(dir, "subnet.env"))
-	a.cmd.Env = append(plainEnv(), "NOTIFY_SOCKET="+socket.LocalAddr().String())
+		"--subnet-file", filepath.Join(dir, "subnet.env")}, args...)...)
+	a.cmd.Env = append(append(plainEnv(), "NOTIFY_SOCKET="+socket.LocalAddr().String()), env...)
 	a.cmd.Stdout, a.cmd.Stderr = log, log
 
 	begin := time.Now()

@@ -51,9 +51,10 @@ const (
 	healPart     = "heal"
 	changePart   = "change"
 	outagePart   = "outage"
+	kubePart     = "kube"
 )
 
-var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart}
+var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart, kubePart}
 
 // wants reports whether a part is to be run.
 func (o *options) wants(part string) bool { return o.only == "" || o.only == part }
@@ -155,6 +156,7 @@ type report struct {
 	Heal     []healResult     `json:"heal,omitempty"`
 	Live     []liveResult     `json:"change,omitempty"`
 	Outage   []outageResult   `json:"outage,omitempty"`
+	Kube     []kubeResult     `json:"kubernetes,omitempty"`
 }
 
 func measureAll(ctx context.Context, o *options) (err error) {
@@ -187,6 +189,11 @@ func measureAll(ctx context.Context, o *options) (err error) {
 	}
 	if o.wants(outagePart) {
 		if r.Outage, err = measureOutage(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.wants(kubePart) {
+		if r.Kube, err = measureKube(ctx, o); err != nil {
 			return err
 		}
 	}

@@ -104,7 +104,7 @@ func (s *session) run(ctx context.Context, long bool) (took time.Duration, err e
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.world.close()) }()
-	s.agent, took, err = start(ctx, s.world, s.options, s.net, s.dir)
+	s.agent, took, err = start(ctx, s.world, s.options, s.net.etcdArgs(s.options), nil, s.dir)
 	if err != nil {
 		return 0, err
 	}

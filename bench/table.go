@@ -56,6 +56,7 @@ func printTables(w io.Writer, r report) error {
 		printTable(w, healHeadings, r.Heal),
 		printTable(w, liveHeadings, r.Live),
 		printTable(w, outageHeadings, r.Outage),
+		printTable(w, kubeHeadings, r.Kube),
 	)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/netns"
 )
@@ -28,14 +29,18 @@ const (
 // of the bench, in which etcd serves.
 type world struct{ ns *netns.NS }
 
-// addressHub gives the bench's own namespace its address, once: etcd serves
+// addressHub gives the bench's own namespace its address: the store serves
 // there before there is any host.
 func addressHub() error {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
 		return err
 	}
-	return netlink.AddrAdd(lo, &netlink.Addr{IPNet: ipNet(hubAddr, hubAddr.BitLen())})
+	err = netlink.AddrAdd(lo, &netlink.Addr{IPNet: ipNet(hubAddr, hubAddr.BitLen())})
+	if errors.Is(err, unix.EEXIST) {
+		return nil
+	}
+	return err
 }
 
 func newWorld() (*world, error) {

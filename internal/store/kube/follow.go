@@ -85,6 +85,7 @@ func (f *follower) runNodes(ctx context.Context) {
 		case f.isLive:
 			pause.Reset()
 		case ctx.Err() == nil && !errors.Is(err, errEnded):
+			f.log.Debug("nodes cannot be followed now", "err", err)
 			f.feed.Down(f.explain(ctx, "following nodes", err))
 		}
 		_ = pause.Wait(ctx)

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +83,7 @@ func (w *watcher) watch(ctx context.Context) error {
 	} else {
 		w.sink.live()
 	}
-	events := frames{from: body}
+	events := frames{from: bufio.NewReaderSize(body, spareFrame)}
 	for {
 		patience.Reset(silence)
 		e, err := events.next()

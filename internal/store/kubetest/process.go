@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 )
@@ -27,19 +28,25 @@ func run(launch func(*exec.Cmd) error, program, log string, args []string) (*pro
 	defer out.Close() // the program has its own copy
 	p := &process{name: name, log: log, cmd: exec.Command(program, args...), gone: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	if err := launch(p.cmd); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
-	}
+	started := make(chan error)
 	go func() {
 		defer close(p.gone)
-		_ = p.cmd.Wait() // how it ended is in its log
+		runtime.LockOSThread() // until the program has ended: see launchHere
+		err := launch(p.cmd)
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // how it ended is in its log
+		}
 	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
 	return p, nil
 }
 
-// launchHere starts cmd on this machine; it dies with this process. (The
-// kernel means the thread: do not call it from a goroutine that is locked to
-// a thread and ends before cmd should.)
+// launchHere starts cmd on this machine; it dies with this process. The kernel
+// means the thread, and Go ends threads on which namespaces were changed: so
+// the calling goroutine must keep its thread for as long as cmd shall live.
 func launchHere(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd.Start()
