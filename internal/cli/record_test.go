@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/weft-net/weft/internal/store/kube"
 )
 
 func TestRecordTellsWhereTheStoreIs(t *testing.T) {
@@ -29,6 +31,20 @@ func TestRecordTellsWhereTheStoreIs(t *testing.T) {
 	}
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("the record has mode %v, want 0600", info.Mode().Perm())
+	}
+}
+
+func TestRecordTellsOfKubernetes(t *testing.T) {
+	dir := t.TempDir()
+	want := storeSettings{kubeSettings: kubeSettings{
+		subnetMgr: true, apiURL: "https://192.0.2.1:6443", kubeconfig: "/etc/kube.config", annotationPrefix: "example.com/blue",
+		netConfigPath: "/etc/weft/net-conf.json", self: kube.Self{Node: "n1", Pod: "weft-x", Namespace: "weft"},
+	}}
+	if err := writeRecord(dir, want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readRecord(dir); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read back %+v, %v; want %+v", got, err, want)
 	}
 }
 

@@ -48,10 +48,15 @@ func (t *troubles) set(part string, err error, now time.Time) {
 		delete(t.faults, part)
 		return
 	}
-	if t.faults[part].text == err.Error() {
+	f, stands := t.faults[part]
+	if stands && f.text == err.Error() {
 		return
 	}
-	t.faults[part] = fault{text: err.Error(), since: now}
+	if !stands {
+		f.since = now
+	}
+	f.text, f.told = err.Error(), false // in other words it is the same fault still
+	t.faults[part] = f
 	select {
 	case t.bell <- struct{}{}:
 	default:

@@ -19,7 +19,8 @@ func TestAFaultIsToldOnceItStands(t *testing.T) {
 	}
 	expect(0, "", "", 0)
 	s.set("lease", errors.New("none"), at(0))
-	s.set("lease", errors.New("none"), at(20*time.Second)) // still the same
+	s.set("lease", errors.New("not yet"), at(10*time.Second))
+	s.set("lease", errors.New("none"), at(20*time.Second)) // still the same fault
 	expect(20*time.Second, "", "", standing-20*time.Second)
 	expect(standing, "lease", "none", 0)
 	expect(standing, "", "", 0)
