@@ -22,12 +22,12 @@ setup: ## install the programs that the tests run against
 
 .PHONY: test
 test: setup ## every test, none of which needs root
-	$(GO) test ./...
+	$(GO) test -timeout=20m ./...
 
 .PHONY: race
 race: setup ## the tests under the race detector (needs a C compiler)
 	packaging/test-setup/install race
-	$(GO) test -race ./internal/... ./cmd/...
+	$(GO) test -race -timeout=20m ./internal/... ./cmd/...
 
 .PHONY: chaos
 chaos: setup ## six hosts under random faults for CHAOS, ten minutes if not given
