@@ -4,7 +4,12 @@
 
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-BUILD     = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+BUILD     = $(GO) build -ldflags '-s -w -X main.version=$(VERSION)'
+
+# One way of compiling for all that follows, the programs that tests run
+# among it, so that Go's build cache has every package but once.
+export CGO_ENABLED = 0
+export GOFLAGS    += -trimpath
 
 .PHONY: build
 build: ## build bin/weft, one static binary, and bin/weft-cni, its CNI plugin alone
@@ -27,7 +32,7 @@ test: setup ## every test, none of which needs root
 .PHONY: race
 race: setup ## the tests under the race detector (needs a C compiler)
 	packaging/test-setup/install race
-	$(GO) test -race -timeout=20m ./internal/... ./cmd/...
+	CGO_ENABLED=1 $(GO) test -race -timeout=20m ./internal/... ./cmd/...
 
 .PHONY: chaos
 chaos: setup ## six hosts under random faults for CHAOS, ten minutes if not given
