@@ -44,7 +44,7 @@ fuzz: ## each fuzz target for FUZZTIME
 
 .PHONY: lint
 lint: ## formatting, vet, staticcheck, tidiness of each go.mod
-	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)"
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
