@@ -3,7 +3,6 @@ package flannel
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -20,26 +19,22 @@ const dataDir = "/var/lib/cni/flannel"
 // config is the plugin's config, of which flannel's documentation for its
 // plugin says what each key is for.
 type config struct {
-	CNIVersion    string          `json:"cniVersion"`
-	Name          string          `json:"name"`
-	SubnetFile    string          `json:"subnetFile"` // path
-	DataDir       string          `json:"dataDir"`    // path of the folder of records
-	RunDir        string          `json:"runDir"`     // path of the agent's --run-dir; ours alone
-	IPAM          object          `json:"ipam"`       // of the delegate; its ranges are the host's subnets
-	Delegate      object          `json:"delegate"`   // the delegate's config, less name and ipam
+	CNIVersion string `json:"cniVersion"`
+	Name       string `json:"name"`
+	fabric.Paths
+	IPAM          object          `json:"ipam"`     // of the delegate; its ranges are the host's subnets
+	Delegate      object          `json:"delegate"` // the delegate's config, less name and ipam
 	RuntimeConfig json.RawMessage `json:"runtimeConfig"`
 	PrevResult    json.RawMessage `json:"prevResult"`
 }
 
 func parse(text []byte) (config, error) {
-	c := config{SubnetFile: fabric.SubnetFile, RunDir: fabric.RunDir, DataDir: dataDir}
+	c := config{Paths: fabric.DefaultPaths(dataDir)}
 	if err := json.Unmarshal(text, &c); err != nil {
 		return config{}, types.NewError(types.ErrDecodingFailure, "the config of type flannel is not as it should be", err.Error())
 	}
-	for key, path := range map[string]string{"subnetFile": c.SubnetFile, "dataDir": c.DataDir, "runDir": c.RunDir} {
-		if !filepath.IsAbs(path) {
-			return config{}, invalid("%s of the config is %q; it must be a path that begins with /", key, path)
-		}
+	if err := c.Paths.Check(); err != nil {
+		return config{}, err
 	}
 	return c, nil
 }

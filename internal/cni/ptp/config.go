@@ -3,7 +3,6 @@ package ptp
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 
 	"github.com/containernetworking/cni/pkg/types"
 
@@ -17,9 +16,7 @@ const dataDir = "/var/lib/cni/weft"
 
 // config is the plugin's part of a CNI config.
 type config struct {
-	SubnetFile string `json:"subnetFile"`
-	DataDir    string `json:"dataDir"`
-	RunDir     string `json:"runDir"` // of the agent's socket
+	fabric.Paths
 
 	DNS        types.DNS             `json:"dns"` // handed on
 	IPAM       struct{ Type string } `json:"ipam"`
@@ -28,16 +25,11 @@ type config struct {
 
 // parse reads the config; keys that it lacks have their defaults.
 func parse(r cni.Request) (config, error) {
-	c := config{SubnetFile: fabric.SubnetFile, DataDir: dataDir, RunDir: fabric.RunDir}
+	c := config{Paths: fabric.DefaultPaths(dataDir)}
 	if err := json.Unmarshal(r.Config, &c); err != nil {
 		return c, types.NewError(types.ErrDecodingFailure, "read the config of type weft", err.Error())
 	}
-	for key, path := range map[string]string{"subnetFile": c.SubnetFile, "dataDir": c.DataDir, "runDir": c.RunDir} {
-		if !filepath.IsAbs(path) {
-			return c, types.NewError(types.ErrInvalidNetworkConfig, fmt.Sprintf("%s of the config is %q; it must be a path that begins with /", key, path), "")
-		}
-	}
-	return c, nil
+	return c, c.Paths.Check()
 }
 
 // store opens the memory of who has which address.
