@@ -19,7 +19,11 @@ const module = "github.com/weft-net/weft/"
 var layers = map[string][]string{
 	"internal/netconf":    {},
 	"internal/netstate":   {},
-	"internal/lease":      {"internal/netconf"},
+	"internal/sorted":     {},
+	"internal/mailbox":    {},
+	"internal/logonce":    {},
+	"internal/backoff":    {},
+	"internal/lease":      {"internal/netconf", "internal/sorted"},
 	"internal/host":       {"internal/netconf"},
 	"internal/subnetenv":  {"internal/netconf"},
 	"internal/plan":       {"internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate"},
@@ -36,21 +40,20 @@ var layers = map[string][]string{
 	"internal/kernel/xtables": {
 		"internal/host", "internal/netstate",
 	},
-	"internal/kernel/rtnl":   {},
-	"internal/store":         {"internal/lease", "internal/netconf"},
-	"internal/store/view":    {"internal/store", "internal/lease", "internal/netconf"},
-	"internal/store/feed":    {"internal/store"},
-	"internal/store/backoff": {},
-	"internal/store/kube":    {"internal/store", "internal/store/backoff", "internal/store/feed", "internal/store/view", "internal/lease", "internal/netconf"},
-	"internal/api":           {"internal/netstate"},
-	"internal/docker":        {"internal/netconf", "internal/subnetenv"},
-	"internal/cni":           {},
-	"internal/cni/plugins":   {"internal/cni", "internal/cni/flannel", "internal/cni/ptp"},
-	"internal/cni/flannel":   {"internal/cni", "internal/cni/fabric", "internal/netconf", "internal/subnetenv"},
-	"internal/cni/fabric":    {"internal/subnetenv"},
-	"internal/cni/ptp":       {"internal/cni", "internal/cni/fabric", "internal/cni/ipam", "internal/kernel/podlink", "internal/subnetenv"},
-	"internal/cni/ipam":      {},
-	"internal/cni/install":   {},
+	"internal/kernel/rtnl": {},
+	"internal/store":       {"internal/lease", "internal/netconf"},
+	"internal/store/view":  {"internal/store", "internal/lease", "internal/netconf"},
+	"internal/store/feed":  {"internal/store"},
+	"internal/store/kube":  {"internal/store", "internal/backoff", "internal/store/feed", "internal/store/view", "internal/lease", "internal/netconf"},
+	"internal/api":         {"internal/netstate"},
+	"internal/docker":      {"internal/netconf", "internal/subnetenv"},
+	"internal/cni":         {},
+	"internal/cni/plugins": {"internal/cni", "internal/cni/flannel", "internal/cni/ptp"},
+	"internal/cni/flannel": {"internal/cni", "internal/cni/fabric", "internal/netconf", "internal/subnetenv"},
+	"internal/cni/fabric":  {"internal/subnetenv"},
+	"internal/cni/ptp":     {"internal/cni", "internal/cni/fabric", "internal/cni/ipam", "internal/kernel/podlink", "internal/subnetenv"},
+	"internal/cni/ipam":    {},
+	"internal/cni/install": {},
 	"internal/kernel/podlink": {
 		"internal/kernel/rtnl", "internal/netstate",
 	},
@@ -66,7 +69,7 @@ var slow = []string{
 
 // pure packages compute: what would let them look at the world is barred.
 var pure = []string{
-	"internal/netconf", "internal/netstate", "internal/lease",
+	"internal/netconf", "internal/netstate", "internal/lease", "internal/sorted",
 	"internal/plan", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw",
 }
 

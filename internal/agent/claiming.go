@@ -45,7 +45,7 @@ func (s *steerer) before(ctx context.Context) plan.Before {
 	if a := s.memory.Snapshot.Assigned; a != nil && a.Attrs.Backend != "" {
 		return plan.Before{Attrs: a.Attrs}
 	}
-	before, ok := known(s.memory.Snapshot.Leases, *s.host, s.memory)
+	before, ok := known(s.memory.Snapshot.Leases.Slice(), *s.host, s.memory)
 	if ok {
 		return before
 	}

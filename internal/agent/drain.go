@@ -84,9 +84,9 @@ func without(subnets, others []netip.Prefix) []netip.Prefix {
 // drain brings what drains up to the snapshot.
 func (s *steerer) drain() {
 	snap := s.memory.Snapshot
-	leases := snap.Leases
+	leases := snap.Leases.Slice()
 	if s.self != nil {
-		leases = append(slices.Clip(leases), *s.self)
+		leases = append(leases, *s.self)
 	}
 	past := stillUsed(slices.Concat(s.memory.past, snap.Former), *s.net, leases)
 	if !slices.Equal(past, s.memory.past) {
@@ -99,7 +99,7 @@ func (s *steerer) drain() {
 	if s.self == nil || s.host == nil || len(s.memory.drains) == 0 {
 		return
 	}
-	drains := stillOwn(s.memory.drains, snap.Leases, slices.Concat(s.self.Public, s.host.Public))
+	drains := stillOwn(s.memory.drains, snap.Leases.Slice(), slices.Concat(s.self.Public, s.host.Public))
 	for _, p := range s.memory.drains {
 		if !slices.Contains(drains, p) {
 			s.log.Info("a former subnet of this host has drained: its lease is over", "subnet", p)

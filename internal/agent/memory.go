@@ -121,7 +121,7 @@ func (m *memory) save(dir string) error {
 	if a := m.Snapshot.Assigned; a != nil {
 		doc.Uplink = a.Uplink
 	}
-	for _, l := range m.Snapshot.Leases {
+	for l := range m.Snapshot.Leases.All() {
 		d, err := toDoc(l)
 		if err != nil {
 			return err
@@ -196,13 +196,15 @@ func parseMemory(data []byte) (memory, error) {
 	if len(doc.Uplink) > 0 {
 		m.Snapshot.Assigned = &store.Assignment{Uplink: doc.Uplink}
 	}
+	var leases []lease.Lease
 	for _, d := range doc.Leases {
 		l, err := d.lease()
 		if err != nil {
 			return memory{}, err
 		}
-		m.Snapshot.Leases = append(m.Snapshot.Leases, l)
+		leases = append(leases, l)
 	}
+	m.Snapshot.Leases = lease.SetOf(leases...)
 	if doc.Self != nil {
 		l, err := doc.Self.lease()
 		if err != nil {

@@ -50,11 +50,11 @@ func Look(ctx context.Context, o Options) (Preview, error) {
 	}
 	in := plan.Input{
 		Net: net, Host: facts, Self: p.Self,
-		Drains:   stillOwn(mem.drains, snap.Leases, facts.Public),
-		Past:     stillUsed(slices.Concat(mem.past, pasts(mem.Snapshot.Config), snap.Former), net, snap.Leases),
+		Drains:   stillOwn(mem.drains, snap.Leases.Slice(), facts.Public),
+		Past:     stillUsed(slices.Concat(mem.past, pasts(mem.Snapshot.Config), snap.Former), net, snap.Leases.Slice()),
 		Firewall: o.Firewall,
 	}
-	in.Peers = others(snap.Leases, p.Self, in.Drains, facts.Public)
+	in.Peers = others(snap.Leases.Slice(), p.Self, in.Drains, facts.Public)
 	p.Want, p.Problems = plan.Build(in)
 	mem.served(allNetworks(net, in.Past), p.Want)
 	p.Have, err = o.Kernel.Observe(ctx, mem.scope(p.Want))
@@ -82,7 +82,7 @@ func ownLease(ctx context.Context, o Options, net netconf.Network, facts host.Fa
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return lease.Lease{}, false, err
 	}
-	before, known := known(snap.Leases, facts, mem)
+	before, known := known(snap.Leases.Slice(), facts, mem)
 	if a := snap.Assigned; a != nil && a.Attrs.Backend != "" {
 		before, known = plan.Before{Attrs: a.Attrs}, true
 	}
@@ -98,18 +98,18 @@ func ownLease(ctx context.Context, o Options, net netconf.Network, facts host.Fa
 	if snap.Assigned != nil {
 		return assignedLease(net, attrs, *snap.Assigned)
 	}
-	if mem.Self != nil && slices.ContainsFunc(snap.Leases, sameSubnets(*mem.Self)) {
+	if mem.Self != nil && slices.ContainsFunc(snap.Leases.Slice(), sameSubnets(*mem.Self)) {
 		return lease.Lease{Subnets: mem.Self.Subnets, Attrs: attrs}, false, nil
 	}
 	env, _ := subnetenv.Read(o.SubnetFile) // none is no fault
-	choice, err := lease.Choose(net, snap.Leases, nil, lease.Claim{
+	choice, err := lease.Choose(net, snap.Leases.Slice(), nil, lease.Claim{
 		Owner: owner, Attrs: attrs, Preferred: env.Subnets, Avoid: facts.Uplink.OnLink,
 	}, rand.Uint64())
 	if err != nil {
 		return lease.Lease{}, false, fmt.Errorf("no lease on this host yet, and none to be had: %w", err)
 	}
 	l := lease.Lease{Subnets: choice.Lease.Subnets, Attrs: attrs}
-	return l, !slices.ContainsFunc(snap.Leases, sameSubnets(l)), nil
+	return l, !slices.ContainsFunc(snap.Leases.Slice(), sameSubnets(l)), nil
 }
 
 // assignedLease is this host's lease where the store's system assigns subnets.

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 
@@ -20,15 +19,13 @@ func salvage(last, fresh store.Snapshot) store.Snapshot {
 	}
 	merged := fresh
 	merged.Config = last.Config
-	merged.Leases = slices.Clone(fresh.Leases)
-	for _, old := range last.Leases {
-		if !slices.ContainsFunc(fresh.Leases, func(l lease.Lease) bool { return rivals(l, old) }) {
-			merged.Leases = append(merged.Leases, old)
+	all := fresh.Leases.Slice()
+	for old := range last.Leases.All() {
+		if !slices.ContainsFunc(fresh.Leases.Slice(), func(l lease.Lease) bool { return rivals(l, old) }) {
+			all = append(all, old)
 		}
 	}
-	slices.SortFunc(merged.Leases, func(a, b lease.Lease) int {
-		return cmp.Compare(lease.Key(a.Subnets), lease.Key(b.Subnets))
-	})
+	merged.Leases = lease.SetOf(all...)
 	return merged
 }
 

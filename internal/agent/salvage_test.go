@@ -41,8 +41,8 @@ func TestAnEmptiedStoreStopsNobodysTraffic(t *testing.T) {
 			}
 		}
 		snap, err := st.Snapshot(t.Context())
-		if err != nil || len(snap.Leases) != len(all) {
-			t.Fatalf("%d leases are registered again, %v", len(snap.Leases), err)
+		if err != nil || snap.Leases.Len() != len(all) {
+			t.Fatalf("%d leases are registered again, %v", snap.Leases.Len(), err)
 		}
 		gone := all[2]
 		gone.stop()

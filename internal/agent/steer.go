@@ -38,7 +38,7 @@ type steerer struct {
 
 	planner    plan.Planner
 	memory     memory
-	fresh      []lease.Lease // of the newest snapshot
+	fresh      lease.Set // of the newest snapshot
 	vanished   vanished
 	primed     bool   // a whole snapshot is known, from the store or from memory
 	lostConfig bool   // the store has none
@@ -178,11 +178,11 @@ func (s *steerer) resume() {
 	if s.self != nil || old == nil {
 		return
 	}
-	i := slices.IndexFunc(s.memory.Snapshot.Leases, sameSubnets(*old))
-	if i < 0 || !slices.Equal(s.memory.Snapshot.Leases[i].Public, old.Public) {
+	l, ok := s.memory.Snapshot.Leases.Find(*old)
+	if !ok || !slices.Equal(l.Public, old.Public) {
 		return
 	}
-	s.self, s.dirty = &s.memory.Snapshot.Leases[i], true
+	s.self, s.dirty = &l, true
 }
 
 // turnTo makes attrs the present way of being reached, and returns after what
@@ -190,7 +190,7 @@ func (s *steerer) resume() {
 func (s *steerer) turnTo(attrs lease.Attrs) time.Duration {
 	now, wait := time.Now(), time.Duration(0)
 	s.ways = s.ways.take(way{doc: s.doc, backend: s.net.Backend, attrs: attrs}, now)
-	s.ways, wait = s.ways.prune(s.memory.Snapshot.Leases, now)
+	s.ways, wait = s.ways.prune(s.memory.Snapshot.Leases.Slice(), now)
 	former := s.ways.former(now)
 	s.dirty = s.dirty || !reflect.DeepEqual(former, s.former)
 	s.former = former
@@ -222,7 +222,7 @@ func (s *steerer) plan(attrs lease.Attrs) {
 	in := plan.Input{
 		Net: *s.net, Host: *s.host, Self: self,
 		Former: s.former, Drains: s.memory.drains, Past: s.memory.past,
-		Peers:    others(s.memory.Snapshot.Leases, self, s.memory.drains, slices.Concat(self.Public, s.self.Public)),
+		Peers:    others(s.memory.Snapshot.Leases.Slice(), self, s.memory.drains, slices.Concat(self.Public, s.self.Public)),
 		Firewall: s.opts.Firewall,
 	}
 	want, problems := s.planner.Build(in)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/lease"
-	"github.com/weft-net/weft/internal/store/view"
 )
 
 // DefaultLinger is how long a lease that has vanished from a store is gone by
@@ -50,7 +49,7 @@ func (v vanished) linger(last, fresh []lease.Lease, d time.Duration, now time.Ti
 	return merged, left, wait
 }
 
-func bySubnets(a, b lease.Lease) int { return view.Compare(a.Subnets, b.Subnets) }
+func bySubnets(a, b lease.Lease) int { return a.Compare(b) }
 
 // missing returns the leases of last whose subnets no lease of fresh has. Both
 // are sorted.
@@ -70,10 +69,10 @@ func missing(last, fresh []lease.Lease) []lease.Lease {
 // remember brings the leases that the plan goes by up to the newest snapshot,
 // and returns after what time to look again.
 func (s *steerer) remember() time.Duration {
-	leases, left, wait := s.vanished.linger(s.memory.Snapshot.Leases, s.fresh, s.opts.Linger, time.Now())
+	leases, left, wait := s.vanished.linger(s.memory.Snapshot.Leases.Slice(), s.fresh.Slice(), s.opts.Linger, time.Now())
 	if len(left) != len(s.vanished) {
 		s.dirty = true
 	}
-	s.memory.Snapshot.Leases, s.vanished = leases, left
+	s.memory.Snapshot.Leases, s.vanished = lease.SetOf(leases...), left
 	return wait
 }

@@ -24,7 +24,7 @@ func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.
 			return
 		}
 		last = *u.Snapshot
-		done, behind := plan.Stage(net, last.Leases)
+		done, behind := plan.Stage(net, last.Leases.Slice())
 		if line := fmt.Sprintf("%d of %d hosts announce %s", done, done+len(behind), net.Backend); line != said {
 			fmt.Fprintln(w, line)
 			said = line
@@ -33,7 +33,7 @@ func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.
 			cancel()
 		}
 	})
-	_, behind := plan.Stage(net, last.Leases)
+	_, behind := plan.Stage(net, last.Leases.Slice())
 	if said != "" && len(behind) == 0 {
 		return nil
 	}

@@ -98,7 +98,7 @@ func stored(snap store.Snapshot, doc []byte) string {
 	if err != nil {
 		return "stored"
 	}
-	done, behind := plan.Stage(net, snap.Leases)
+	done, behind := plan.Stage(net, snap.Leases.Slice())
 	if len(behind) == 0 {
 		return "stored"
 	}

@@ -66,8 +66,10 @@ func (x *access) timed(cmd *cobra.Command) (snap store.Snapshot, err error) {
 		if !ok {
 			return nil
 		}
-		snap.Leases = slices.Clone(snap.Leases) // which nobody may change
-		return timer.Terms(ctx, snap.Leases)
+		leases := snap.Leases.Slice()
+		err = timer.Terms(ctx, leases)
+		snap.Leases = lease.SetOf(leases...)
+		return err
 	})
 	return snap, err
 }
@@ -79,7 +81,7 @@ func listLeases(snap store.Snapshot) []listedLease {
 	holders := map[netip.Addr]string{}
 	members := regularHosts(net, netErr, snap)
 	list := []listedLease{} // not nil: no leases are [] in JSON
-	for _, l := range snap.Leases {
+	for l := range snap.Leases.All() {
 		entry := listedLease{
 			Subnets: l.Subnets, Key: lease.Key(l.Subnets), Public: l.Public, Backend: l.Backend,
 			Reserved: l.Reserved, Seconds: int64(l.TTL.Seconds()), term: leaseTerm(l),
@@ -110,7 +112,7 @@ func listLeases(snap store.Snapshot) []listedLease {
 // a host has another lease as well, that one drains.
 func regularHosts(net netconf.Network, netErr error, snap store.Snapshot) map[netip.Addr]bool {
 	members := map[netip.Addr]bool{}
-	for _, l := range snap.Leases {
+	for l := range snap.Leases.All() {
 		for _, a := range l.Public {
 			members[a] = members[a] || netErr == nil && misfit(net, l.Subnets, snap.Assigned != nil) == ""
 		}

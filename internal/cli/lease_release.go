@@ -53,7 +53,7 @@ func release(ctx context.Context, st store.Store, subnets []netip.Prefix) (strin
 		return "", err
 	}
 	was := lease.FormatSubnets(subnets)
-	for _, l := range snap.Leases {
+	for l := range snap.Leases.All() {
 		if lease.Key(l.Subnets) != lease.Key(subnets) {
 			continue
 		}

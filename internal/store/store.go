@@ -16,10 +16,10 @@ import (
 
 // Snapshot is the store's content at one revision.
 type Snapshot struct {
-	Revision       int64          // of the whole snapshot
-	ConfigRevision int64          // of the last change of the config; 0 if there is none
-	Config         []byte         // the config document as stored; nil if there is none
-	Leases         []lease.Lease  // sorted by subnet
+	Revision       int64  // of the whole snapshot
+	ConfigRevision int64  // of the last change of the config; 0 if there is none
+	Config         []byte // the config document as stored; nil if there is none
+	Leases         lease.Set
 	Former         []netconf.Past // networks of earlier configs, in which leases drain; sorted
 	Bad            []Entry        // what stands among the leases and is none
 	Assigned       *Assignment    // what the store's system says of this host; nil where hosts choose their subnets

@@ -12,7 +12,7 @@ import (
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 
-	"github.com/weft-net/weft/internal/store/backoff"
+	"github.com/weft-net/weft/internal/backoff"
 )
 
 // Acquire gets claim's owner a lease on net.

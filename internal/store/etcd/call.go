@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/weft-net/weft/internal/store/backoff"
+	"github.com/weft-net/weft/internal/backoff"
 )
 
 // call runs fn until it succeeds, fails for good, or the time for one

@@ -50,7 +50,7 @@ func (x *trio) arrives(doc string) {
 	if err := other.SetConfig(x.t.Context(), []byte(doc), store.AnyRevision); err != nil {
 		x.t.Fatal(err)
 	}
-	x.follower.Until(x.t, func(s store.Snapshot) bool { return string(s.Config) == doc && len(s.Leases) == 1 })
+	x.follower.Until(x.t, func(s store.Snapshot) bool { return string(s.Config) == doc && s.Leases.Len() == 1 })
 }
 
 // end fails unless the lease was held up to now.

@@ -8,8 +8,8 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/store"
-	"github.com/weft-net/weft/internal/store/backoff"
 	"github.com/weft-net/weft/internal/store/feed"
 	"github.com/weft-net/weft/internal/store/view"
 )

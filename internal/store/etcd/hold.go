@@ -12,9 +12,9 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
-	"github.com/weft-net/weft/internal/store/backoff"
 )
 
 // Hold keeps l for owner until it is lost or ctx ends. Every round looks at

@@ -19,8 +19,8 @@ func subnets(thirds ...int) func(store.Snapshot) bool {
 		want = append(want, fmt.Sprintf("10.5.%d.0/24", n))
 	}
 	return func(s store.Snapshot) bool {
-		have := make([]string, 0, len(s.Leases))
-		for _, l := range s.Leases {
+		have := make([]string, 0, s.Leases.Len())
+		for l := range s.Leases.All() {
 			have = append(have, l.Subnets[0].String())
 		}
 		return strings.Join(have, " ") == strings.Join(want, " ")

@@ -17,7 +17,7 @@ func TestTermsOfManyLeases(t *testing.T) {
 	}
 	put(t, other, leaseKey(prefix, many), "{}", 0)
 	s := open(t, etcd.Options{Endpoints: []string{shared.URL()}, Prefix: prefix})
-	leases := must[store.Snapshot](t)(s.Snapshot(t.Context())).Leases
+	leases := must[store.Snapshot](t)(s.Snapshot(t.Context())).Leases.Slice()
 	if err := s.(store.Timer).Terms(t.Context(), leases); err != nil {
 		t.Fatal(err)
 	}

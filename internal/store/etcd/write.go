@@ -8,9 +8,9 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
-	"github.com/weft-net/weft/internal/store/backoff"
 )
 
 // SetConfig stores doc if the config is still at revision rev.

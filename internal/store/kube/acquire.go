@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
-	"github.com/weft-net/weft/internal/store/backoff"
 )
 
 // Acquire announces claim's attributes on this host's node and returns the

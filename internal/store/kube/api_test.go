@@ -94,7 +94,7 @@ func TestAtRestNothingIsAskedFor(t *testing.T) {
 	follower := storetest.Follow(t, s)
 	follower.Next(t)
 	storetest.Hold(t, s, acquire(t, s, claim("192.0.2.1")), lease.Owner{})
-	follower.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 1 })
+	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 })
 	s.Serving()
 	w.awaitCondition(t, "a")
 	start := b.take()
@@ -110,7 +110,7 @@ func TestAtRestNothingIsAskedFor(t *testing.T) {
 		}
 	}
 	w.annotate(t, "b", map[string]string{"kube-subnet-manager": "true", "backend-type": "vxlan", "public-ip": "192.0.2.2"})
-	if next := follower.Next(t); next.Snapshot == nil || len(next.Snapshot.Leases) != 2 {
+	if next := follower.Next(t); next.Snapshot == nil || next.Snapshot.Leases.Len() != 2 {
 		t.Errorf("the next update is %+v, want the one with the new lease", next)
 	}
 	if seen := b.take(); len(seen) != 0 {
@@ -143,7 +143,7 @@ func TestAnOlderServerIsReadInPages(t *testing.T) {
 		t.Fatalf("first %v", first.Err)
 	}
 	acquire(t, s, claim("192.0.2.1"))
-	follower.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 1 })
+	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 })
 	lists := slices.DeleteFunc(b.take(), func(r string) bool { return !strings.Contains(r, "limit=") })
 	if len(lists) != 1 {
 		t.Errorf("lists: %v", lists)
@@ -162,7 +162,7 @@ func TestABrokenWatchGoesOn(t *testing.T) {
 	b.take()
 	s.Redial()
 	acquire(t, s, claim("192.0.2.1"))
-	follower.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 1 })
+	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 })
 	if seen := strings.Join(b.take(), "\n"); strings.Contains(seen, "sendInitialEvents") || !strings.Contains(seen, "resourceVersion=") {
 		t.Errorf("after a broken connection:\n%s", seen)
 	}
@@ -179,7 +179,7 @@ func TestABrokenWatchGoesOn(t *testing.T) {
 	})
 	s.Redial()
 	w.remove(t, "a")
-	follower.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 0 })
+	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 0 })
 	if seen := strings.Join(b.take(), "\n"); !strings.Contains(seen, "sendInitialEvents") {
 		t.Errorf("after what it knew was too old:\n%s", seen)
 	}
@@ -207,7 +207,7 @@ func TestFlannelsRightsAreEnough(t *testing.T) {
 	storetest.Hold(t, s, acquire(t, s, claim("192.0.2.1")), lease.Owner{})
 	s.Serving()
 	w.awaitCondition(t, "a")
-	follower.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 1 && len(s.Assigned.Subnets) == 1 })
+	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 && len(s.Assigned.Subnets) == 1 })
 	if err := s.Tell(within(t), "lease", "none"); err == nil || !strings.Contains(err.Error(), "events") {
 		t.Errorf("an Event without the right to make one: %v", err)
 	}
@@ -248,7 +248,7 @@ func TestOutage(t *testing.T) {
 	follower := storetest.Follow(t, s)
 	follower.Next(t)
 	h := storetest.Hold(t, s, acquire(t, s, claim("192.0.2.1")), lease.Owner{})
-	follower.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 1 })
+	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 })
 	must(t, c.StopAPI())
 	if err := follower.Outage(t); !strings.Contains(err.Error(), c.Addr.String()) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("the outage: %v", err)
@@ -260,7 +260,7 @@ func TestOutage(t *testing.T) {
 	w.write(t, `{"Network":"10.5.0.0/17"}`) // in the outage; it comes with the snapshot that ends it
 	must(t, c.StartAPI(t.Context()))
 	back := follower.Until(t, func(store.Snapshot) bool { return true })
-	if string(back.Config) != `{"Network":"10.5.0.0/17"}` || len(back.Leases) != 1 {
+	if string(back.Config) != `{"Network":"10.5.0.0/17"}` || back.Leases.Len() != 1 {
 		t.Errorf("after the outage: %+v", back)
 	}
 	must(t, c.FreezeAPI())

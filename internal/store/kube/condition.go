@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/weft-net/weft/internal/store/backoff"
+	"github.com/weft-net/weft/internal/backoff"
 )
 
 // condition is a NodeCondition as it is written.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
-	"github.com/weft-net/weft/internal/store/view"
 )
 
 // content is the config and the nodes that an agent has announced. Not safe
@@ -19,7 +18,7 @@ type content struct {
 	nodes    map[string]node   // by name: what was announced, without version
 	holders  map[string]string // by lease.Key: the node that has it
 	bad      map[string]error  // by the name of a node
-	leases   view.Leases
+	leases   lease.Set
 	revision int64
 	listed   map[string]bool // while a list comes in: the nodes in it so far
 	self     string          // the name of this host's node; "" if nobody said
@@ -79,7 +78,7 @@ func (c *content) unplace(name string) bool {
 		return true
 	}
 	delete(c.holders, key)
-	c.leases.Remove(l.Subnets)
+	c.leases = c.leases.Without(l)
 	for other := range c.bad { // somebody may have waited for these subnets
 		c.place(c.nodes[other])
 	}
@@ -105,7 +104,7 @@ func (c *content) place(n node) {
 		c.bad[holder] = &twiceError{key}
 	}
 	c.holders[key] = n.name
-	c.leases.Put(l)
+	c.leases = c.leases.With(l)
 }
 
 // twiceError says that another node has the subnets with this key. Which one
@@ -151,7 +150,7 @@ func (c *content) Snapshot() store.Snapshot {
 		Revision:       c.revision,
 		Config:         c.doc.text,
 		ConfigRevision: c.doc.revision,
-		Leases:         c.leases.All(),
+		Leases:         c.leases,
 		Assigned:       c.own.assignment(),
 	}
 	if c.doc.err != nil {

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/store"
-	"github.com/weft-net/weft/internal/store/backoff"
 	"github.com/weft-net/weft/internal/store/feed"
 )
 

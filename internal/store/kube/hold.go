@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
-	"github.com/weft-net/weft/internal/store/backoff"
 )
 
 // Hold watches this host's node until it does not say any more what Acquire

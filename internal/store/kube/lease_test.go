@@ -216,7 +216,7 @@ func TestSnapshotTellsOfThisHost(t *testing.T) {
 	w.annotate(t, "a", map[string]string{"node-public-ip": "192.0.2.78"})
 	follower.Until(t, func(s store.Snapshot) bool { return s.Assigned.Uplink[0] == netip.MustParseAddr("192.0.2.78") })
 	snap, err := w.openWith(t, kube.Options{}).Snapshot(within(t)) // as a command elsewhere does
-	if err != nil || snap.Assigned == nil || len(snap.Assigned.Subnets) != 0 || len(snap.Leases) != 1 {
+	if err != nil || snap.Assigned == nil || len(snap.Assigned.Subnets) != 0 || snap.Leases.Len() != 1 {
 		t.Errorf("elsewhere: %+v, %v", snap, err)
 	}
 }

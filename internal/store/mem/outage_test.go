@@ -48,7 +48,7 @@ func leases(t *testing.T, m *mem.Store) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(s.Leases)
+	return s.Leases.Len()
 }
 
 func TestALeaseRunsOutUnlessHeld(t *testing.T) {

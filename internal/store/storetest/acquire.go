@@ -129,7 +129,7 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 		if err := s.Release(within(t), l.Subnets); err != nil {
 			t.Fatal(err)
 		}
-		follower.Until(t, func(snap store.Snapshot) bool { return len(snap.Former) == 0 && len(snap.Leases) == 1 })
+		follower.Until(t, func(snap store.Snapshot) bool { return len(snap.Former) == 0 && snap.Leases.Len() == 1 })
 	},
 	"an address is one host's": func(t *testing.T, f Fixture) {
 		s := f.Open(t)

@@ -39,8 +39,8 @@ var commonTests = map[string]func(*testing.T, Fixture){
 		if again := acquire(t, f.Open(t), wide, host(1)); !sameLease(again, first) {
 			t.Errorf("got %v, had %v", again, first)
 		}
-		if after := snapshot(t, s); len(after.Leases) != 1 || !sameLease(after.Leases[0], before.Leases[0]) {
-			t.Errorf("stored %v, before %v", after.Leases, before.Leases)
+		if after := snapshot(t, s); after.Leases.Len() != 1 || !sameLease(after.Leases.Slice()[0], before.Leases.Slice()[0]) {
+			t.Errorf("stored %v, before %v", after.Leases.Slice(), before.Leases.Slice())
 		}
 	},
 	"acquire again with other attributes keeps the subnet": func(t *testing.T, f Fixture) {
@@ -81,13 +81,13 @@ var commonTests = map[string]func(*testing.T, Fixture){
 	"follow starts with what is there": func(t *testing.T, f Fixture) {
 		s := f.Open(t)
 		first := Follow(t, s).Next(t)
-		if first.Snapshot == nil || len(first.Snapshot.Leases) != 0 || first.Snapshot.Config != nil || first.Snapshot.ConfigRevision != 0 {
+		if first.Snapshot == nil || first.Snapshot.Leases.Len() != 0 || first.Snapshot.Config != nil || first.Snapshot.ConfigRevision != 0 {
 			t.Errorf("of an empty store: %+v", first)
 		}
 		l := acquire(t, s, wide, host(1))
 		f.Put(t, "config", wide, 0)
 		again := Follow(t, s).Next(t)
-		if again.Snapshot == nil || len(again.Snapshot.Leases) != 1 || !sameLease(again.Snapshot.Leases[0], l) || string(again.Snapshot.Config) != wide {
+		if again.Snapshot == nil || again.Snapshot.Leases.Len() != 1 || !sameLease(again.Snapshot.Leases.Slice()[0], l) || string(again.Snapshot.Config) != wide {
 			t.Errorf("of a full store: %+v", again)
 		}
 	},
@@ -102,16 +102,16 @@ var commonTests = map[string]func(*testing.T, Fixture){
 			t.Errorf("two configs have the revision %d", first.ConfigRevision)
 		}
 		l := acquire(t, f.Open(t), wide, host(1))
-		before := follower.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 1 && sameLease(s.Leases[0], l) })
+		before := follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 && sameLease(s.Leases.Slice()[0], l) })
 		c := host(1)
 		c.Attrs.Backend = "host-gw"
 		acquire(t, f.Open(t), wide, c)
-		after := follower.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 1 && s.Leases[0].Backend == "host-gw" })
+		after := follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 && s.Leases.Slice()[0].Backend == "host-gw" })
 		if after.Revision <= before.Revision {
 			t.Errorf("revision %d, before %d", after.Revision, before.Revision)
 		}
 		f.Remove(t, "subnets/"+lease.Key(l.Subnets))
-		follower.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 0 && string(s.Config) == dual })
+		follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 0 && string(s.Config) == dual })
 	},
 	"snapshots are sorted and do not change afterwards": func(t *testing.T, f Fixture) {
 		follower := Follow(t, f.Open(t))
@@ -121,20 +121,20 @@ var commonTests = map[string]func(*testing.T, Fixture){
 			backend := fmt.Sprintf("b%d", i)
 			f.Put(t, subnetKey(third), value(third, backend), 0)
 			snap := follower.Until(t, func(s store.Snapshot) bool {
-				return slices.ContainsFunc(s.Leases, func(l lease.Lease) bool { return l.Backend == backend })
+				return slices.ContainsFunc(s.Leases.Slice(), func(l lease.Lease) bool { return l.Backend == backend })
 			})
-			if !slices.IsSortedFunc(snap.Leases, func(a, b lease.Lease) int { return a.Subnets[0].Compare(b.Subnets[0]) }) {
-				t.Errorf("not sorted: %v", snap.Leases)
+			if !slices.IsSortedFunc(snap.Leases.Slice(), func(a, b lease.Lease) int { return a.Subnets[0].Compare(b.Subnets[0]) }) {
+				t.Errorf("not sorted: %v", snap.Leases.Slice())
 			}
-			kept = append(kept, snap.Leases)
+			kept = append(kept, snap.Leases.Slice())
 		}
 		for i, want := range []int{1, 2, 3, 4, 4} {
 			if len(kept[i]) != want {
 				t.Errorf("snapshot %d has %d leases now, had %d", i, len(kept[i]), want)
 			}
 		}
-		if was := kept[1][0].Backend; was != "b1" || len(old.Leases) != 0 {
-			t.Errorf("an old snapshot was changed: %q, %v", was, old.Leases)
+		if was := kept[1][0].Backend; was != "b1" || old.Leases.Len() != 0 {
+			t.Errorf("an old snapshot was changed: %q, %v", was, old.Leases.Slice())
 		}
 	},
 	"changes pile up into one snapshot": func(t *testing.T, f Fixture) {
@@ -150,7 +150,7 @@ var commonTests = map[string]func(*testing.T, Fixture){
 					<-leave
 					return
 				}
-				if last = *u.Snapshot; len(last.Leases) == 20 {
+				if last = *u.Snapshot; last.Leases.Len() == 20 {
 					cancel()
 				}
 			})
@@ -160,13 +160,13 @@ var commonTests = map[string]func(*testing.T, Fixture){
 		for i := range 20 {
 			f.Put(t, subnetKey(i+1), value(i+1, "vxlan"), 0)
 		}
-		witness.Until(t, func(s store.Snapshot) bool { return len(s.Leases) == 20 })
+		witness.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 20 })
 		close(leave)
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("Follow returned %v", err)
 		}
-		if calls > 10 || len(last.Leases) != 20 {
-			t.Errorf("%d calls for 20 changes, %d leases at last", calls, len(last.Leases))
+		if calls > 10 || last.Leases.Len() != 20 {
+			t.Errorf("%d calls for 20 changes, %d leases at last", calls, last.Leases.Len())
 		}
 	},
 	"a broken entry is bad until it is mended": func(t *testing.T, f Fixture) {
@@ -174,17 +174,17 @@ var commonTests = map[string]func(*testing.T, Fixture){
 		f.Put(t, subnetKey(1), value(1, "vxlan"), 0)
 		f.Put(t, subnetKey(2), "no JSON", 0)
 		snap := snapshot(t, f.Open(t))
-		if len(snap.Leases) != 1 || len(snap.Bad) != 1 || snap.Bad[0].Err == nil {
-			t.Errorf("leases %v, bad %v", snap.Leases, snap.Bad)
+		if snap.Leases.Len() != 1 || len(snap.Bad) != 1 || snap.Bad[0].Err == nil {
+			t.Errorf("leases %v, bad %v", snap.Leases.Slice(), snap.Bad)
 		}
 		follower := Follow(t, f.Open(t))
 		follower.Next(t)
 		f.Put(t, subnetKey(2), value(2, "vxlan"), 0)
-		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 0 && len(s.Leases) == 2 })
+		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 0 && s.Leases.Len() == 2 })
 		f.Put(t, subnetKey(2), "broken again", 0)
-		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 1 && len(s.Leases) == 1 })
+		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 1 && s.Leases.Len() == 1 })
 		f.Remove(t, subnetKey(2))
-		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 0 && len(s.Leases) == 1 })
+		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 0 && s.Leases.Len() == 1 })
 	},
 	"hold ends with its context and leaves the lease": func(t *testing.T, f Fixture) {
 		s := f.Open(t)

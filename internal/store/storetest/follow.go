@@ -29,19 +29,19 @@ var followTests = map[string]func(*testing.T, Fixture){
 		setConfig(t, s, wide)
 		expect("SetConfig", func(s store.Snapshot) bool { return string(s.Config) == wide && s.ConfigRevision == s.Revision })
 		l := acquire(t, s, wide, host(1))
-		expect("Acquire", func(s store.Snapshot) bool { return len(s.Leases) == 1 && sameLease(s.Leases[0], l) })
+		expect("Acquire", func(s store.Snapshot) bool { return s.Leases.Len() == 1 && sameLease(s.Leases.Slice()[0], l) })
 		c := host(1)
 		c.Attrs.Backend = "host-gw"
 		acquire(t, s, wide, c)
-		expect("a change of attributes", func(s store.Snapshot) bool { return len(s.Leases) == 1 && s.Leases[0].Backend == "host-gw" })
+		expect("a change of attributes", func(s store.Snapshot) bool { return s.Leases.Len() == 1 && s.Leases.Slice()[0].Backend == "host-gw" })
 		reserve(t, s, lease.Lease{Subnets: l.Subnets})
-		expect("Reserve", func(s store.Snapshot) bool { return len(s.Leases) == 1 && s.Leases[0].Reserved })
+		expect("Reserve", func(s store.Snapshot) bool { return s.Leases.Len() == 1 && s.Leases.Slice()[0].Reserved })
 		f.Put(t, "subnets/rubbish", "x", 0)
-		expect("rubbish", func(s store.Snapshot) bool { return len(s.Leases) == 1 && len(s.Bad) == 1 })
+		expect("rubbish", func(s store.Snapshot) bool { return s.Leases.Len() == 1 && len(s.Bad) == 1 })
 		if err := s.Release(within(t), l.Subnets); err != nil {
 			t.Fatal(err)
 		}
-		expect("Release", func(s store.Snapshot) bool { return len(s.Leases) == 0 && string(s.Config) == wide })
+		expect("Release", func(s store.Snapshot) bool { return s.Leases.Len() == 0 && string(s.Config) == wide })
 	},
 	"bad entries are listed": func(t *testing.T, f Fixture) {
 		f.Put(t, "subnets/10.5.1.0-24", "{}", 0)
@@ -56,15 +56,15 @@ var followTests = map[string]func(*testing.T, Fixture){
 			}
 			keys = append(keys, b.Key)
 		}
-		if len(snap.Leases) != 1 || !slices.Equal(keys, []string{"subnets/10.5.2.0-24", "subnets/10.5.3.7-24"}) {
-			t.Errorf("leases %v, bad %v", snap.Leases, keys)
+		if snap.Leases.Len() != 1 || !slices.Equal(keys, []string{"subnets/10.5.2.0-24", "subnets/10.5.3.7-24"}) {
+			t.Errorf("leases %v, bad %v", snap.Leases.Slice(), keys)
 		}
 		follower := Follow(t, f.Open(t))
 		follower.Next(t)
 		f.Put(t, "subnets/10.5.2.0-24", "{}", 0) // mended
-		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 1 && len(s.Leases) == 2 })
+		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 1 && s.Leases.Len() == 2 })
 		f.Put(t, "subnets/10.5.2.0-24", "broken again", 0)
-		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 2 && len(s.Leases) == 1 })
+		follower.Until(t, func(s store.Snapshot) bool { return len(s.Bad) == 2 && s.Leases.Len() == 1 })
 	},
 }
 

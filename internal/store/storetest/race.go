@@ -45,8 +45,8 @@ var raceTests = map[string]func(*testing.T, Fixture){
 				won++
 			}
 		}
-		if won != 1 || len(snapshot(t, f.Open(t)).Leases) != 1 {
-			t.Errorf("%d hosts have one address: %v", won, snapshot(t, f.Open(t)).Leases)
+		if won != 1 || len(snapshot(t, f.Open(t)).Leases.Slice()) != 1 {
+			t.Errorf("%d hosts have one address: %v", won, snapshot(t, f.Open(t)).Leases.Slice())
 		}
 	},
 }
@@ -89,7 +89,7 @@ func race(t *testing.T, f Fixture, doc string, n int, judge func(*testing.T, []e
 			}
 		}
 	}
-	if snap := snapshot(t, f.Open(t)); len(snap.Leases) != len(got) {
-		t.Errorf("%d leases stored, %d acquired", len(snap.Leases), len(got))
+	if snap := snapshot(t, f.Open(t)); snap.Leases.Len() != len(got) {
+		t.Errorf("%d leases stored, %d acquired", snap.Leases.Len(), len(got))
 	}
 }

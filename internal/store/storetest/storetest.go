@@ -140,17 +140,17 @@ func snapshot(t *testing.T, s store.Store) store.Snapshot {
 func stored(t *testing.T, s store.Store) lease.Lease {
 	t.Helper()
 	snap := snapshot(t, s)
-	if len(snap.Leases) != 1 {
-		t.Fatalf("the store holds %d leases, want 1: %v", len(snap.Leases), snap.Leases)
+	if snap.Leases.Len() != 1 {
+		t.Fatalf("the store holds %d leases, want 1: %v", snap.Leases.Len(), snap.Leases.Slice())
 	}
-	return snap.Leases[0]
+	return snap.Leases.Slice()[0]
 }
 
 // holds demands that the store has these leases and no more, sorted.
 func holds(t *testing.T, s store.Store, want ...lease.Lease) {
 	t.Helper()
 	slices.SortFunc(want, func(a, b lease.Lease) int { return a.Subnets[0].Compare(b.Subnets[0]) })
-	if got := snapshot(t, s).Leases; !slices.EqualFunc(got, want, sameLease) {
+	if got := snapshot(t, s).Leases.Slice(); !slices.EqualFunc(got, want, sameLease) {
 		t.Errorf("the store holds %v, want %v", got, want)
 	}
 }

@@ -100,8 +100,8 @@ var writeTests = map[string]func(*testing.T, Fixture){
 		if err := s.Release(within(t), l.Subnets); err != nil {
 			t.Fatal(err)
 		}
-		if got := snapshot(t, s); len(got.Leases) != 0 {
-			t.Errorf("left: %v", got.Leases)
+		if got := snapshot(t, s); got.Leases.Len() != 0 {
+			t.Errorf("left: %v", got.Leases.Slice())
 		}
 		c := host(2) // neither subnet nor address is taken any more
 		c.Public, c.Preferred = host(1).Public, l.Subnets

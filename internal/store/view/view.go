@@ -39,7 +39,7 @@ type View struct {
 	revision  int64
 	config    []byte
 	configRev int64
-	leases    Leases
+	leases    lease.Set
 	values    map[string]raw            // what the leases were decoded from
 	bad       map[string]error          // by key
 	former    map[string][]netconf.Past // by the whole key
@@ -67,7 +67,7 @@ func New(rev int64, items []Item) *View {
 			leases = append(leases, l) // sorted once, below: inserting each would take long for many
 		}
 	}
-	v.leases, v.revision = NewLeases(leases), rev
+	v.leases, v.revision = lease.SetOf(leases...), rev
 	return v
 }
 
@@ -97,7 +97,7 @@ func (v *View) Put(it Item) bool {
 		return true
 	}
 	delete(v.bad, name)
-	v.leases.Put(l)
+	v.leases = v.leases.With(l)
 	return true
 }
 
@@ -134,7 +134,7 @@ func (v *View) Snapshot() store.Snapshot {
 		Revision:       v.revision,
 		ConfigRevision: v.configRev,
 		Config:         v.config,
-		Leases:         v.leases.All(),
+		Leases:         v.leases,
 		Former:         v.pasts(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.bad)) {
@@ -160,7 +160,7 @@ func (v *View) remove(name string) {
 	if err != nil {
 		return // never was a lease
 	}
-	v.leases.Remove(subnets)
+	v.leases = v.leases.Without(lease.At(subnets))
 }
 
 // Occupied returns the leases among items, sorted, as lease.Choose wants them:
@@ -185,6 +185,6 @@ func Occupied(items []Item) []lease.Lease {
 		}
 		out = append(out, l)
 	}
-	slices.SortFunc(out, func(a, b lease.Lease) int { return Compare(a.Subnets, b.Subnets) })
+	slices.SortFunc(out, lease.Lease.Compare)
 	return out
 }

@@ -10,12 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store/view"
 )
 
 var opts = cmp.Options{
 	cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
 	cmpopts.EquateEmpty(),
+	cmp.Transformer("leases", lease.Set.Slice),
 	cmp.Comparer(func(a, b error) bool { return a.Error() == b.Error() }),
 }
 
@@ -37,7 +39,7 @@ func TestChangesAddUp(t *testing.T) {
 		v, held := view.New(1, nil), map[string]view.Item{}
 		for rev := int64(2); rev < 60; rev++ {
 			before := v.Snapshot()
-			kept := slices.Clone(before.Leases)
+			kept := slices.Clone(before.Leases.Slice())
 			key := keys[r.IntN(len(keys))]
 			var changed bool
 			if r.IntN(3) == 0 {
@@ -56,7 +58,7 @@ func TestChangesAddUp(t *testing.T) {
 			if d := cmp.Diff(fresh, after, opts); d != "" {
 				t.Fatalf("seed %d, revision %d, key %s (-fresh +changed):\n%s", seed, rev, key, d)
 			}
-			if d := cmp.Diff(kept, before.Leases, opts); d != "" {
+			if d := cmp.Diff(kept, before.Leases.Slice(), opts); d != "" {
 				t.Fatalf("seed %d, revision %d: an older snapshot was changed:\n%s", seed, rev, d)
 			}
 			before.Revision = after.Revision
@@ -124,7 +126,7 @@ func BenchmarkChangeOf10000(b *testing.B) {
 		it := items[i%len(items)]
 		it.Reserved = i/len(items)%2 == 0
 		v.Put(it)
-		if len(v.Snapshot().Leases) != len(items) {
+		if len(v.Snapshot().Leases.Slice()) != len(items) {
 			b.Fatal("a lease is missing")
 		}
 	}
