@@ -19,6 +19,7 @@ const module = "github.com/weft-net/weft/"
 var layers = map[string][]string{
 	"internal/netconf":    {},
 	"internal/netstate":   {},
+	"internal/owned":      {},
 	"internal/sorted":     {},
 	"internal/mailbox":    {},
 	"internal/logonce":    {},
@@ -36,9 +37,9 @@ var layers = map[string][]string{
 	},
 	"internal/reconcile":  {"internal/netstate"},
 	"internal/kernel":     {"internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
-	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netstate"},
+	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netstate", "internal/owned"},
 	"internal/kernel/xtables": {
-		"internal/host", "internal/netstate",
+		"internal/host", "internal/netstate", "internal/owned",
 	},
 	"internal/kernel/rtnl": {},
 	"internal/store":       {"internal/lease", "internal/netconf"},
@@ -69,7 +70,7 @@ var slow = []string{
 
 // pure packages compute: what would let them look at the world is barred.
 var pure = []string{
-	"internal/netconf", "internal/netstate", "internal/lease", "internal/sorted",
+	"internal/netconf", "internal/netstate", "internal/lease", "internal/owned", "internal/sorted",
 	"internal/plan", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw",
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // Barriers returns the chains of somebody else's that can stop packets on
@@ -37,7 +38,7 @@ func (c *Conn) barriers() ([]host.Barrier, error) {
 	known := map[table]map[string][]rule{}
 	for _, ch := range chains {
 		t := table{ch.family, ch.table}
-		if !ch.gate() || ourName.MatchString(ch.table) || isFlanneld(ch.table) {
+		if !ch.gate() || owned.TableName(ch.table) || isFlanneld(ch.table) {
 			continue
 		}
 		if known[t] == nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // Who keeps a table that is not ours.
@@ -170,7 +171,7 @@ func (r rule) leads() (out []string) {
 }
 
 // tagged reports whether a rule is weft's, this agent's or another's.
-func (r rule) tagged() bool { return ourName.MatchString(r.comment) }
+func (r rule) tagged() bool { return owned.TableName(r.comment) }
 
 func isFlanneld(name string) bool {
 	return strings.HasPrefix(name, "FLANNEL-") || name == "flannel-ipv4" || name == "flannel-ipv6"

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // view is what Watch knows from the last Observe and Barriers. It is replaced,
@@ -27,9 +27,6 @@ type handle struct {
 }
 
 func (r rule) id() handle { return handle{table{r.family, r.table}, r.handle} }
-
-// ourName tells the tables that weft makes, one an agent.
-var ourName = regexp.MustCompile(`^weft(\.[0-9a-z-]+)?$`)
 
 // Observe returns the rows in scope. A kernel without nftables has none, and
 // neither has one that does not show them: those are told by Barriers.
@@ -72,12 +69,12 @@ func (o *observer) run() error {
 		return err
 	}
 	for _, ch := range o.chains {
-		if ch.gate() && !ourName.MatchString(ch.table) {
+		if ch.gate() && !owned.TableName(ch.table) {
 			o.view.gates[table{ch.family, ch.table}] = true
 		}
 	}
 	for _, t := range tables {
-		if t.family == unix.NFPROTO_INET && (slices.Contains(o.scope.Tables, t.name) || ourName.MatchString(t.name)) {
+		if t.family == unix.NFPROTO_INET && (slices.Contains(o.scope.Tables, t.name) || owned.TableName(t.name)) {
 			if err := o.own(t); err != nil {
 				return fmt.Errorf("table inet %s: %w", t.name, err)
 			}

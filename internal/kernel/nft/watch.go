@@ -10,6 +10,7 @@ import (
 
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // Watch begins to listen for changes of the firewall that this Conn does not
@@ -78,7 +79,7 @@ func (c *change) take(v *view, m rtnl.Message) {
 	if !ok {
 		return
 	}
-	ours := s.family == unix.NFPROTO_INET && ourName.MatchString(s.table)
+	ours := s.family == unix.NFPROTO_INET && owned.TableName(s.table)
 	row, known := v.rows[handle{table{s.family, s.table}, s.handle}]
 	switch {
 	case s.kind == unix.NFT_MSG_DELRULE && known:

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // listing is what the program prints for -S: a table's chains with their
@@ -25,8 +25,7 @@ type rule []string
 
 func parseListing(text string) listing {
 	l := listing{map[string]string{}, map[string][]rule{}}
-	for line := range strings.Lines(text) {
-		words := split(line)
+	for _, words := range split(text) {
 		switch {
 		case len(words) == 3 && words[0] == "-P":
 			l.policies[words[1]] = words[2]
@@ -37,30 +36,35 @@ func parseListing(text string) listing {
 	return l
 }
 
-// split cuts a line into words, of which some are in quotes.
-func split(line string) (words []string) {
-	quoted := false
+// split cuts what the program prints into lines, and these into words. A word
+// with other characters than letters, digits, hyphens and underscores is
+// printed in quotes, and a backslash stands before quotes and backslashes in
+// it (xtables_save_string of libxtables).
+func split(text string) (lines [][]string) {
+	var words []string
 	var word strings.Builder
-	open := false
-	for _, c := range strings.TrimRight(line, "\n") {
+	quoted, escaped, open := false, false, false
+	for _, c := range text + "\n" {
 		switch {
-		case c == '"':
+		case !escaped && c == '\\':
+			escaped = true
+		case !escaped && c == '"':
 			quoted, open = !quoted, true
-		case c == ' ' && !quoted:
+		case escaped, quoted, c != ' ' && c != '\n':
+			word.WriteRune(c)
+			escaped, open = false, true
+		default:
 			if open {
 				words = append(words, word.String())
 			}
 			word.Reset()
 			open = false
-		default:
-			word.WriteRune(c)
-			open = true
+			if c == '\n' && words != nil {
+				lines, words = append(lines, words), nil
+			}
 		}
 	}
-	if open {
-		words = append(words, word.String())
-	}
-	return words
+	return lines
 }
 
 // value returns what follows a flag, "" if it is not there.
@@ -78,13 +82,11 @@ func (r rule) target() string { return r.value("-j", "-g", "--jump", "--goto") }
 
 // tag returns the rule's comment if it is the name of a table of weft's.
 func (r rule) tag() string {
-	if c := r.value("--comment"); ourName.MatchString(c) {
+	if c := r.value("--comment"); owned.TableName(c) {
 		return c
 	}
 	return ""
 }
-
-var ourName = regexp.MustCompile(`^weft(\.[0-9]+)?$`)
 
 // body reads a rule of ours; one of another form is told by its text.
 func (r rule) body() netstate.Body {

@@ -42,6 +42,7 @@ func check(t *testing.T, err error) {
 type machine struct {
 	*netns.NS
 	*xtables.Tools
+	tables []string // of the agent
 }
 
 func newMachine(t *testing.T) machine {
@@ -49,7 +50,7 @@ func newMachine(t *testing.T) machine {
 	ns, err := netns.New("host")
 	check(t, err)
 	t.Cleanup(func() { check(t, ns.Close()) })
-	return machine{ns, xtables.New(ns.Do)}
+	return machine{ns, xtables.New(ns.Do), []string{"weft"}}
 }
 
 func (m machine) shell(t *testing.T, script string) string {
@@ -71,10 +72,7 @@ func (m machine) shell(t *testing.T, script string) string {
 	return string(text)
 }
 
-var scope = netstate.Scope{
-	Networks: []netip.Prefix{netip.MustParsePrefix("10.5.0.0/16"), netip.MustParsePrefix("fd05::/48")},
-	Tables:   []string{"weft"},
-}
+var networks = []netip.Prefix{netip.MustParsePrefix("10.5.0.0/16"), netip.MustParsePrefix("fd05::/48")}
 
 // settle makes the tables equal to the rows of text.
 func (m machine) settle(t *testing.T, text string) []netstate.Op {
@@ -95,7 +93,7 @@ func (m machine) settle(t *testing.T, text string) []netstate.Op {
 
 func (m machine) observe(t *testing.T) *netstate.State {
 	t.Helper()
-	f, err := m.Observe(t.Context(), scope)
+	f, err := m.Observe(t.Context(), netstate.Scope{Networks: networks, Tables: m.tables})
 	check(t, err)
 	s := &netstate.State{Firewall: f}
 	check(t, s.Normalize())
@@ -153,6 +151,48 @@ func TestRulesStandBehindKubernetes(t *testing.T) {
 	}
 	if all, want := strings.Join(got, " "), "DROP ACCEPT cali-FORWARD KUBE-FORWARD ACCEPT ACCEPT DROP"; all != want {
 		t.Errorf("the order is %s, want %s", all, want)
+	}
+}
+
+// TestNamedTable has the table's name from an operator (--nft-table), which
+// the program prints in quotes. Rules without an address are known by it
+// alone.
+func TestNamedTable(t *testing.T) {
+	for _, name := range []string{"weft.blue", "weft.a-1", "weft.16777215"} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			m.tables = []string{name}
+			m.shell(t, theirs)
+			before := m.shell(t, dump)
+			named := strings.ReplaceAll(ours, `"weft"`, `"`+name+`"`)
+			m.settle(t, named)
+			if ops := m.settle(t, named); len(ops) > 0 {
+				t.Errorf("does not settle: %v", ops)
+			}
+			m.settle(t, "")
+			if diff := cmp.Diff(before, m.shell(t, dump)); diff != "" {
+				t.Errorf("not as before:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestQuotesInComments has rules whose comments the program prints with
+// backslashes, one of them a rule that stops packets.
+func TestQuotesInComments(t *testing.T) {
+	m := newMachine(t)
+	m.shell(t, `
+iptables-legacy -A FORWARD -m comment --comment 'a " b' -j REJECT
+iptables-legacy -N FLANNEL-FWD
+iptables-legacy -A FLANNEL-FWD -s 10.5.0.0/16 -j ACCEPT
+iptables-legacy -A FORWARD -m comment --comment 'the \ and '"'" -j FLANNEL-FWD`)
+	found, err := m.Barriers(t.Context())
+	check(t, err)
+	if len(found) != 1 || found[0].Stops != "reject in chain FORWARD" {
+		t.Errorf("found %v", found)
+	}
+	if ops := m.settle(t, ""); len(ops) != 1 {
+		t.Errorf("removed %v", ops)
 	}
 }
 
