@@ -45,7 +45,10 @@ var layers = map[string][]string{
 	"internal/store":       {"internal/lease", "internal/netconf"},
 	"internal/store/view":  {"internal/store", "internal/lease", "internal/netconf"},
 	"internal/store/feed":  {"internal/store"},
-	"internal/store/kube":  {"internal/store", "internal/backoff", "internal/store/feed", "internal/store/view", "internal/lease", "internal/netconf"},
+	"internal/store/session": {
+		"internal/backoff",
+	},
+	"internal/store/kube":  {"internal/store", "internal/backoff", "internal/store/session", "internal/store/feed", "internal/store/view", "internal/lease", "internal/netconf"},
 	"internal/api":         {"internal/netstate"},
 	"internal/docker":      {"internal/netconf", "internal/subnetenv"},
 	"internal/cni":         {},

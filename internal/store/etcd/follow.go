@@ -8,9 +8,9 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/feed"
+	"github.com/weft-net/weft/internal/store/session"
 	"github.com/weft-net/weft/internal/store/view"
 )
 
@@ -47,34 +47,34 @@ type follower struct {
 	newest  int64      // the newest revision heard of
 	cluster uint64     // that the listing came from
 	fresh   bool       // listed just now, so etcd's word on its revision stands
-	live    bool       // the present watch has been ready
+	present *session.Session
 }
 
 func (f *follower) run(ctx context.Context) {
-	pause := backoff.UntilBack()
-	for ctx.Err() == nil {
-		f.live = false
-		err := f.session(ctx)
-		switch {
-		case f.life.Err() != nil:
-			f.feed.Down(f.explain(ctx, "following", errClosed))
-			<-ctx.Done()
-			return
-		case errors.Is(err, errCompacted), errors.Is(err, errRewound):
-			f.log.Info("reading all leases again", "reason", err)
-			f.from = 0
-		case ctx.Err() == nil && !f.live:
-			f.feed.Down(f.explain(ctx, "following config and leases", err))
-		}
-		if f.live {
-			pause.Reset()
-		}
-		_ = pause.Wait(ctx)
+	loop := session.Loop{
+		Run:   f.session,
+		Final: func(error) bool { return f.life.Err() != nil },
+		Down:  f.feed.Down,
+		Up:    f.feed.Up,
+	}
+	_ = loop.Keep(ctx)
+	if ctx.Err() == nil {
+		f.feed.Down(f.explain(ctx, "following", errClosed))
 	}
 }
 
 // session lists if need be and watches until something breaks.
-func (f *follower) session(ctx context.Context) error {
+func (f *follower) session(ctx context.Context, s *session.Session) error {
+	f.present = s
+	err := f.listAndWatch(ctx)
+	if errors.Is(err, errCompacted) || errors.Is(err, errRewound) {
+		f.log.Info("reading all leases again", "reason", err)
+		f.from = 0
+	}
+	return f.explain(ctx, "following config and leases", err)
+}
+
+func (f *follower) listAndWatch(ctx context.Context) error {
 	if f.from == 0 {
 		l, err := f.list(ctx)
 		if err != nil {
@@ -82,6 +82,7 @@ func (f *follower) session(ctx context.Context) error {
 		}
 		f.from, f.newest, f.cluster, f.fresh = l.revision+1, l.revision, l.cluster, true
 		f.view = l.view
+		f.present.Delivered()
 		f.feed.Replace(l.view)
 	}
 	f.heard = [2]int64{f.from, f.from}
@@ -92,13 +93,17 @@ func (f *follower) ready(h *pb.ResponseHeader) error {
 	if h.ClusterId != f.cluster || !f.fresh && h.Revision < f.newest {
 		return errRewound
 	}
-	f.fresh, f.live = false, true
-	f.feed.Up()
+	f.fresh = false
+	f.present.Ready()
 	return nil
 }
 
 func (f *follower) batch(resp *pb.WatchResponse) error {
-	f.feed.Change(func() bool { return f.apply(f.view, resp.Events) })
+	changed := false
+	f.feed.Change(func() bool { changed = f.apply(f.view, resp.Events); return changed })
+	if changed {
+		f.present.Delivered()
+	}
 	heard := &f.heard[(resp.WatchId-1)&1] // as watch numbers them
 	if n := len(resp.Events); n > 0 {
 		*heard = resp.Events[n-1].Kv.ModRevision + 1

@@ -15,6 +15,7 @@ import (
 	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/session"
 )
 
 // Hold keeps l for owner until it is lost or ctx ends. Every round looks at
@@ -22,28 +23,23 @@ import (
 // keys or the next renewal; so it does not matter which events an outage
 // swallowed.
 func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, margin time.Duration) error {
-	h := &holder{Store: s, name: lease.Key(l.Subnets), lease: l, owner: owner, margin: margin}
-	pause := backoff.UntilBack()
-	for {
-		err := h.round(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, store.ErrLost):
-			return fmt.Errorf("lease %s: %w", lease.FormatSubnets(l.Subnets), err)
-		case err == nil:
-			pause.Reset()
-			h.recovered()
-			continue
-		}
-		if !h.live { // else a watch broke off that stood, and the next round shows whether more is wrong
-			h.troubled(err)
-		}
-		h.live = false
-		if err := pause.Wait(ctx); err != nil {
-			return err
-		}
+	h := &holder{
+		Store: s, name: lease.Key(l.Subnets), lease: l, owner: owner, margin: margin,
+		looks: backoff.Pace{First: 10 * time.Millisecond, Most: time.Second, Calm: 10 * time.Second},
 	}
+	loop := session.Loop{
+		Run:   h.session,
+		Final: func(err error) bool { return errors.Is(err, store.ErrLost) || s.life.Err() != nil },
+		Down: func(err error) {
+			s.log.Warn("cannot renew the lease; existing traffic is not affected", "lease", h.name, "error", err)
+		},
+		Up: func() { s.log.Info("lease renewal resumed", "lease", h.name) },
+	}
+	err := loop.Keep(ctx)
+	if errors.Is(err, store.ErrLost) {
+		return fmt.Errorf("lease %s: %w", lease.FormatSubnets(l.Subnets), err)
+	}
+	return err
 }
 
 type holder struct {
@@ -52,10 +48,23 @@ type holder struct {
 	lease   lease.Lease
 	owner   lease.Owner
 	margin  time.Duration
-	on      ttlID     // what the lease hangs on
-	renewAt time.Time // when to renew it
-	live    bool      // the last watch stood
-	trouble string    // what was logged last
+	on      ttlID        // what the lease hangs on
+	renewAt time.Time    // when to renew it
+	looks   backoff.Pace // since another program may write the keys all the time
+	present *session.Session
+}
+
+// session goes on until something breaks or the lease is lost.
+func (h *holder) session(ctx context.Context, s *session.Session) error {
+	h.present = s
+	for {
+		if err := h.looks.Wait(ctx); err != nil {
+			return err
+		}
+		if err := h.round(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // round returns nil when there may be something new to see.
@@ -177,8 +186,7 @@ var errRang = errors.New("a key has changed")
 type doorbell struct{ h *holder }
 
 func (d doorbell) ready(*pb.ResponseHeader) error {
-	d.h.live = true
-	d.h.recovered()
+	d.h.present.Ready()
 	return nil
 }
 
@@ -187,19 +195,4 @@ func (doorbell) batch(resp *pb.WatchResponse) error {
 		return errRang
 	}
 	return nil
-}
-
-// troubled logs an outage once, and again when its reason changes.
-func (h *holder) troubled(err error) {
-	if err.Error() != h.trouble {
-		h.trouble = err.Error()
-		h.log.Warn("the lease cannot be looked after; traffic goes on", "lease", h.name, "err", err)
-	}
-}
-
-func (h *holder) recovered() {
-	if h.trouble != "" {
-		h.trouble = ""
-		h.log.Info("the lease is looked after again", "lease", h.name)
-	}
 }

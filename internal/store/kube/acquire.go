@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync"
 	"time"
 
-	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/store/session"
 )
 
 // Acquire announces claim's attributes on this host's node and returns the
@@ -70,7 +69,7 @@ func (s *Store) announce(ctx context.Context, name string, net netconf.Network, 
 		if !differs {
 			return l, nil
 		}
-		if err := s.pace.wait(ctx); err != nil {
+		if err := s.pace.Wait(ctx); err != nil {
 			return lease.Lease{}, err
 		}
 		// The answer shows what became of it: somebody may have changed the
@@ -139,25 +138,24 @@ func within(network, p netip.Prefix) bool {
 func (s *Store) await(ctx context.Context, n node) error {
 	change := &waiter{was: n.facts(), exists: n.version != ""}
 	w := &watcher{client: s.client, decode: s.decode, only: n.name, sink: change, from: n.version}
-	pause := backoff.UntilBack()
-	for {
-		within, cancel := context.WithCancel(ctx)
-		change.seen = cancel
-		err := s.open(ctx)
-		if err == nil {
-			err = w.session(within)
-		}
-		cancel()
-		switch {
-		case change.differs:
-			return nil
-		case ctx.Err() != nil || errors.Is(err, errClosed):
-			return s.explain(ctx, "waiting for node "+n.name, err)
-		}
-		if err := pause.Wait(ctx); err != nil {
-			return err
-		}
+	loop := session.Loop{
+		Run: func(ctx context.Context, running *session.Session) error {
+			ctx, change.seen = context.WithCancel(ctx)
+			defer change.seen()
+			change.running = running
+			if err := s.open(ctx); err != nil {
+				return err
+			}
+			return s.explain(ctx, "waiting for node "+n.name, w.session(ctx))
+		},
+		Final: func(err error) bool { return change.differs || errors.Is(err, errClosed) },
+		Down:  func(err error) { s.log.Debug("cannot watch this host's node", "node", n.name, "error", err) },
+		Up:    func() {},
 	}
+	if err := loop.Keep(ctx); !change.differs {
+		return s.explain(ctx, "waiting for node "+n.name, err)
+	}
+	return nil
 }
 
 // waiter is a sink that ends its watch when something has changed.
@@ -167,6 +165,7 @@ type waiter struct {
 	present bool // in the list that comes in
 	differs bool
 	seen    context.CancelFunc
+	running *session.Session
 }
 
 func (w *waiter) changed() {
@@ -175,7 +174,7 @@ func (w *waiter) changed() {
 }
 
 func (w *waiter) begin() { w.present = false }
-func (w *waiter) live()  {}
+func (w *waiter) live()  { w.running.Ready() }
 
 func (w *waiter) put(n node) {
 	w.present = true
@@ -196,24 +195,5 @@ func (w *waiter) end(string) {
 	}
 }
 
-// pace keeps two programs that write different things to one node from doing
-// so as fast as they can. Its zero value is ready.
-type pace struct {
-	mu    sync.Mutex
-	last  time.Time
-	pause backoff.Backoff
-}
-
 // Writes that come this long after another are not in haste.
 const unhurried = 5 * time.Minute
-
-func (p *pace) wait(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	defer func() { p.last = time.Now() }()
-	if time.Since(p.last) > unhurried {
-		p.pause = backoff.Backoff{First: time.Second, Most: time.Minute}
-		return nil
-	}
-	return p.pause.Wait(ctx)
-}

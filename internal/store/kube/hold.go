@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/session"
 )
 
 // Hold watches this host's node until it does not say any more what Acquire
@@ -38,58 +38,53 @@ type holder struct {
 	network chan string // the status of the node's condition, the newest alone
 	present bool        // in the list that comes in
 	lost    error       // why the lease is lost
-	stop    func()      // ends the present watch
-	isLive  bool        // the present watch has been ready
-	trouble string      // what was logged last
+	stop    func()      // ends the present session
+	watcher *watcher    // nil until the node is known
+	running *session.Session
 }
 
 func (h *holder) run(ctx context.Context) error {
-	pause := backoff.UntilBack()
-	var w *watcher
-	for {
-		err := h.open(ctx)
-		if err == nil && w == nil {
-			if h.name, err = h.ownName(ctx); err == nil {
-				w = &watcher{client: h.client, decode: h.decode, only: h.name, sink: h}
-			}
-		}
-		if err == nil {
-			err = h.watch(ctx, w)
-		}
-		switch {
-		case h.lost != nil:
-			return fmt.Errorf("lease %s: node %s: %w", lease.FormatSubnets(h.lease.Subnets), h.name, h.lost)
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, errClosed):
-			return err
-		case h.isLive:
-			pause.Reset()
-		case !errors.Is(err, errEnded):
-			h.troubled(h.explain(ctx, "watching this host's node", err))
-		}
-		if err := pause.Wait(ctx); err != nil {
-			return err
-		}
+	loop := session.Loop{
+		Run:   h.session,
+		Final: func(err error) bool { return h.lost != nil || errors.Is(err, errClosed) },
+		Down: func(err error) {
+			h.log.Warn("cannot watch this host's node; existing traffic is not affected", "node", h.name, "error", err)
+		},
+		Up: func() { h.log.Info("this host's node is watched again", "node", h.name) },
 	}
+	err := loop.Keep(ctx)
+	if h.lost != nil {
+		return fmt.Errorf("lease %s: node %s: %w", lease.FormatSubnets(h.lease.Subnets), h.name, h.lost)
+	}
+	return err
 }
 
-func (h *holder) watch(ctx context.Context, w *watcher) error {
+// session watches the node until something breaks or the lease is lost.
+func (h *holder) session(ctx context.Context, s *session.Session) error {
+	if err := h.open(ctx); err != nil {
+		return err
+	}
+	if h.watcher == nil {
+		name, err := h.ownName(ctx)
+		if err != nil {
+			return h.explain(ctx, "finding this host's node", err)
+		}
+		h.name = name
+		h.watcher = &watcher{client: h.client, decode: h.decode, only: name, sink: h}
+	}
+	h.running = s
 	ctx, h.stop = context.WithCancel(ctx)
 	defer h.stop()
-	h.isLive = false
-	return w.session(ctx)
+	err := h.watcher.session(ctx)
+	if errors.Is(err, errEnded) && h.watcher.from == "" {
+		err = h.watcher.session(ctx) // it has found out how to list
+	}
+	return h.explain(ctx, "watching this host's node", err)
 }
 
 func (h *holder) begin() { h.present = false }
 
-func (h *holder) live() {
-	h.isLive = true
-	if h.trouble != "" {
-		h.trouble = ""
-		h.log.Info("the lease is looked after again", "node", h.name)
-	}
-}
+func (h *holder) live() { h.running.Ready() }
 
 func (h *holder) put(n node) {
 	h.present = true
@@ -155,12 +150,4 @@ func (h *holder) expected() lease.Attrs {
 		return *h.announced
 	}
 	return h.lease.Attrs
-}
-
-// troubled logs an outage once, and again when its reason changes.
-func (h *holder) troubled(err error) {
-	if err.Error() != h.trouble {
-		h.trouble = err.Error()
-		h.log.Warn("the lease cannot be looked after; traffic goes on", "node", h.name, "err", err)
-	}
 }

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"time"
 
+	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
 )
@@ -24,7 +26,7 @@ type Store struct {
 	serving     chan struct{} // closed by Serving
 	servingOnce sync.Once
 	trouble     troubles
-	pace        pace // of Acquire
+	pace        backoff.Pace // of Acquire's writes: another program may write something else to the node again and again
 
 	selfMu sync.Mutex
 	self   string // the name of this host's node, once it is known
@@ -49,7 +51,8 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: c, o: o, decode: decoder{keys}, log: o.Log, serving: make(chan struct{}), trouble: newTroubles()}
+	s := &Store{client: c, o: o, decode: decoder{keys}, log: o.Log, serving: make(chan struct{}), trouble: newTroubles(),
+		pace: backoff.Pace{First: time.Second, Most: time.Minute, Calm: unhurried}}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s, nil
 }
