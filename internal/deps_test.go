@@ -36,7 +36,7 @@ var layers = map[string][]string{
 		"internal/host", "internal/netconf", "internal/netstate",
 	},
 	"internal/reconcile":  {"internal/netstate"},
-	"internal/kernel":     {"internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
+	"internal/kernel":     {"internal/logonce", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
 	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netstate", "internal/owned"},
 	"internal/kernel/xtables": {
 		"internal/host", "internal/netstate", "internal/owned",

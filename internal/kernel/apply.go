@@ -10,15 +10,37 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 )
 
-// Apply implements reconcile.Kernel. Consecutive ops on rows of one kind go to
-// the kernel together. It ends by deleting nexthop objects of ours that no
-// route needs, also those that a predecessor left behind.
+// Apply implements reconcile.Kernel. Consecutive ops on objects of one kind go to
+// the kernel together. What another program has to do comes last: the rest
+// does not wait for it. Nexthop objects of ours that no route needs go, also
+// those that a predecessor left behind.
 func (k *Kernel) Apply(ctx context.Context, ops []netstate.Op) []error {
+	errs := make([]error, len(ops))
+	slow := k.applyQuick(ctx, ops, errs)
+	if len(slow) == 0 {
+		return errs
+	}
+	rest := make([]netstate.Op, len(slow))
+	for n, i := range slow {
+		rest[n] = ops[i]
+	}
+	for n, err := range k.legacy.apply(ctx, rest) {
+		errs[slow[n]] = refused(rest[n], err)
+	}
+	return errs
+}
+
+// applyQuick carries out all ops but those that it returns the numbers of.
+func (k *Kernel) applyQuick(ctx context.Context, ops []netstate.Op, errs []error) (slow []int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	errs := make([]error, len(ops))
 	a := applier{Kernel: k, devs: newDevices(k.conn), view: k.view.Load()}
 	for lo := 0; lo < len(ops); {
+		if isLegacy(ops[lo].Row) {
+			slow = append(slow, lo)
+			lo++
+			continue
+		}
 		hi := sameKind(ops, lo)
 		if err := ctx.Err(); err != nil {
 			for i := lo; i < len(ops); i++ {
@@ -26,17 +48,13 @@ func (k *Kernel) Apply(ctx context.Context, ops []netstate.Op) []error {
 			}
 			break
 		}
-		if isLegacy(ops[lo].Row) {
-			k.legacy(ctx, ops[lo:hi], errs[lo:hi])
-		} else {
-			a.run(ops[lo:hi], errs[lo:hi])
-		}
+		a.run(ops[lo:hi], errs[lo:hi])
 		lo = hi
 	}
 	if err := k.hops.sweep(k.conn); err != nil {
 		k.log.Warn("a nexthop object without routes stays", "error", err)
 	}
-	return errs
+	return slow
 }
 
 // sameKind returns the end of the run of ops of one kind that begins at lo.
@@ -45,7 +63,7 @@ func sameKind(ops []netstate.Op, lo int) int {
 	kind := reflect.TypeOf(ops[lo].Row)
 	nftables := nft.Handles(ops[lo].Row)
 	hi := lo + 1
-	for hi < len(ops) && nft.Handles(ops[hi].Row) == nftables && (nftables || reflect.TypeOf(ops[hi].Row) == kind) {
+	for hi < len(ops) && !isLegacy(ops[hi].Row) && nft.Handles(ops[hi].Row) == nftables && (nftables || reflect.TypeOf(ops[hi].Row) == kind) {
 		hi++
 	}
 	return hi

@@ -20,9 +20,10 @@ type Kernel struct {
 	log *slog.Logger
 	ns  namespace
 	nft *nft.Conn
-	xt  *xtables.Tools
 
-	mu   sync.Mutex // guards what follows: one request at a time
+	legacy *legacy
+
+	mu   sync.Mutex // guards what follows: one request at a time; nothing slow is done under it
 	conn *rtnl.Conn
 	hops nexthops
 	last sizes
@@ -53,7 +54,7 @@ func New(log *slog.Logger) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kernel{log: log, ns: ns, xt: xtables.New(ns.do)}
+	k := &Kernel{log: log, ns: ns, legacy: newLegacy(log, xtables.New(ns.do))}
 	if err := ns.do(k.open); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach the kernel's network: %w", err), ns.close())
 	}
@@ -73,4 +74,8 @@ func (k *Kernel) open() (err error) {
 }
 
 // Close releases the sockets. It must not be called while another method runs.
-func (k *Kernel) Close() error { return errors.Join(k.nft.Close(), k.conn.Close(), k.ns.close()) }
+// A program that runs is ended.
+func (k *Kernel) Close() error {
+	k.legacy.close()
+	return errors.Join(k.nft.Close(), k.conn.Close(), k.ns.close())
+}

@@ -20,26 +20,33 @@ const patience = 100
 // Observe implements reconcile.Kernel. What it finds out about scope also
 // governs Apply and Watch from then on.
 func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.view.Store(&view{scope: scope, own: k.view.Load().own})
-	o := observer{Kernel: k, scope: scope, own: map[int32]string{}}
-	for _, step := range []func() error{o.links, o.neighs, o.forwarding, o.nexthops, o.routes, o.sysctls} {
-		if err := again(ctx, step); err != nil {
-			return nil, fmt.Errorf("observe the kernel: %w", err)
-		}
+	s, err := k.observe(ctx, scope)
+	if err != nil {
+		return nil, fmt.Errorf("observe the kernel: %w", err)
 	}
-	s := &o.state
-	var err error
 	if s.Firewall, err = k.rules(ctx, scope); err != nil {
 		return nil, fmt.Errorf("observe the kernel: %w", err)
 	}
 	if err := s.Normalize(); err != nil {
 		return nil, fmt.Errorf("observe the kernel: %w", err)
 	}
-	k.last = sizes{routes: len(s.Routes), neighs: len(s.Neighs), fdb: len(s.FDB)}
-	k.view.Store(&view{scope: scope, own: o.own})
 	return s, nil
+}
+
+// observe returns all but the firewall.
+func (k *Kernel) observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.view.Store(&view{scope: scope, own: k.view.Load().own})
+	o := observer{Kernel: k, scope: scope, own: map[int32]string{}}
+	for _, step := range []func() error{o.links, o.neighs, o.forwarding, o.nexthops, o.routes, o.sysctls} {
+		if err := again(ctx, step); err != nil {
+			return nil, err
+		}
+	}
+	k.last = sizes{routes: len(o.state.Routes), neighs: len(o.state.Neighs), fdb: len(o.state.FDB)}
+	k.view.Store(&view{scope: scope, own: o.own})
+	return &o.state, nil
 }
 
 // again repeats a step whose list the kernel interrupted.

@@ -53,6 +53,7 @@ func (k *Kernel) Watch(ctx context.Context, fn func(netstate.Event)) (err error)
 		group.Go(func() error { return rules.Run(ctx, report) })
 	}
 	group.Go(func() error { return k.watch(ctx, l, report) })
+	group.Go(func() error { return k.legacy.watch(ctx, report) })
 	return group.Wait()
 }
 

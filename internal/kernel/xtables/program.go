@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // family is iptables for one IP family.
@@ -78,13 +79,19 @@ func (t *Tools) find(program string) (string, error) {
 // changes the tables.
 const lockWait = "5"
 
+// runTime is how long the program may take, beyond which it is ended.
+const runTime = 20 * time.Second
+
 // run runs the program of f on a table.
 func (t *Tools) run(ctx context.Context, f family, table string, args ...string) (string, error) {
 	path, err := t.find(f.program)
 	if err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithTimeout(ctx, runTime)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, path, slices.Concat([]string{"-w", lockWait, "-t", table}, args)...)
+	cmd.WaitDelay = time.Second // for what it has started to close its output
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	// A process is in the namespace of the thread that starts it.

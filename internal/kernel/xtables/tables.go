@@ -36,14 +36,13 @@ func (t *Tools) Barriers(ctx context.Context) (out []host.Barrier, err error) {
 		if err != nil && !missing {
 			return nil, err
 		}
-		for _, chain := range []string{"FORWARD", "INPUT"} {
-			b := host.Barrier{Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Hook: gates[chain]}
+		for _, b := range f.barriers() {
 			switch {
 			case missing:
-				b.Stops = "its rules are unknown"
+				b.Stops = unknownRules
 			case ok:
-				b.Manager, b.Stops = "iptables", l.stop(chain, map[string]bool{})
-				if b.Stops == "" && l.policies[chain] == "DROP" {
+				b.Manager, b.Stops = manager, l.stop(b.Chain, map[string]bool{})
+				if b.Stops == "" && l.policies[b.Chain] == "DROP" {
 					b.Stops = "policy drop"
 				}
 			}
@@ -53,6 +52,34 @@ func (t *Tools) Barriers(ctx context.Context) (out []host.Barrier, err error) {
 		}
 	}
 	return out, nil
+}
+
+const (
+	manager      = "iptables"
+	unknownRules = "its rules are unknown"
+)
+
+// Unread returns the chains that may stop packets for all that can be told
+// without the program.
+func (t *Tools) Unread() (out []host.Barrier) {
+	for _, f := range families {
+		if used, err := t.inUse(f); err != nil || !slices.Contains(used, "filter") {
+			continue
+		}
+		for _, b := range f.barriers() {
+			b.Manager, b.Stops = manager, unknownRules
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// barriers returns the chains of the filter table, without what they do.
+func (f family) barriers() (out []host.Barrier) {
+	for _, chain := range []string{"FORWARD", "INPUT"} {
+		out = append(out, host.Barrier{Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Hook: gates[chain]})
+	}
+	return out
 }
 
 // Observe returns our rules, and what flanneld left for a network of the scope.
