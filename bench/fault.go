@@ -26,10 +26,11 @@ const device = "flannel.1"
 // plan.
 func (p *patient) faults() []fault {
 	on := func(f func() error) func() error { return func() error { return p.host.Do(f) } }
+	routes := p.want.Routes.Slice()
 	return []fault{
-		{"one route deleted", on(func() error { return flushRoutes(p.want.Routes[:1]) })},
-		{"all routes deleted", on(func() error { return flushRoutes(p.want.Routes) })},
-		{"another's route in a peer's place", on(func() error { return hijack(p.want.Routes[0]) })},
+		{"one route deleted", on(func() error { return flushRoutes(routes[:1]) })},
+		{"all routes deleted", on(func() error { return flushRoutes(routes) })},
+		{"another's route in a peer's place", on(func() error { return hijack(routes[0]) })},
 		{"neighbours deleted", on(func() error { return flushNeighbours(unix.AF_INET) })},
 		{"FDB entries deleted", on(func() error { return flushNeighbours(unix.AF_BRIDGE) })},
 		{"device deleted", on(onDevice(netlink.LinkDel))},

@@ -18,7 +18,7 @@ const module = "github.com/weft-net/weft/"
 // What stands after a package's own name is all it may know.
 var layers = map[string][]string{
 	"internal/netconf":    {},
-	"internal/netstate":   {},
+	"internal/netstate":   {"internal/sorted"},
 	"internal/owned":      {},
 	"internal/sorted":     {},
 	"internal/mailbox":    {},

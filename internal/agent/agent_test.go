@@ -72,7 +72,7 @@ func TestAddressChangeKeepsTheSubnetAndPeersFollow(t *testing.T) {
 		if b.subnet() != subnet {
 			t.Errorf("%s became %s", subnet, b.subnet())
 		}
-		if fdb := a.world.State().FDB; len(fdb) != 1 || fdb[0].Dst != b.addr.Addr() {
+		if fdb := a.world.State().FDB.Slice(); len(fdb) != 1 || fdb[0].Dst != b.addr.Addr() {
 			t.Error("the peer sends to", fdb)
 		}
 	})
@@ -259,7 +259,7 @@ func TestLookChangesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !p.Chosen || len(p.Want.Routes) != 1 || p.Want.Routes[0].Dst != b.subnet() {
+		if !p.Chosen || p.Want.Routes.Len() != 1 || p.Want.Routes.Slice()[0].Dst != b.subnet() {
 			t.Errorf("%+v", p)
 		}
 		if _, err := os.Stat(a.options().StateDir); err == nil || len(a.world.Applied()) != 0 {
@@ -281,7 +281,7 @@ func TestCleanLeavesNothing(t *testing.T) {
 		if c, err = Clean(t.Context(), a.options(), Sweep{}); err != nil {
 			t.Fatal(err)
 		}
-		if left := a.world.State(); len(left.Routes)+len(left.Neighs)+len(left.FDB) != 0 || strings.Contains(left.String(), "flannel") {
+		if left := a.world.State(); left.Routes.Len()+left.Neighs.Len()+left.FDB.Len() != 0 || strings.Contains(left.String(), "flannel") {
 			t.Errorf("left over:\n%s", left)
 		}
 		if c, err = Clean(t.Context(), a.options(), Sweep{}); err != nil || len(c.Ops)+len(c.Files) != 0 {

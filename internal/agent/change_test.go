@@ -44,7 +44,7 @@ func reaches(a, b *netstate.State, to netip.Prefix, bAddr netip.Addr) error {
 		return fmt.Errorf("%s without neighbour (%v) or FDB entry (%v)", route, neigh, fdb)
 	}
 	sender, _ := a.Links.Find(netstate.Link{Name: route.Dev})
-	i := slices.IndexFunc(b.Links, func(l netstate.Link) bool {
+	i := slices.IndexFunc(b.Links.Slice(), func(l netstate.Link) bool {
 		return l.VNI == sender.VNI && l.Port == sender.Port && l.MAC == neigh.MAC && l.Up
 	})
 	if i < 0 {
@@ -124,7 +124,7 @@ func changeOver(t *testing.T, rng *rand.Rand) {
 			if err := s.agent.board.Ready(); err != nil {
 				t.Errorf("%s after %s: %v", s.name, doc, err)
 			}
-			if n := len(ours(s.world.State().Links)); n > 1 || strings.Contains(doc, "host-gw") && n > 0 {
+			if n := len(ours(s.world.State().Links.Slice())); n > 1 || strings.Contains(doc, "host-gw") && n > 0 {
 				t.Errorf("%s after %s has still\n%s", s.name, doc, s.world.State())
 			}
 		}
@@ -175,7 +175,7 @@ func changePort(t *testing.T, rng *rand.Rand) {
 	settle(5 * time.Minute)
 	check(all, lost)
 	for _, s := range all {
-		if links := ours(s.world.State().Links); len(links) != 1 || links[0].Port != 8472 || links[0].Name != "flannel.1" {
+		if links := ours(s.world.State().Links.Slice()); len(links) != 1 || links[0].Port != 8472 || links[0].Name != "flannel.1" {
 			t.Errorf("%s has in the end %v", s.name, links)
 		}
 	}

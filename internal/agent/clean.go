@@ -60,7 +60,7 @@ func Clean(ctx context.Context, o Options, how Sweep) (Cleaning, error) {
 
 // sweepFirewall removes weft's rules, but nothing of flanneld's.
 func sweepFirewall(ctx context.Context, k reconcile.Kernel, have netstate.Firewall, dry bool) (Cleaning, error) {
-	have.Leftovers = nil
+	have.Leftovers = netstate.Table[netstate.Leftover]{}
 	c := Cleaning{Ops: netstate.Diff(&netstate.State{Firewall: have}, &netstate.State{})}
 	if dry || len(c.Ops) == 0 {
 		return c, nil

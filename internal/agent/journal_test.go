@@ -39,7 +39,7 @@ func TestJournalKeepsTheLastRecords(t *testing.T) {
 func TestDriftIsToldWithWhoDidIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoHosts(t)
-		route := a.world.State().Routes[0]
+		route := a.world.State().Routes.Slice()[0]
 		a.world.Emit(netstate.Event{Row: route, Gone: true, PID: uint32(os.Getpid())})
 		settle(time.Second)
 		if errs := a.world.Open().Apply(t.Context(), []netstate.Op{{Verb: netstate.Remove, Row: route}}); errs[0] != nil {

@@ -83,12 +83,12 @@ func (m *memory) served(networks []netip.Prefix, want *netstate.State) {
 			m.Networks = append(m.Networks, n)
 		}
 	}
-	for _, l := range want.Links {
+	for l := range want.Links.All() {
 		if !slices.Contains(m.Links, l.Name) {
 			m.Links = append(m.Links, l.Name)
 		}
 	}
-	for _, t := range want.Firewall.Tables {
+	for t := range want.Firewall.Tables.All() {
 		if !slices.Contains(m.Tables, t.Name) {
 			m.Tables = append(m.Tables, t.Name)
 		}

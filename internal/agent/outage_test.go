@@ -43,7 +43,7 @@ func TestALongOutageCostsNothingAndIsCaughtUpInOnePass(t *testing.T) {
 		if n := a.logged("kernel brought up to the plan") - changed; n != 1 {
 			t.Errorf("caught up in %d passes", n)
 		}
-		if n := len(a.world.State().Routes); n != joined+1 {
+		if n := a.world.State().Routes.Len(); n != joined+1 {
 			t.Errorf("%d routes to %d peers", n, joined+1)
 		}
 	})

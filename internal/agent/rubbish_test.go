@@ -74,7 +74,7 @@ func unharmed(t *testing.T, it view.Item, want, got *netstate.State) {
 			t.Fatalf("%s is gone or otherwise:\n%s", row, got)
 		}
 	}
-	for _, r := range got.Routes {
+	for _, r := range got.Routes.Slice() {
 		if r != route && r.Dst.Overlaps(route.Dst) {
 			t.Fatalf("%s takes packets from %s", r, route)
 		}

@@ -110,7 +110,7 @@ func (s *station) subnet() netip.Prefix {
 func (s *station) routes(to ...netip.Prefix) {
 	s.t.Helper()
 	var got []netip.Prefix
-	for _, r := range s.world.State().Routes {
+	for r := range s.world.State().Routes.All() {
 		got = append(got, r.Dst)
 	}
 	slices.SortFunc(to, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })

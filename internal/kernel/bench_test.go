@@ -124,18 +124,18 @@ func (b *bench) minimal(dev uint32) []*rtnl.Batch {
 	}
 	for i := range benchPeers {
 		neighs.Message(unix.RTM_NEWNEIGH, flags, entry(unix.AF_INET, 0)...)
-		neighs.Addr(unix.NDA_DST, b.want.Neighs[i].Addr)
-		neighs.Bytes(unix.NDA_LLADDR, b.want.Neighs[i].MAC[:]...)
+		neighs.Addr(unix.NDA_DST, b.want.Neighs.Slice()[i].Addr)
+		neighs.Bytes(unix.NDA_LLADDR, b.want.Neighs.Slice()[i].MAC[:]...)
 		fdb.Message(unix.RTM_NEWNEIGH, flags, entry(unix.AF_BRIDGE, unix.NTF_SELF)...)
-		fdb.Bytes(unix.NDA_LLADDR, b.want.FDB[i].MAC[:]...)
-		fdb.Addr(unix.NDA_DST, b.want.FDB[i].Dst)
+		fdb.Bytes(unix.NDA_LLADDR, b.want.FDB.Slice()[i].MAC[:]...)
+		fdb.Addr(unix.NDA_DST, b.want.FDB.Slice()[i].Dst)
 		id := uint32(i + 1)
 		hops.Message(unix.RTM_NEWNEXTHOP, flags, unix.AF_INET, 0, netstate.RouteProtocol, 0, unix.RTNH_F_ONLINK, 0, 0, 0)
 		hops.Uint32(unix.NHA_ID, id)
 		hops.Uint32(unix.NHA_OIF, dev)
-		hops.Addr(unix.NHA_GATEWAY, b.want.Routes[i].Via)
+		hops.Addr(unix.NHA_GATEWAY, b.want.Routes.Slice()[i].Via)
 		routes.Message(unix.RTM_NEWROUTE, flags, unix.AF_INET, 28, 0, 0, unix.RT_TABLE_MAIN, netstate.RouteProtocol, 0, unix.RTN_UNICAST, 0, 0, 0, 0)
-		routes.Addr(unix.RTA_DST, b.want.Routes[i].Dst.Addr())
+		routes.Addr(unix.RTA_DST, b.want.Routes.Slice()[i].Dst.Addr())
 		routes.Uint32(30, id) // RTA_NH_ID
 	}
 	return []*rtnl.Batch{&neighs, &fdb, &hops, &routes}

@@ -20,7 +20,7 @@ func (k *Kernel) Barriers(ctx context.Context) ([]host.Barrier, error) {
 }
 
 // rules reads the firewall's rows.
-func (k *Kernel) rules(ctx context.Context, scope netstate.Scope) (netstate.Firewall, error) {
+func (k *Kernel) rules(ctx context.Context, scope netstate.Scope) (netstate.FirewallBuilder, error) {
 	found, err := k.nft.Observe(ctx, scope)
 	if err != nil {
 		return found, err

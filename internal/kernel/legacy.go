@@ -69,16 +69,17 @@ func (l *legacy) report(err error) {
 }
 
 // observe returns our rules in these tables, and what flanneld left there.
-func (l *legacy) observe(ctx context.Context, scope netstate.Scope) netstate.Firewall {
+func (l *legacy) observe(ctx context.Context, scope netstate.Scope) netstate.FirewallBuilder {
 	var err error
 	var news bool
 	fault := l.aside.run(ctx, func(ctx context.Context) {
-		var found netstate.State
-		if found.Firewall, err = l.tools.Observe(ctx, scope); err == nil {
-			err = found.Normalize()
+		var b netstate.Builder
+		var found *netstate.State
+		if b.Firewall, err = l.tools.Observe(ctx, scope); err == nil {
+			found, err = b.State()
 		}
 		if err == nil {
-			news = l.keep(scope, &found)
+			news = l.keep(scope, found)
 		}
 	}, func() {
 		if news {
@@ -92,9 +93,9 @@ func (l *legacy) observe(ctx context.Context, scope netstate.Scope) netstate.Fir
 	defer l.mu.Unlock()
 	l.report(fault)
 	if l.found == nil || !l.scope.Equal(scope) {
-		return netstate.Firewall{}
+		return netstate.FirewallBuilder{}
 	}
-	return l.found.Clone().Firewall
+	return l.found.Builder().Firewall
 }
 
 // keep remembers what was found and reports whether it is news.

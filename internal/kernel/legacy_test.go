@@ -106,7 +106,7 @@ func TestHangingProgramIsGoneOn(t *testing.T) {
 	k.SetPatience(time.Nanosecond)
 	scope := netstate.Scope{Networks: []netip.Prefix{networks[0]}, Tables: []string{"weft"}}
 	have, err := k.Observe(t.Context(), scope)
-	if err != nil || len(have.Firewall.Foreign) != 0 {
+	if err != nil || have.Firewall.Foreign.Len() != 0 {
 		t.Fatal(have, err)
 	}
 	barriers, err := k.Barriers(t.Context())

@@ -27,14 +27,15 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.S
 	if s.Firewall, err = k.rules(ctx, scope); err != nil {
 		return nil, fmt.Errorf("observe the kernel: %w", err)
 	}
-	if err := s.Normalize(); err != nil {
+	found, err := s.State()
+	if err != nil {
 		return nil, fmt.Errorf("observe the kernel: %w", err)
 	}
-	return s, nil
+	return found, nil
 }
 
 // observe returns all but the firewall.
-func (k *Kernel) observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error) {
+func (k *Kernel) observe(ctx context.Context, scope netstate.Scope) (*netstate.Builder, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.view.Store(&view{scope: scope, own: k.view.Load().own})
@@ -66,7 +67,7 @@ func again(ctx context.Context, step func() error) error {
 type observer struct {
 	*Kernel
 	scope netstate.Scope
-	state netstate.State
+	state netstate.Builder
 	devs  *devices
 	own   map[int32]string
 }

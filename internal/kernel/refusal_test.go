@@ -106,7 +106,7 @@ func unprivileged(t *testing.T) error {
 	if _, err := k.Observe(t.Context(), netstate.Scope{Networks: networks}); err != nil {
 		return err
 	}
-	r := rows(t, "route 10.5.2.0/24 dev lo").Routes[0]
+	r := rows(t, "route 10.5.2.0/24 dev lo").Routes.Slice()[0]
 	return k.Apply(t.Context(), []netstate.Op{{Verb: netstate.Add, Row: r}})[0]
 }
 

@@ -12,7 +12,7 @@ type Addr struct {
 	Dev    string
 }
 
-func (a Addr) compare(o Addr) int {
+func (a Addr) Compare(o Addr) int {
 	return cmp.Or(cmp.Compare(a.Dev, o.Dev), comparePrefix(a.Prefix, o.Prefix))
 }
 

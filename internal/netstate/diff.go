@@ -1,6 +1,10 @@
 package netstate
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/weft-net/weft/internal/sorted"
+)
 
 // Verb is what an Op does.
 type Verb uint8
@@ -49,7 +53,8 @@ func (s *State) Apply(o Op) {
 // before all else and go last. Rows of have that somebody else owns are
 // replaced when they stand where a wanted row belongs and never removed, but
 // for what flanneld left on devices that are ours.
-// Both states must be normalized; neither is changed.
+// What both states share is passed over, so that the difference costs what has
+// changed.
 func Diff(have, want *State) []Op {
 	rest, renamed := withNewNames(have, want)
 	rest, remade, gone := withoutLostLinks(rest, want)
@@ -71,7 +76,7 @@ func Diff(have, want *State) []Op {
 // just gone: they go last.
 func withoutLostLinks(have, want *State) (rest *State, remade, gone []Op) {
 	rest = have
-	for _, h := range have.Links {
+	for h := range have.Links.All() {
 		w, wanted := want.Links.Find(h)
 		if h.Foreign() || wanted && h.mendable(w) {
 			continue
@@ -94,70 +99,22 @@ func never[R any](R) bool { return false }
 
 func always(Sysctl) bool { return true }
 
-// Settle returns the state that stands once every change of Diff(have, want)
-// is made: want, and the rows of have that stay although nobody wants them.
-// The result may share its tables with want.
-func Settle(have, want *State) *State {
-	rest, _ := withNewNames(have, want)
-	rest, _, _ = withoutLostLinks(rest, want)
-	after := *want
-	after.Links = settle(rest.Links, want.Links, Link.Foreign)
-	after.Sysctls = settle(rest.Sysctls, want.Sysctls, always)
-	after.Routes = settle(rest.Routes, want.Routes, rest.stays)
-	return &after
-}
-
-func settle[R row[R]](have, want Table[R], keep func(R) bool) Table[R] {
-	after := want
-	for _, r := range have {
-		if !keep(r) {
-			continue
-		}
-		if _, wanted := want.Find(r); !wanted {
-			after = append(after[:len(after):len(after)], r)
-		}
-	}
-	if len(after) > len(want) {
-		after, _ = after.normalize() // cannot contradict: no two rows are the same object
-	}
-	return after
-}
-
 // differ gathers what is put and what goes.
 type differ struct{ put, remove []Op }
 
-// diff walks both sorted tables side by side. keep tells which rows of have
+// diff goes over what differs in two tables. keep tells which rows of have
 // stay although nobody wants them.
 func diff[R row[R]](d *differ, have, want Table[R], keep func(R) bool) {
-	i, j := 0, 0
-	for i < len(have) || j < len(want) {
-		// Nearly always, and quicker to tell than the order of two rows.
-		if i < len(have) && j < len(want) && have[i] == want[j] {
-			i, j = i+1, j+1
-			continue
-		}
-		c := 0
+	for c := range sorted.Diff(have, want) {
 		switch {
-		case i == len(have):
-			c = 1
-		case j == len(want):
-			c = -1
-		default:
-			c = have[i].compare(want[j])
-		}
-		switch {
-		case c > 0:
-			d.put = append(d.put, Op{Verb: Add, Row: want[j]})
-		case c < 0 && !keep(have[i]):
-			d.remove = append(d.remove, Op{Verb: Remove, Row: have[i], Have: have[i]})
-		case c == 0 && have[i] != want[j]:
-			d.put = append(d.put, Op{Verb: Replace, Row: want[j], Have: have[i]})
-		}
-		if c <= 0 {
-			i++
-		}
-		if c >= 0 {
-			j++
+		case c.Old == nil:
+			d.put = append(d.put, Op{Verb: Add, Row: *c.New})
+		case c.New == nil:
+			if !keep(*c.Old) {
+				d.remove = append(d.remove, Op{Verb: Remove, Row: *c.Old, Have: *c.Old})
+			}
+		case *c.Old != *c.New:
+			d.put = append(d.put, Op{Verb: Replace, Row: *c.New, Have: *c.Old})
 		}
 	}
 }

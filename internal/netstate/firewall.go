@@ -20,14 +20,14 @@ type Firewall struct {
 func (f *Firewall) dropDependents(r Row) {
 	switch r := r.(type) {
 	case NFTable:
-		f.Sets = slices.DeleteFunc(f.Sets, func(o Set) bool { return o.Table == r.Name })
-		f.Elements = slices.DeleteFunc(f.Elements, func(o Element) bool { return o.Table == r.Name })
-		f.Chains = slices.DeleteFunc(f.Chains, func(o Chain) bool { return o.Table == r.Name })
-		f.Rules = slices.DeleteFunc(f.Rules, func(o Rule) bool { return o.Table == r.Name })
+		f.Sets = filter(f.Sets, func(o Set) bool { return o.Table == r.Name })
+		f.Elements = filter(f.Elements, func(o Element) bool { return o.Table == r.Name })
+		f.Chains = filter(f.Chains, func(o Chain) bool { return o.Table == r.Name })
+		f.Rules = filter(f.Rules, func(o Rule) bool { return o.Table == r.Name })
 	case Set:
-		f.Elements = slices.DeleteFunc(f.Elements, func(o Element) bool { return o.Table == r.Table && o.Set == r.Name })
+		f.Elements = filter(f.Elements, func(o Element) bool { return o.Table == r.Table && o.Set == r.Name })
 	case Chain:
-		f.Rules = slices.DeleteFunc(f.Rules, func(o Rule) bool { return o.Table == r.Table && o.Chain == r.Name })
+		f.Rules = filter(f.Rules, func(o Rule) bool { return o.Table == r.Table && o.Chain == r.Name })
 	}
 }
 
@@ -52,7 +52,7 @@ func diffFirewall(have, want *Firewall) (front, rear []Op) {
 // whose sets or chains cannot be changed in place is remade.
 func withoutLostTables(have, want *Firewall) (rest *Firewall, remade, gone []Op) {
 	rest = have
-	for _, h := range have.Tables {
+	for h := range have.Tables.All() {
 		_, wanted := want.Tables.Find(h)
 		if wanted && mendable(h.Name, have, want) {
 			continue
@@ -78,12 +78,12 @@ func (f *Firewall) without(t NFTable) *Firewall {
 // mendable reports whether what stands in a table can be turned into what is
 // wanted there without removing sets or chains that rules refer to.
 func mendable(table string, have, want *Firewall) bool {
-	for _, h := range have.Sets {
+	for h := range have.Sets.All() {
 		if w, ok := want.Sets.Find(h); h.Table == table && ok && w != h {
 			return false
 		}
 	}
-	for _, h := range have.Chains {
+	for h := range have.Chains.All() {
 		w, ok := want.Chains.Find(h)
 		if h.Drop = w.Drop; h.Table == table && ok && w != h {
 			return false

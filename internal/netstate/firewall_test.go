@@ -61,7 +61,7 @@ func TestListTable(t *testing.T) {
 
 func TestFirewallFirstAndLast(t *testing.T) {
 	s := parse(t, sample)
-	s.Firewall.Leftovers = nil
+	s.Firewall.Leftovers = Table[Leftover]{}
 	ops := lines(Diff(&State{}, s))
 	link := slices.IndexFunc(ops, func(l string) bool { return strings.HasPrefix(l, "+ link") })
 	guard := slices.IndexFunc(ops, func(l string) bool { return strings.HasPrefix(l, "+ rule weft guard") })
@@ -93,8 +93,8 @@ func TestTableIsRemadeWhereSetsOrChainsCannotBeMended(t *testing.T) {
 	}
 }
 
-func randomFirewall(rng *rand.Rand) Firewall {
-	var f Firewall
+func randomFirewall(rng *rand.Rand) FirewallBuilder {
+	var f FirewallBuilder
 	side := func() Side {
 		s := From(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(rng.IntN(3))}), 16))
 		if rng.IntN(3) == 0 {

@@ -24,7 +24,7 @@ type Foreign struct {
 	Behind bool // a rule of somebody else's stands ahead of it
 }
 
-func (f Foreign) compare(o Foreign) int {
+func (f Foreign) Compare(o Foreign) int {
 	if c := cmp.Or(strings.Compare(f.Via, o.Via), strings.Compare(f.Family, o.Family),
 		strings.Compare(f.Table, o.Table), strings.Compare(f.Chain, o.Chain)); c != 0 {
 		return c
@@ -50,7 +50,7 @@ type Leftover struct {
 	Chain  string
 }
 
-func (l Leftover) compare(o Leftover) int {
+func (l Leftover) Compare(o Leftover) int {
 	return cmp.Or(strings.Compare(l.Via, o.Via), strings.Compare(l.Family, o.Family),
 		strings.Compare(l.Table, o.Table), strings.Compare(l.Chain, o.Chain))
 }

@@ -25,7 +25,7 @@ type Link struct {
 	Up       bool
 }
 
-func (l Link) compare(o Link) int { return strings.Compare(l.Name, o.Name) }
+func (l Link) Compare(o Link) int { return strings.Compare(l.Name, o.Name) }
 
 // Foreign reports whether the device is of a kind that weft never makes.
 func (l Link) Foreign() bool { return l.Kind != KindVXLAN }

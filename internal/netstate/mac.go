@@ -26,7 +26,7 @@ func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
 // address nor all zeros.
 func (m MAC) IsUnicast() bool { return m[0]&1 == 0 && m != MAC{} }
 
-func (m MAC) compare(o MAC) int { return cmp.Compare(m.Number(), o.Number()) }
+func (m MAC) Compare(o MAC) int { return cmp.Compare(m.Number(), o.Number()) }
 
 // Number returns the address as a number of 48 bits. Tables are in its order.
 func (m MAC) Number() uint64 {

@@ -14,7 +14,7 @@ type Neigh struct {
 	Dev  string
 }
 
-func (n Neigh) compare(o Neigh) int {
+func (n Neigh) Compare(o Neigh) int {
 	if n.Dev != o.Dev {
 		return cmp.Compare(n.Dev, o.Dev)
 	}
@@ -34,11 +34,11 @@ type FDB struct {
 	Dev string
 }
 
-func (f FDB) compare(o FDB) int {
+func (f FDB) Compare(o FDB) int {
 	if f.Dev != o.Dev {
 		return cmp.Compare(f.Dev, o.Dev)
 	}
-	return f.MAC.compare(o.MAC)
+	return f.MAC.Compare(o.MAC)
 }
 
 // String renders e.g. "fdb 32:11:d5:cd:3b:c9 dst 10.4.8.24 dev flannel.1".

@@ -53,7 +53,7 @@ func TestParseNamesTheLine(t *testing.T) {
 	}
 }
 
-func TestNormalizeNamesContradictingRows(t *testing.T) {
+func TestBuilderNamesContradictingRows(t *testing.T) {
 	_, err := Parse(strings.NewReader("neigh 10.0.0.1 mac 0a:00:00:00:00:01 dev x\nneigh 10.0.0.1 mac 0a:00:00:00:00:02 dev x\n"))
 	if err == nil || !strings.Contains(err.Error(), "0a:00:00:00:00:01") || !strings.Contains(err.Error(), "0a:00:00:00:00:02") {
 		t.Errorf("error %v does not name both rows", err)
@@ -109,7 +109,7 @@ func TestForeignRoutesAreReplacedButNeverRemoved(t *testing.T) {
 	if !slices.Equal(got, []string{"~ route 172.7.22.0/24 via 10.4.7.22 dev eth0"}) {
 		t.Errorf("got %q", got)
 	}
-	if after := Settle(have, want).String(); !strings.Contains(after, "172.7.23.0/24 via 10.4.7.99 dev eth0 proto 3") {
+	if after := Observed(have).Settle(want).String(); !strings.Contains(after, "172.7.23.0/24 via 10.4.7.99 dev eth0 proto 3") {
 		t.Errorf("the foreign route is forgotten:\n%s", after)
 	}
 }
@@ -130,7 +130,7 @@ func TestWhatFlanneldLeftOnOurDeviceGoes(t *testing.T) {
 	}) {
 		t.Errorf("got %q", got)
 	}
-	if after := Settle(have, want); len(after.Routes) != 3 {
+	if after := Observed(have).Settle(want); after.Routes.Len() != 3 {
 		t.Errorf("afterwards:\n%s", after)
 	}
 }
@@ -147,7 +147,7 @@ func TestOvertakenFindsMoreSpecificRoutes(t *testing.T) {
 		route 172.7.24.128/32 via 10.4.7.99 dev eth0 proto 4
 		route fd17::7/128 via fd04::99 dev eth0 proto 4`)
 	var got []string
-	for _, r := range Overtaken(have, want) {
+	for _, r := range Observed(have).Overtaken(want) {
 		got = append(got, r.Dst.String())
 	}
 	if !slices.Equal(got, []string{"172.7.22.0/25", "172.7.24.128/32", "fd17::7/128"}) {
@@ -157,7 +157,7 @@ func TestOvertakenFindsMoreSpecificRoutes(t *testing.T) {
 
 func TestNewsIgnoresEchoes(t *testing.T) {
 	s := parse(t, sample)
-	route := s.Routes[0]
+	route := s.Routes.Slice()[0]
 	moved := route
 	moved.Via = netip.MustParseAddr("10.4.7.99")
 	for _, tc := range []struct {
@@ -183,7 +183,7 @@ func TestDiffProperties(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		have, want := randomState(rng), randomState(rng)
-		want.Firewall.Leftovers = nil // nobody wants them
+		want.Firewall.Leftovers = Table[Leftover]{} // nobody wants them
 		if ops := Diff(have, have); len(ops) != 0 {
 			t.Fatalf("Diff(x, x) = %q for\n%s", lines(ops), have)
 		}
@@ -192,7 +192,7 @@ func TestDiffProperties(t *testing.T) {
 		for _, o := range ops {
 			got.Apply(o)
 		}
-		if settled := Settle(have, want); got.String() != settled.String() {
+		if settled := Observed(have).Settle(want); got.String() != settled.String() {
 			t.Fatalf("applying\n%q\nto\n%s gives\n%s, not\n%s", lines(ops), have, got, settled)
 		}
 		if rest := Diff(got, want); len(rest) != 0 {
@@ -205,7 +205,7 @@ func TestDiffProperties(t *testing.T) {
 }
 
 func randomState(rng *rand.Rand) *State {
-	s := &State{}
+	s := &Builder{}
 	addr := func() netip.Addr { return netip.AddrFrom4([4]byte{10, 0, byte(rng.IntN(3)), byte(rng.IntN(4))}) }
 	mac := func() MAC { return MAC{2, 0, 0, 0, 0, byte(rng.IntN(4))} }
 	devs := []string{"eth0"} // not ours; rows on our devices come with the device
@@ -227,12 +227,16 @@ func randomState(rng *rand.Rand) *State {
 	s.Links = unique(s.Links)
 	s.Firewall = randomFirewall(rng)
 	s.Addrs, s.Neighs, s.FDB, s.Routes, s.Sysctls = unique(s.Addrs), unique(s.Neighs), unique(s.FDB), unique(s.Routes), unique(s.Sysctls)
-	return s
+	state, err := s.State()
+	if err != nil {
+		panic(err)
+	}
+	return state
 }
 
-func unique[R row[R]](t Table[R]) Table[R] {
-	slices.SortFunc(t, R.compare)
-	return slices.CompactFunc(t, func(a, b R) bool { return a.compare(b) == 0 })
+func unique[R row[R]](t []R) []R {
+	slices.SortFunc(t, R.Compare)
+	return slices.CompactFunc(t, func(a, b R) bool { return a.Compare(b) == 0 })
 }
 
 func lines(ops []Op) []string {

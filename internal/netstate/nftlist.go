@@ -9,12 +9,12 @@ import (
 // counters at zero.
 func (f *Firewall) ListTable(name string) string {
 	var blocks []string
-	for _, s := range f.Sets {
+	for s := range f.Sets.All() {
 		if s.Table == name {
 			blocks = append(blocks, f.listSet(s))
 		}
 	}
-	for _, c := range f.Chains {
+	for c := range f.Chains.All() {
 		if c.Table == name {
 			blocks = append(blocks, f.listChain(c))
 		}
@@ -34,7 +34,7 @@ func (f *Firewall) listSet(s Set) string {
 		b.WriteString("\t\tflags interval\n")
 	}
 	n := 0
-	for _, e := range f.Elements {
+	for e := range f.Elements.All() {
 		if e.Table != s.Table || e.Set != s.Name {
 			continue
 		}
@@ -59,7 +59,7 @@ func (f *Firewall) listSet(s Set) string {
 func (f *Firewall) listChain(c Chain) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\tchain %s {\n\t\ttype %s hook %s priority %s; policy %s;\n", c.Name, c.Type, c.Hook, priorityName(c.Priority), c.policy())
-	for _, r := range f.Rules {
+	for r := range f.Rules.All() {
 		if r.Table == c.Table && r.Chain == c.Name {
 			b.WriteString("\t\t" + r.Body.text("counter packets 0 bytes 0") + "\n")
 		}

@@ -10,7 +10,7 @@ import (
 // NFTable is an nftables table of ours, of family inet, identified by name.
 type NFTable struct{ Name string }
 
-func (t NFTable) compare(o NFTable) int { return strings.Compare(t.Name, o.Name) }
+func (t NFTable) Compare(o NFTable) int { return strings.Compare(t.Name, o.Name) }
 
 // String renders e.g. "table weft".
 func (t NFTable) String() string { return "table " + t.Name }
@@ -28,7 +28,7 @@ const (
 	TypeIPv6 = "ipv6_addr"
 )
 
-func (s Set) compare(o Set) int {
+func (s Set) Compare(o Set) int {
 	return cmp.Or(strings.Compare(s.Table, o.Table), strings.Compare(s.Name, o.Name))
 }
 
@@ -43,7 +43,7 @@ type Element struct {
 	Prefix     netip.Prefix // masked; a single address unless the set has intervals
 }
 
-func (e Element) compare(o Element) int {
+func (e Element) Compare(o Element) int {
 	if e.Set != o.Set || e.Table != o.Table {
 		return cmp.Or(strings.Compare(e.Table, o.Table), strings.Compare(e.Set, o.Set))
 	}
@@ -72,7 +72,7 @@ type Chain struct {
 	Drop        bool // the policy, else accept
 }
 
-func (c Chain) compare(o Chain) int {
+func (c Chain) Compare(o Chain) int {
 	return cmp.Or(strings.Compare(c.Table, o.Table), strings.Compare(c.Name, o.Name))
 }
 
@@ -91,7 +91,7 @@ type Rule struct {
 	Body         Body
 }
 
-func (r Rule) compare(o Rule) int {
+func (r Rule) Compare(o Rule) int {
 	return cmp.Or(strings.Compare(r.Table, o.Table), strings.Compare(r.Chain, o.Chain), cmp.Compare(r.Index, o.Index))
 }
 

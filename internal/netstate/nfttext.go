@@ -29,7 +29,7 @@ func firewallKind(r Row) string {
 }
 
 // parseFirewallRow reads the rest of a row of f; false if kind is not one.
-func parseFirewallRow(f *Firewall, kind string, w *words) bool {
+func parseFirewallRow(f *FirewallBuilder, kind string, w *words) bool {
 	switch kind {
 	case "table":
 		f.Tables = append(f.Tables, NFTable{Name: w.next()})

@@ -7,7 +7,7 @@ func withNewNames(have, want *State) (rest *State, ops []Op) {
 	rest = have
 	for again := true; again; {
 		again = false
-		for _, w := range want.Links {
+		for w := range want.Links.All() {
 			if _, taken := rest.Links.Find(w); taken || w.Foreign() {
 				continue
 			}
@@ -31,7 +31,7 @@ func withNewNames(have, want *State) (rest *State, ops []Op) {
 // underOtherName finds the device that w is but for its name and what can be
 // changed in place, unless it is wanted as it is named.
 func underOtherName(have, want *State, w Link) (Link, bool) {
-	for _, h := range have.Links {
+	for h := range have.Links.All() {
 		named := w
 		named.Name = h.Name
 		if h.Foreign() || !h.mendable(named) {
@@ -63,10 +63,10 @@ func (s *State) rename(o Op) {
 }
 
 func moved[R row[R]](t Table[R], move func(R) R) Table[R] {
-	out := make(Table[R], 0, len(t))
-	for _, r := range t {
+	out := make([]R, 0, t.Len())
+	for r := range t.All() {
 		out = append(out, move(r))
 	}
-	out, _ = out.normalize() // cannot contradict: nothing stood on the new name
-	return out
+	after, _ := tableOf(out) // cannot contradict: nothing stood on the new name
+	return after
 }

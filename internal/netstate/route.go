@@ -3,7 +3,6 @@ package netstate
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 )
 
 // RouteProtocol marks weft's routes and nexthops in the kernel
@@ -31,7 +30,7 @@ type Route struct {
 	Metric uint32 // 0: the family's default, which weft's own routes have; else a better one, which wins over it
 }
 
-func (r Route) compare(o Route) int { return comparePrefix(r.Dst, o.Dst) }
+func (r Route) Compare(o Route) int { return comparePrefix(r.Dst, o.Dst) }
 
 // Foreign reports whether somebody else made the route.
 func (r Route) Foreign() bool { return r.Proto != 0 }
@@ -52,24 +51,6 @@ func (s *State) abandoned(r Route) bool {
 
 // stays reports whether a route of s that nobody wants is left alone.
 func (s *State) stays(r Route) bool { return r.Foreign() && !s.abandoned(r) }
-
-// Overtaken returns the foreign routes of have that take packets away from
-// routes of want, being more specific. They are not in the place of a wanted
-// route, so Diff leaves them alone.
-func Overtaken(have, want *State) []Route {
-	var out []Route
-	for _, r := range have.Routes {
-		if !have.stays(r) {
-			continue
-		}
-		// The wanted routes do not overlap: only the last one that begins at or before r can hold it.
-		i, _ := slices.BinarySearchFunc(want.Routes, r, Route.compare)
-		if i > 0 && want.Routes[i-1].Dst.Bits() < r.Dst.Bits() && want.Routes[i-1].Dst.Contains(r.Dst.Addr()) {
-			out = append(out, r)
-		}
-	}
-	return out
-}
 
 // String renders e.g. "route 172.7.24.0/24 via 172.7.24.0 dev flannel.1 onlink".
 func (r Route) String() string {

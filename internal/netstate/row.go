@@ -1,6 +1,10 @@
 package netstate
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/weft-net/weft/internal/sorted"
+)
 
 // Row is one Linux network object.
 type Row interface {
@@ -14,63 +18,44 @@ type Row interface {
 type row[R any] interface {
 	comparable
 	Row
-	compare(R) int
+	Compare(R) int
 }
 
 // Table is a set of rows of one kind, sorted by identity, at most one row an
-// identity. Build it by appending and State.Normalize.
-type Table[R row[R]] []R
+// identity. It is a value: a changed copy shares what did not change, and so
+// the difference of two versions costs what changed between them.
+type Table[R row[R]] = sorted.Set[R]
 
-// Find returns the row that has the identity of probe.
-func (t Table[R]) Find(probe R) (R, bool) {
-	i, ok := slices.BinarySearchFunc(t, probe, R.compare)
-	if !ok {
-		var none R
-		return none, false
-	}
-	return t[i], true
-}
-
-// put returns t with r in the place of the row of r's identity, if any.
-func (t Table[R]) put(r R) Table[R] {
-	i, ok := slices.BinarySearchFunc(t, r, R.compare)
-	if ok {
-		t[i] = r
-		return t
-	}
-	return slices.Insert(t, i, r)
-}
-
-// drop returns t without the row of r's identity.
-func (t Table[R]) drop(r R) Table[R] {
-	i, ok := slices.BinarySearchFunc(t, r, R.compare)
-	if !ok {
-		return t
-	}
-	return slices.Delete(t, i, i+1)
-}
-
-// normalize sorts t and drops exact repetitions. Two rows of one identity
-// that differ are a *ConflictError.
-func (t Table[R]) normalize() (Table[R], error) {
-	if t.inOrder() {
-		return t, nil
-	}
-	slices.SortFunc(t, R.compare)
-	for i := 1; i < len(t); i++ {
-		if t[i-1].compare(t[i]) == 0 && t[i-1] != t[i] {
-			return t, &ConflictError{A: t[i-1], B: t[i]}
+// tableOf sorts rows and drops exact repetitions. Two rows of one identity
+// that differ are a *ConflictError; the later stays.
+func tableOf[R row[R]](rows []R) (Table[R], error) {
+	var err error
+	for i := 1; i < len(rows); i++ {
+		if rows[i-1].Compare(rows[i]) >= 0 {
+			rows, err = inOrder(rows)
+			break
 		}
 	}
-	return slices.Compact(t), nil
+	return sorted.FromOrdered(rows), err
 }
 
-// inOrder reports whether t is sorted and holds every object once.
-func (t Table[R]) inOrder() bool {
-	for i := 1; i < len(t); i++ {
-		if t[i-1].compare(t[i]) >= 0 {
-			return false
+func inOrder[R row[R]](rows []R) (_ []R, err error) {
+	slices.SortFunc(rows, R.Compare)
+	for i := 1; i < len(rows); i++ {
+		if err == nil && rows[i-1].Compare(rows[i]) == 0 && rows[i-1] != rows[i] {
+			err = &ConflictError{A: rows[i-1], B: rows[i]}
 		}
 	}
-	return true
+	return slices.CompactFunc(rows, func(a, b R) bool { return a.Compare(b) == 0 }), err
+}
+
+// filter returns t without the rows that drop is true of.
+func filter[R row[R]](t Table[R], drop func(R) bool) Table[R] {
+	d := t.Edit()
+	for r := range t.All() {
+		if drop(r) {
+			d.Remove(r)
+		}
+	}
+	return d.Set()
 }

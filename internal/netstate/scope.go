@@ -31,13 +31,13 @@ func (s Scope) Holds(p netip.Prefix) bool {
 // ScopeOf returns the scope of the rows of want, which serve networks.
 func ScopeOf(networks []netip.Prefix, want *State) Scope {
 	s := Scope{Networks: networks}
-	for _, l := range want.Links {
+	for l := range want.Links.All() {
 		s.Links = append(s.Links, l.Name)
 	}
-	for _, c := range want.Sysctls {
+	for c := range want.Sysctls.All() {
 		s.Sysctls = append(s.Sysctls, c.Name)
 	}
-	for _, t := range want.Firewall.Tables {
+	for t := range want.Firewall.Tables.All() {
 		s.Tables = append(s.Tables, t.Name)
 	}
 	return s

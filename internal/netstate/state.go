@@ -1,12 +1,10 @@
 package netstate
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // State is a set of network objects: what a host should have, or what was
-// found on it.
+// found on it. A copy of it costs nothing, and copies that are changed share
+// what did not change.
 type State struct {
 	Links   Table[Link]
 	Sysctls Table[Sysctl] // behind the links, since some belong to one
@@ -27,35 +25,30 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("rows contradict each other: %q and %q", e.A, e.B)
 }
 
-// Normalize sorts every table and drops repetitions. A contradiction is a
-// *ConflictError; the state is then not usable.
-func (s *State) Normalize() (err error) {
-	for _, t := range s.tables() {
-		if e := t.normalizeRows(); err == nil {
-			err = e
-		}
+// StateOf returns the state of rows, of which a later one takes the place of
+// an earlier one of the same identity.
+func StateOf(rows ...Row) *State {
+	s := &State{}
+	for _, r := range rows {
+		s.Put(r)
 	}
-	return err
+	return s
 }
 
 // Merge adds o's rows to s. A contradiction is a *ConflictError.
-func (s *State) Merge(o *State) error {
+func (s *State) Merge(o *State) (first error) {
 	more := o.tables()
 	for i, t := range s.tables() {
-		t.join(more[i])
+		if err := t.join(more[i]); first == nil {
+			first = err
+		}
 	}
-	return s.Normalize()
+	return first
 }
 
-// Clone returns a copy that shares nothing with s.
-func (s *State) Clone() *State { return s.CloneFor(0) }
-
-// CloneFor is Clone with room for n more rows in each table.
-func (s *State) CloneFor(n int) *State {
+// Clone returns a copy; changing it does not change s.
+func (s *State) Clone() *State {
 	c := *s
-	for _, t := range c.tables() {
-		t.part(n)
-	}
 	return &c
 }
 
@@ -112,9 +105,9 @@ func (s *State) Drop(r Row) {
 }
 
 func (s *State) dropDependents(dev string) {
-	s.Sysctls = slices.DeleteFunc(s.Sysctls, func(c Sysctl) bool { return c.dev() == dev })
-	s.Addrs = slices.DeleteFunc(s.Addrs, func(a Addr) bool { return a.Dev == dev })
-	s.Neighs = slices.DeleteFunc(s.Neighs, func(n Neigh) bool { return n.Dev == dev })
-	s.FDB = slices.DeleteFunc(s.FDB, func(f FDB) bool { return f.Dev == dev })
-	s.Routes = slices.DeleteFunc(s.Routes, func(r Route) bool { return r.Dev == dev })
+	s.Sysctls = filter(s.Sysctls, func(c Sysctl) bool { return c.dev() == dev })
+	s.Addrs = filter(s.Addrs, func(a Addr) bool { return a.Dev == dev })
+	s.Neighs = filter(s.Neighs, func(n Neigh) bool { return n.Dev == dev })
+	s.FDB = filter(s.FDB, func(f FDB) bool { return f.Dev == dev })
+	s.Routes = filter(s.Routes, func(r Route) bool { return r.Dev == dev })
 }

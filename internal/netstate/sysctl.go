@@ -16,7 +16,7 @@ type Sysctl struct {
 
 // compare orders by the parameter first: accept_ra must be right before
 // forwarding is turned on.
-func (s Sysctl) compare(o Sysctl) int {
+func (s Sysctl) Compare(o Sysctl) int {
 	return cmp.Or(strings.Compare(path.Base(s.Name), path.Base(o.Name)), strings.Compare(s.Name, o.Name))
 }
 

@@ -1,23 +1,21 @@
 package netstate
 
-import "slices"
-
 // tables lists every table of s, in the order in which Rows and Format have
 // them.
 func (s *State) tables() [13]table {
 	f := &s.Firewall
 	return [...]table{
-		&s.Links, &s.Sysctls, &s.Addrs, &s.Neighs, &s.FDB, &s.Routes,
-		&f.Tables, &f.Sets, &f.Elements, &f.Chains, &f.Rules, &f.Foreign, &f.Leftovers,
+		handle[Link]{&s.Links}, handle[Sysctl]{&s.Sysctls}, handle[Addr]{&s.Addrs}, handle[Neigh]{&s.Neighs},
+		handle[FDB]{&s.FDB}, handle[Route]{&s.Routes},
+		handle[NFTable]{&f.Tables}, handle[Set]{&f.Sets}, handle[Element]{&f.Elements}, handle[Chain]{&f.Chains},
+		handle[Rule]{&f.Rules}, handle[Foreign]{&f.Foreign}, handle[Leftover]{&f.Leftovers},
 	}
 }
 
 // table is a Table of whatever rows. What takes a row does nothing and says
 // so if the row is of another kind.
 type table interface {
-	normalizeRows() error
-	join(o table)   // adds the rows of a table of the same kind
-	part(extra int) // makes it share nothing, with room for extra rows
+	join(o table) error // adds the rows of a table of the same kind
 	appendTo([]Row) []Row
 	size() int
 	findRow(probe Row) (found Row, mine bool) // found is nil if there is none
@@ -25,49 +23,53 @@ type table interface {
 	dropRow(Row) (mine bool)
 }
 
-func (t *Table[R]) normalizeRows() (err error) {
-	*t, err = t.normalize()
+// handle is a table in its place in a state.
+type handle[R row[R]] struct{ t *Table[R] }
+
+func (h handle[R]) join(o table) (err error) {
+	d := h.t.Edit()
+	for r := range o.(handle[R]).t.All() {
+		if have, ok := d.Find(r); ok && have != r && err == nil {
+			err = &ConflictError{A: have, B: r}
+		}
+		d.Put(r)
+	}
+	*h.t = d.Set()
 	return err
 }
 
-func (t *Table[R]) join(o table) { *t = append(*t, *o.(*Table[R])...) }
-
-func (t *Table[R]) part(extra int) {
-	*t = append(slices.Grow(Table[R](nil), len(*t)+extra), *t...)
-}
-
-func (t *Table[R]) appendTo(out []Row) []Row {
-	for _, r := range *t {
+func (h handle[R]) appendTo(out []Row) []Row {
+	for r := range h.t.All() {
 		out = append(out, r)
 	}
 	return out
 }
 
-func (t *Table[R]) size() int { return len(*t) }
+func (h handle[R]) size() int { return h.t.Len() }
 
-func (t *Table[R]) findRow(probe Row) (Row, bool) {
+func (h handle[R]) findRow(probe Row) (Row, bool) {
 	p, mine := probe.(R)
 	if !mine {
 		return nil, false
 	}
-	if r, ok := t.Find(p); ok {
+	if r, ok := h.t.Find(p); ok {
 		return r, true
 	}
 	return nil, true
 }
 
-func (t *Table[R]) putRow(row Row) bool {
+func (h handle[R]) putRow(row Row) bool {
 	r, mine := row.(R)
 	if mine {
-		*t = t.put(r)
+		*h.t = h.t.With(r)
 	}
 	return mine
 }
 
-func (t *Table[R]) dropRow(row Row) bool {
+func (h handle[R]) dropRow(row Row) bool {
 	r, mine := row.(R)
 	if mine {
-		*t = t.drop(r)
+		*h.t = h.t.Without(r)
 	}
 	return mine
 }

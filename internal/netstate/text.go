@@ -49,24 +49,24 @@ func (s *State) String() string {
 // Parse reads what Format wrote. Empty lines and lines that begin with # are
 // passed over; the error names the line.
 func Parse(r io.Reader) (*State, error) {
-	s := &State{}
+	b := &Builder{}
 	scan := bufio.NewScanner(r)
 	for n := 1; scan.Scan(); n++ {
 		line := strings.TrimSpace(scan.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if err := parseRow(s, strings.Fields(line)); err != nil {
+		if err := parseRow(b, strings.Fields(line)); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
 	}
 	if err := scan.Err(); err != nil {
 		return nil, err
 	}
-	return s, s.Normalize()
+	return b.State()
 }
 
-func parseRow(s *State, fields []string) error {
+func parseRow(s *Builder, fields []string) error {
 	w := &words{left: fields[1:]}
 	switch fields[0] {
 	case "sysctl":

@@ -61,10 +61,11 @@ func (p Problem) Error() string { return fmt.Sprintf("%s: %v", p.Subject, p.Err)
 // Unwrap returns Err.
 func (p Problem) Unwrap() error { return p.Err }
 
-// Build returns the state that in calls for, normalized, and what had to be
-// left out of it.
+// Build returns the state that in calls for, and what had to be left out of it.
+// If no state can be made, because rows contradict each other, it is nil, and
+// the last problem says why; what was in force before should stay.
 func Build(in Input) (*netstate.State, []Problem) {
-	s := &netstate.State{}
+	s := &netstate.Builder{}
 	forward(s, &in)
 	own, problems := receive(s, &in)
 	fw := firewall.Plan{Net: in.Net, Past: in.Past, Host: in.Host, Options: in.Firewall, Subnets: slices.Concat(in.Self.Subnets, in.Drains)}
@@ -78,12 +79,13 @@ func Build(in Input) (*netstate.State, []Problem) {
 	for _, err := range fw.Build(s) {
 		problems = append(problems, Problem{Subject: "firewall", Err: err})
 	}
-	if err := s.Normalize(); err != nil {
+	state, err := s.State()
+	if err != nil {
 		// Peers were checked against each other, so this is a fault of the
-		// planner itself; writing nothing is the safe answer.
-		return &netstate.State{}, append(problems, Problem{Subject: "plan", Err: err})
+		// planner itself; to keep what there is is the safe answer.
+		return nil, append(problems, Problem{Subject: "plan", Err: err})
 	}
-	return s, problems
+	return state, problems
 }
 
 // protect tells the firewall of the tunnels of family f and who may use them.
@@ -103,7 +105,7 @@ func protect(fw *firewall.Plan, f netconf.Family, own tunnels, peers []peer) {
 // IPv6 takes itself for a router and would drop the default route that it has
 // from router advertisements, unless told to heed them all the same
 // (accept_ra=2, Documentation/networking/ip-sysctl.rst).
-func forward(s *netstate.State, in *Input) {
+func forward(s *netstate.Builder, in *Input) {
 	names := map[netconf.Family]string{
 		netconf.V4: "net/ipv4/ip_forward",
 		netconf.V6: "net/ipv6/conf/all/forwarding",
@@ -122,7 +124,7 @@ type tunnels []*vxlan.Tunnel
 
 // receive adds what the host needs to be reached as it announces and as it
 // announced before, and returns its tunnels by family.
-func receive(s *netstate.State, in *Input) (map[netconf.Family]tunnels, []Problem) {
+func receive(s *netstate.Builder, in *Input) (map[netconf.Family]tunnels, []Problem) {
 	all := map[netconf.Family]tunnels{}
 	var problems []Problem
 	for _, r := range in.Net.Ranges {

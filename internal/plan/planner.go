@@ -27,7 +27,7 @@ func (p *Planner) Build(in Input) (*netstate.State, []Problem) {
 	if s == nil {
 		s, problems = Build(in)
 	}
-	*p = Planner{in: in, state: s, clean: len(problems) == 0}
+	*p = Planner{in: in, state: s, clean: len(problems) == 0 && s != nil}
 	return s, problems
 }
 
@@ -51,7 +51,7 @@ func (p *Planner) amend(in Input) *netstate.State {
 	if !ok || !alsoOK {
 		return nil
 	}
-	s := p.state.CloneFor(len(plus))
+	s := p.state.Clone()
 	for _, o := range minus {
 		if in.shared(o.Row) {
 			return nil
@@ -167,13 +167,14 @@ func overlapsRoute(routes netstate.Table[netstate.Route], row netstate.Row) bool
 	if !ok {
 		return false
 	}
-	i, _ := slices.BinarySearchFunc(routes, r.Dst, func(o netstate.Route, dst netip.Prefix) int {
-		return o.Dst.Compare(dst)
-	})
-	for _, o := range routes[max(0, i-1):min(len(routes), i+1)] {
+	for o := range routes.From(r) {
 		if o.Dst.Overlaps(r.Dst) {
 			return true
 		}
+		break
+	}
+	for o := range routes.Backward(r) {
+		return o.Dst.Overlaps(r.Dst)
 	}
 	return false
 }

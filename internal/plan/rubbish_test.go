@@ -35,8 +35,8 @@ func TestRubbishHarmsNobodyElse(t *testing.T) {
 					t.Fatalf("%s is gone or otherwise among\n%v\n%s", row, in.Peers, got)
 				}
 			}
-			for _, r := range got.Routes {
-				for _, w := range want.Routes {
+			for r := range got.Routes.All() {
+				for w := range want.Routes.All() {
 					if r != w && w.Dst.Overlaps(r.Dst) {
 						t.Fatalf("%s takes packets from %s; leases %v", r, w, in.Peers)
 					}

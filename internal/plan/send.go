@@ -17,7 +17,7 @@ import (
 // which need not be sorted then.
 
 // send adds what the host needs to reach peers, all of family f.
-func send(s *netstate.State, in *Input, f netconf.Family, own tunnels, peers []peer) []Problem {
+func send(s *netstate.Builder, in *Input, f netconf.Family, own tunnels, peers []peer) []Problem {
 	var problems []Problem
 	paths, errs := pathsTo(in, f, peers)
 	ends := tunnelEnds(paths, peers)

@@ -58,7 +58,7 @@ func (l *Loop) watch(ctx context.Context, box *inbox) error {
 // turn is the loop's state between two passes.
 type turn struct {
 	want   Want
-	have   *netstate.State // nil: must be looked at
+	have   netstate.Actual // without a State: must be looked at
 	past   *netstate.State // what have was until it was put in doubt, to tell what others change meanwhile; or nil
 	looked time.Time
 	stood  bool          // want has been in place
@@ -87,7 +87,7 @@ func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) err
 				continue
 			}
 		case <-resync.C:
-			t.have = nil
+			t.have = netstate.Actual{}
 		case <-again.C:
 		}
 		if t.want.State == nil {
@@ -103,7 +103,7 @@ func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) err
 // same rows are asked about.
 func (t *turn) take(w Want) {
 	if !t.want.Scope.Equal(w.Scope) {
-		t.have, t.past = nil, nil
+		t.have, t.past = netstate.Actual{}, nil
 	}
 	t.want = w
 	t.stood, t.retry = false, 0
@@ -118,7 +118,7 @@ func (l *Loop) news(t *turn, events []netstate.Event) bool {
 		if e.Facts {
 			l.Facts()
 		}
-		known := t.have
+		known := t.have.State
 		if known == nil {
 			known = t.past
 		}
@@ -129,14 +129,14 @@ func (l *Loop) news(t *turn, events []netstate.Event) bool {
 		// While a pass waits to be tried again the kernel's "look" may be the
 		// very thing it waits for, and rows that stand are healed as ever; but
 		// what a failing try leaves behind is no reason for the next.
-		fresh = fresh || e.Row == nil || news && (t.have != nil || known.Find(e.Row) != nil)
+		fresh = fresh || e.Row == nil || news && (t.have.State != nil || known.Find(e.Row) != nil)
 	}
 	if len(drift) > 0 && !t.moved {
 		l.Drift(drift)
 	}
 	t.moved = false
-	if fresh && t.have != nil {
-		t.have, t.past = nil, t.have
+	if fresh && t.have.State != nil {
+		t.have, t.past = netstate.Actual{}, t.have.State
 	}
 	return fresh
 }
@@ -154,10 +154,10 @@ func (l *Loop) pass(ctx context.Context, t *turn) time.Duration {
 	})
 	p.Repair = t.stood
 	if p.OK() {
-		t.have = netstate.Settle(t.have, t.want.State)
+		t.have = t.have.Settle(t.want.State)
 		t.stood, t.retry = true, 0
 	} else {
-		t.have, t.past = nil, believed(t.have, t.want.State, p)
+		t.have, t.past = netstate.Actual{}, believed(t.have, t.want.State, p)
 		t.retry = min(max(2*t.retry, firstRetry), maxRetry)
 	}
 	l.Report(p)
@@ -170,11 +170,11 @@ const muchFailed = 100
 
 // believed returns what stands after a pass that failed in part; nil if that
 // cannot be told.
-func believed(have, want *netstate.State, p Pass) *netstate.State {
+func believed(have netstate.Actual, want *netstate.State, p Pass) *netstate.State {
 	if p.Err != nil || len(p.Failures) > muchFailed {
 		return nil
 	}
-	s := netstate.Settle(have, want).Clone()
+	s := have.Settle(want).State.Clone()
 	for _, f := range p.Failures {
 		if f.Op.Have != nil {
 			s.Put(f.Op.Have)
@@ -187,12 +187,12 @@ func believed(have, want *netstate.State, p Pass) *netstate.State {
 
 func (l *Loop) attempt(ctx context.Context, t *turn) Pass {
 	start := time.Now()
-	if t.have == nil {
+	if t.have.State == nil {
 		have, err := l.Kernel.Observe(ctx, t.want.Scope)
 		if err != nil {
 			return Pass{Serial: t.want.Serial, Start: start, Took: time.Since(start), Err: err}
 		}
-		t.have, t.looked = have, start
+		t.have, t.looked = netstate.Observed(have), start
 	}
 	p := change(ctx, l.Kernel, t.have, t.want.State)
 	p.Serial, p.Start, p.Took = t.want.Serial, start, time.Since(start)

@@ -341,7 +341,7 @@ func TestOnceCleans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(left.Routes, foreign.Routes) || len(left.Links)+len(left.Addrs)+len(left.Neighs)+len(left.FDB) != 0 {
+	if !slices.Equal(left.Routes.Slice(), foreign.Routes.Slice()) || left.Links.Len()+left.Addrs.Len()+left.Neighs.Len()+left.FDB.Len() != 0 {
 		t.Errorf("left over:\n%s", left)
 	}
 }

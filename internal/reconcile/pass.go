@@ -51,21 +51,21 @@ func Once(ctx context.Context, k Kernel, want Want) Pass {
 	if err != nil {
 		return Pass{Start: time.Now(), Err: err}
 	}
-	return change(ctx, k, have, want.State)
+	return change(ctx, k, netstate.Observed(have), want.State)
 }
 
 // change carries out what leads from have to want: first what others stand
 // on, then the others.
-func change(ctx context.Context, k Kernel, have, want *netstate.State) Pass {
-	p := Pass{Start: time.Now(), Rows: want.Len(), Overtaken: netstate.Overtaken(have, want)}
-	ops := netstate.Diff(have, want)
+func change(ctx context.Context, k Kernel, have netstate.Actual, want *netstate.State) Pass {
+	p := Pass{Start: time.Now(), Rows: want.Len(), Overtaken: have.Overtaken(want)}
+	ops := netstate.Diff(have.State, want)
 	p.Ops = make([]netstate.Op, 0, len(ops))
 	first := slices.IndexFunc(ops, func(o netstate.Op) bool { return deviceOf(o.Row) != "" })
 	if first < 0 {
 		first = len(ops)
 	}
 	p.apply(ctx, k, ops[:first])
-	p.apply(ctx, k, p.holdBack(have, ops[first:]))
+	p.apply(ctx, k, p.holdBack(have.State, ops[first:]))
 	p.Took = time.Since(p.Start)
 	return p
 }

@@ -28,7 +28,7 @@ func TestNothingIsPutOnADeviceThatIsNotOurs(t *testing.T) {
 			return w.Open().Apply(t.Context(), []netstate.Op{{Row: bridge}})[0]
 		},
 		"the kernel makes none": func(w *memkernel.World) error {
-			w.Fail(state(t, tunnel[0]).Links[0], syscall.EADDRINUSE)
+			w.Fail(state(t, tunnel[0]).Links.Slice()[0], syscall.EADDRINUSE)
 			return nil
 		},
 	} {
@@ -45,7 +45,7 @@ func TestNothingIsPutOnADeviceThatIsNotOurs(t *testing.T) {
 			if text := p.Failures[0].Error(); strings.Count(text, tunnel[0]) != 1 {
 				t.Errorf("the failure does not name the device's row once: %s", text)
 			}
-			if after := world.State(); len(after.Addrs)+len(after.Neighs)+len(after.FDB) != 0 || len(after.Routes) != len(before.Routes)+1 {
+			if after := world.State(); after.Addrs.Len()+after.Neighs.Len()+after.FDB.Len() != 0 || after.Routes.Len() != before.Routes.Len()+1 {
 				t.Errorf("put on a device that is not ours:\n%s", after)
 			}
 		})

@@ -104,7 +104,7 @@ func settle(t *testing.T, k reconcile.Kernel, s netstate.Scope, want *netstate.S
 	have := observe(t, k, s)
 	ops := netstate.Diff(have, want)
 	apply(t, k, ops...)
-	expect(t, k, s, netstate.Settle(have, want))
+	expect(t, k, s, netstate.Observed(have).Settle(want).State)
 	return ops
 }
 
@@ -130,8 +130,8 @@ func apply(t *testing.T, k reconcile.Kernel, ops ...netstate.Op) {
 func expect(t *testing.T, k reconcile.Kernel, s netstate.Scope, want *netstate.State) {
 	t.Helper()
 	have := observe(t, k, s)
-	if len(want.Sysctls) == 0 {
-		have.Sysctls = nil
+	if want.Sysctls.Len() == 0 {
+		have.Sysctls = netstate.Table[netstate.Sysctl]{}
 	}
 	if have.String() == want.String() {
 		return

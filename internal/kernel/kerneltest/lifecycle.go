@@ -79,16 +79,16 @@ func testAdopt(t *testing.T, h Host) {
 	old := link
 	old.MTU, old.MAC, old.Up = 1300, netstate.MAC{10, 9, 8, 7, 6, 5}, false
 	apply(t, h.Other, netstate.Op{Verb: netstate.Add, Row: old})
-	want := &netstate.State{Links: []netstate.Link{link}}
+	want := netstate.StateOf(link)
 	s := netstate.ScopeOf(networks, want)
-	expect(t, h.Kernel, s, &netstate.State{Links: []netstate.Link{old}})
+	expect(t, h.Kernel, s, netstate.StateOf(old))
 	ops := settle(t, h.Kernel, s, want)
 	if len(ops) != 1 || ops[0].Verb != netstate.Replace {
 		t.Errorf("a device that can be adopted was not: %v", ops)
 	}
 	down := link
 	down.Up = false
-	settle(t, h.Kernel, s, &netstate.State{Links: []netstate.Link{down}})
+	settle(t, h.Kernel, s, netstate.StateOf(down))
 }
 
 func testRemake(t *testing.T, h Host) {

@@ -10,7 +10,7 @@ import (
 // Peers returns the rows for n peers, at most 65536, reached through the
 // vxlan device dev: neighbour, forwarding entry and route each.
 func Peers(n int, dev string) *netstate.State {
-	s := &netstate.State{
+	s := &netstate.Builder{
 		Neighs: make([]netstate.Neigh, 0, n),
 		FDB:    make([]netstate.FDB, 0, n),
 		Routes: make([]netstate.Route, 0, n),
@@ -23,7 +23,8 @@ func Peers(n int, dev string) *netstate.State {
 		s.FDB = append(s.FDB, netstate.FDB{MAC: mac, Dst: netip.AddrFrom4([4]byte{10, 4, hi, lo}), Dev: dev})
 		s.Routes = append(s.Routes, netstate.Route{Dst: netip.PrefixFrom(subnet, 28), Via: subnet, Dev: dev, OnLink: true})
 	}
-	return s
+	state, _ := s.State() // cannot contradict: every peer has its own addresses
+	return state
 }
 
 // PeersNetwork holds the subnets of Peers.

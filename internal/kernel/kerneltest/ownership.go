@@ -15,16 +15,16 @@ func testForeignDevice(t *testing.T, h Host) {
 	link.Name, link.Dev = "lo", ""
 	s := netstate.Scope{Networks: networks, Links: []string{"lo"}}
 	have := observe(t, h.Kernel, s)
-	if len(have.Links) != 1 || !have.Links[0].Foreign() {
+	if have.Links.Len() != 1 || !have.Links.Slice()[0].Foreign() {
 		t.Fatalf("the loopback is not a foreign device: %v", have)
 	}
-	want := &netstate.State{Links: []netstate.Link{link}}
+	want := netstate.StateOf(link)
 	ops := netstate.Diff(have, want)
 	if len(ops) != 1 || ops[0].Verb != netstate.Replace {
 		t.Fatalf("unexpected changes %v", ops)
 	}
 	err := h.Kernel.Apply(t.Context(), ops)[0]
-	if err == nil || !strings.Contains(err.Error(), "lo") || !strings.Contains(err.Error(), have.Links[0].Kind) {
+	if err == nil || !strings.Contains(err.Error(), "lo") || !strings.Contains(err.Error(), have.Links.Slice()[0].Kind) {
 		t.Errorf("the error does not name the foreign device and its kind: %v", err)
 	}
 	remove := netstate.Op{Verb: netstate.Remove, Row: link, Have: link}
@@ -63,10 +63,10 @@ route fd09::/64 via fd00:4:7::99 dev eth0 proto 4
 func testForeignRoutes(t *testing.T, h Host) {
 	apply(t, h.Other, netstate.Diff(&netstate.State{}, state(t, foreign))...)
 	want := state(t, base)
-	want.Sysctls = nil
+	want.Sysctls = netstate.Table[netstate.Sysctl]{}
 	s := netstate.ScopeOf(networks, want)
 	have := observe(t, h.Kernel, s)
-	if len(have.Routes) != 4 {
+	if have.Routes.Len() != 4 {
 		t.Fatalf("of six foreign routes four lead into our networks, observed:\n%s", have)
 	}
 	settle(t, h.Kernel, s, want)
@@ -75,7 +75,7 @@ func testForeignRoutes(t *testing.T, h Host) {
 	rest := state(t, "route 10.5.9.0/24 via 10.4.7.99 dev eth0 proto 3\nroute fd05:0:0:9::/64 via fd00:4:7::99 dev eth0 proto 3")
 	expect(t, h.Kernel, s, rest)
 	elsewhere := netstate.Scope{Networks: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParsePrefix("fd09::/48")}}
-	if have := observe(t, h.Kernel, elsewhere); len(have.Routes) != 2 {
+	if have := observe(t, h.Kernel, elsewhere); have.Routes.Len() != 2 {
 		t.Errorf("foreign routes outside our networks were touched, left:\n%s", have)
 	}
 }
@@ -95,7 +95,7 @@ func testTwoAgents(t *testing.T, h Host) {
 	settle(t, h.Kernel, scope(t), mine)
 	settle(t, h.Other, otherScope, its)
 	expect(t, h.Kernel, scope(t), mine)
-	mine.Sysctls, its.Sysctls = nil, nil
+	mine.Sysctls, its.Sysctls = netstate.Table[netstate.Sysctl]{}, netstate.Table[netstate.Sysctl]{}
 	settle(t, h.Other, netstate.Scope{Networks: otherNetworks}, &netstate.State{})
 	expect(t, h.Kernel, netstate.ScopeOf(networks, mine), mine)
 	settle(t, h.Other, netstate.ScopeOf(otherNetworks, its), its)
@@ -107,7 +107,7 @@ func testTwoAgents(t *testing.T, h Host) {
 func testSweep(t *testing.T, h Host) {
 	left := state(t, base)
 	settle(t, h.Other, scope(t), left)
-	left.Sysctls = nil
+	left.Sysctls = netstate.Table[netstate.Sysctl]{}
 	s := netstate.Scope{Networks: networks}
 	expect(t, h.Kernel, s, left)
 	settle(t, h.Kernel, s, &netstate.State{})

@@ -27,16 +27,14 @@ func BenchmarkTenThousandPeers(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = c.Close() })
-	var want netstate.State
-	want.Put(netstate.NFTable{Name: "weft"})
-	want.Put(netstate.Set{Table: "weft", Name: "peers4", Type: netstate.TypeIPv4})
+	want := netstate.StateOf(netstate.NFTable{Name: "weft"}, netstate.Set{Table: "weft", Name: "peers4", Type: netstate.TypeIPv4})
 	peer := func(a netip.Addr) netstate.Element {
 		return netstate.Element{Table: "weft", Set: "peers4", Prefix: netip.PrefixFrom(a, 32)}
 	}
 	a := netip.MustParseAddr("10.4.0.0")
 	for range 10_000 {
 		a = a.Next()
-		want.Firewall.Elements = append(want.Firewall.Elements, peer(a))
+		want.Put(peer(a))
 	}
 	change := func(b *testing.B, have, want *netstate.State) {
 		for _, err := range c.Apply(netstate.Diff(have, want)) {
@@ -47,13 +45,13 @@ func BenchmarkTenThousandPeers(b *testing.B) {
 	}
 	b.Run("put", func(b *testing.B) {
 		for range b.N {
-			change(b, &netstate.State{}, &want)
+			change(b, &netstate.State{}, want)
 			b.StopTimer()
-			change(b, &want, &netstate.State{})
+			change(b, want, &netstate.State{})
 			b.StartTimer()
 		}
 	})
-	change(b, &netstate.State{}, &want)
+	change(b, &netstate.State{}, want)
 	b.Run("look", func(b *testing.B) {
 		for range b.N {
 			if f, err := c.Observe(b.Context(), scope); err != nil || len(f.Elements) != 10_000 {

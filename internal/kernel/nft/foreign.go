@@ -111,7 +111,7 @@ func head(rules []rule) int {
 }
 
 // firstOfEach drops rules that stand in a chain twice over.
-func firstOfEach(rows netstate.Table[netstate.Foreign]) netstate.Table[netstate.Foreign] {
+func firstOfEach(rows []netstate.Foreign) []netstate.Foreign {
 	seen := map[netstate.Foreign]bool{}
 	return slices.DeleteFunc(rows, func(f netstate.Foreign) bool {
 		f.Behind = false

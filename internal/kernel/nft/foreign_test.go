@@ -186,7 +186,7 @@ func TestLeftoversOfFlanneldGo(t *testing.T) {
 	before := m.shell(t, "nft list ruleset")
 	m.shell(t, strings.ReplaceAll(flanneld, "NET", "10.5.0.0"))
 	have := m.observe(t)
-	if n := len(have.Firewall.Leftovers); n != 4 {
+	if n := have.Firewall.Leftovers.Len(); n != 4 {
 		t.Errorf("%d leftovers are seen:\n%s", n, have)
 	}
 	ops := netstate.Diff(have, parse(t, whole))
@@ -203,7 +203,7 @@ func TestLeftoversOfFlanneldGo(t *testing.T) {
 func TestLeftoversOfAnotherNetworkStay(t *testing.T) {
 	m := newMachine(t)
 	m.shell(t, strings.ReplaceAll(flanneld, "NET", "10.77.0.0"))
-	for _, l := range m.observe(t).Firewall.Leftovers {
+	for _, l := range m.observe(t).Firewall.Leftovers.Slice() {
 		if l.Table != "flannel-ipv6" { // which is empty
 			t.Errorf("would be removed: %s", l)
 		}

@@ -82,8 +82,8 @@ func (m *machine) observe(t *testing.T) *netstate.State {
 	t.Helper()
 	f, err := m.Observe(t.Context(), scope)
 	check(t, err)
-	s := &netstate.State{Firewall: f}
-	check(t, s.Normalize())
+	s, err := (&netstate.Builder{Firewall: f}).State()
+	check(t, err)
 	return s
 }
 
@@ -226,10 +226,9 @@ func TestTenThousandElements(t *testing.T) {
 		a, b = a.Next(), b.Next()
 		for _, e := range []netstate.Element{{Set: "peers4", Prefix: netip.PrefixFrom(a, 32)}, {Set: "peers6", Prefix: netip.PrefixFrom(b, 128)}, {Set: "except6", Prefix: netip.PrefixFrom(b, 128)}} {
 			e.Table = "weft"
-			want.Firewall.Elements = append(want.Firewall.Elements, e)
+			want.Put(e)
 		}
 	}
-	check(t, want.Normalize())
 	m.settle(t, want)
 	m.settle(t, parse(t, whole))
 }

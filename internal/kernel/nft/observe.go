@@ -30,7 +30,7 @@ func (r rule) id() handle { return handle{table{r.family, r.table}, r.handle} }
 
 // Observe returns the rows in scope. A kernel without nftables has none, and
 // neither has one that does not show them: those are told by Barriers.
-func (c *Conn) Observe(ctx context.Context, scope netstate.Scope) (f netstate.Firewall, err error) {
+func (c *Conn) Observe(ctx context.Context, scope netstate.Scope) (f netstate.FirewallBuilder, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err = again(ctx, func() error {
@@ -43,7 +43,7 @@ func (c *Conn) Observe(ctx context.Context, scope netstate.Scope) (f netstate.Fi
 		return nil
 	})
 	if errors.Is(err, ErrAbsent) || errors.Is(err, ErrDenied) {
-		return netstate.Firewall{}, nil
+		return netstate.FirewallBuilder{}, nil
 	}
 	if err != nil {
 		return f, fmt.Errorf("read the firewall: %w", err)
@@ -55,7 +55,7 @@ func (c *Conn) Observe(ctx context.Context, scope netstate.Scope) (f netstate.Fi
 type observer struct {
 	*Conn
 	scope  netstate.Scope
-	found  netstate.Firewall
+	found  netstate.FirewallBuilder
 	view   view
 	chains []chain
 }

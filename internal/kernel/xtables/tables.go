@@ -83,7 +83,7 @@ func (f family) barriers() (out []host.Barrier) {
 }
 
 // Observe returns our rules, and what flanneld left for a network of the scope.
-func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.Firewall, err error) {
+func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.FirewallBuilder, err error) {
 	for _, fam := range families {
 		for _, table := range []string{"filter", "nat"} {
 			l, ok, err := t.list(ctx, fam, table)

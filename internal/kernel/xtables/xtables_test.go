@@ -95,8 +95,8 @@ func (m machine) observe(t *testing.T) *netstate.State {
 	t.Helper()
 	f, err := m.Observe(t.Context(), netstate.Scope{Networks: networks, Tables: m.tables})
 	check(t, err)
-	s := &netstate.State{Firewall: f}
-	check(t, s.Normalize())
+	s, err := (&netstate.Builder{Firewall: f}).State()
+	check(t, err)
 	return s
 }
 

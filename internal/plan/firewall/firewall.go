@@ -67,7 +67,7 @@ func TableName(net netconf.Network, o Options) string {
 
 // Build adds the firewall's rows to s. It returns what stands in the way of
 // packets that no rule of weft's can help against.
-func (p *Plan) Build(s *netstate.State) []error {
+func (p *Plan) Build(s *netstate.Builder) []error {
 	if why := p.Host.NoFirewall; why != "" {
 		return []error{noFirewall(why)}
 	}
@@ -84,7 +84,7 @@ func (p *Plan) Build(s *netstate.State) []error {
 // builder writes rows.
 type builder struct {
 	*Plan
-	fw    *netstate.Firewall
+	fw    *netstate.FirewallBuilder
 	table string
 	next  int // the next rule's place in its chain
 }

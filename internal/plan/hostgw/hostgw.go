@@ -10,6 +10,6 @@ import (
 
 // Send adds to s what the host needs to reach subnet directly: the route
 // through gateway, an address on a prefix connected to dev.
-func Send(s *netstate.State, subnet netip.Prefix, gateway netip.Addr, dev string) {
+func Send(s *netstate.Builder, subnet netip.Prefix, gateway netip.Addr, dev string) {
 	s.Routes = append(s.Routes, netstate.Route{Dst: subnet, Via: gateway, Dev: dev})
 }

@@ -62,7 +62,7 @@ func DeriveMAC(seed string, f netconf.Family, vni uint32) netstate.MAC {
 }
 
 // Receive adds to s what the host needs to be reached through the tunnel.
-func (t *Tunnel) Receive(s *netstate.State) {
+func (t *Tunnel) Receive(s *netstate.Builder) {
 	s.Links = append(s.Links, netstate.Link{
 		Name:     t.Name,
 		Kind:     netstate.KindVXLAN,
@@ -88,7 +88,7 @@ func (t *Tunnel) Receive(s *netstate.State) {
 
 // SendPackets adds to s what the host needs to put packets for subnet into
 // frames for mac, the tunnel device of subnet's host.
-func (t *Tunnel) SendPackets(s *netstate.State, subnet netip.Prefix, mac netstate.MAC) {
+func (t *Tunnel) SendPackets(s *netstate.Builder, subnet netip.Prefix, mac netstate.MAC) {
 	gateway := subnet.Masked().Addr()
 	s.Neighs = append(s.Neighs, netstate.Neigh{Addr: gateway, MAC: mac, Dev: t.Name})
 	s.Routes = append(s.Routes, netstate.Route{Dst: subnet, Via: gateway, Dev: t.Name, OnLink: true})
@@ -96,6 +96,6 @@ func (t *Tunnel) SendPackets(s *netstate.State, subnet netip.Prefix, mac netstat
 
 // SendFrames adds to s what the host needs to carry frames for mac to the host
 // at remote.
-func (t *Tunnel) SendFrames(s *netstate.State, mac netstate.MAC, remote netip.Addr) {
+func (t *Tunnel) SendFrames(s *netstate.Builder, mac netstate.MAC, remote netip.Addr) {
 	s.FDB = append(s.FDB, netstate.FDB{MAC: mac, Dst: remote, Dev: t.Name})
 }

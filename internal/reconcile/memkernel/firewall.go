@@ -10,7 +10,7 @@ import (
 var tableName = regexp.MustCompile(`^weft(\.[0-9]+)?$`)
 
 // ownRules drops from f what scope does not ask for.
-func ownRules(f *netstate.Firewall, scope netstate.Scope) {
+func ownRules(f *netstate.FirewallBuilder, scope netstate.Scope) {
 	mine := func(name string) bool {
 		return slices.Contains(scope.Tables, name) || tableName.MatchString(name) && about(f, name, scope)
 	}
@@ -30,7 +30,7 @@ func ownRules(f *netstate.Firewall, scope netstate.Scope) {
 }
 
 // about reports whether rules of a table name a network of the scope.
-func about(f *netstate.Firewall, table string, scope netstate.Scope) bool {
+func about(f *netstate.FirewallBuilder, table string, scope netstate.Scope) bool {
 	return slices.ContainsFunc(f.Rules, func(r netstate.Rule) bool { return r.Table == table && holds(scope, r.Body) })
 }
 

@@ -25,15 +25,16 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.S
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := k.world.State()
-	s.Sysctls = slices.DeleteFunc(s.Sysctls, func(c netstate.Sysctl) bool { return !slices.Contains(scope.Sysctls, c.Name) })
-	s.Routes = slices.DeleteFunc(s.Routes, func(r netstate.Route) bool { return r.Proto == protoKernel || !scope.Holds(r.Dst) })
-	s.Links = slices.DeleteFunc(s.Links, func(l netstate.Link) bool { return !inScope(s, l, scope) })
-	s.Addrs = slices.DeleteFunc(s.Addrs, func(a netstate.Addr) bool { return !owns(s, a.Dev) })
-	s.Neighs = slices.DeleteFunc(s.Neighs, func(n netstate.Neigh) bool { return !owns(s, n.Dev) })
-	s.FDB = slices.DeleteFunc(s.FDB, func(f netstate.FDB) bool { return !owns(s, f.Dev) })
-	ownRules(&s.Firewall, scope)
-	return s, s.Normalize()
+	all := k.world.State()
+	b := all.Builder()
+	b.Sysctls = slices.DeleteFunc(b.Sysctls, func(c netstate.Sysctl) bool { return !slices.Contains(scope.Sysctls, c.Name) })
+	b.Routes = slices.DeleteFunc(b.Routes, func(r netstate.Route) bool { return r.Proto == protoKernel || !scope.Holds(r.Dst) })
+	b.Links = slices.DeleteFunc(b.Links, func(l netstate.Link) bool { return !inScope(all, l, scope) })
+	b.Addrs = slices.DeleteFunc(b.Addrs, func(a netstate.Addr) bool { return !owns(b, a.Dev) })
+	b.Neighs = slices.DeleteFunc(b.Neighs, func(n netstate.Neigh) bool { return !owns(b, n.Dev) })
+	b.FDB = slices.DeleteFunc(b.FDB, func(f netstate.FDB) bool { return !owns(b, f.Dev) })
+	ownRules(&b.Firewall, scope)
+	return b.State()
 }
 
 // inScope reports whether scope asks for l: by its name, or because it is a
@@ -45,13 +46,17 @@ func inScope(s *netstate.State, l netstate.Link, scope netstate.Scope) bool {
 	if l.Foreign() || !strings.HasPrefix(l.Name, "flannel") && !strings.HasPrefix(l.Name, "w4-") && !strings.HasPrefix(l.Name, "w6-") {
 		return false
 	}
-	return slices.ContainsFunc(s.Addrs, func(a netstate.Addr) bool { return a.Dev == l.Name && scope.Holds(a.Prefix) })
+	for a := range s.Addrs.All() {
+		if a.Dev == l.Name && scope.Holds(a.Prefix) {
+			return true
+		}
+	}
+	return false
 }
 
-// owns reports whether s has a tunnel called dev.
-func owns(s *netstate.State, dev string) bool {
-	l, ok := s.Links.Find(netstate.Link{Name: dev})
-	return ok && !l.Foreign()
+// owns reports whether b has a tunnel called dev.
+func owns(b *netstate.Builder, dev string) bool {
+	return slices.ContainsFunc(b.Links, func(l netstate.Link) bool { return l.Name == dev && !l.Foreign() })
 }
 
 // Apply implements reconcile.Kernel.

@@ -30,11 +30,9 @@ type World struct {
 // (uplinks), and with forwarding turned off.
 func New(devices ...string) *World {
 	w := &World{devices: devices, faults: map[string]error{}, watchers: map[*watcher]bool{}}
-	w.rows.Links = netstate.Table[netstate.Link]{{Name: "lo", Kind: "device", MTU: 65536, Up: true}}
-	w.rows.Sysctls = netstate.Table[netstate.Sysctl]{
-		{Name: "net/ipv6/conf/all/forwarding", Value: "0"},
-		{Name: "net/ipv4/ip_forward", Value: "0"},
-	}
+	w.rows.Put(netstate.Link{Name: "lo", Kind: "device", MTU: 65536, Up: true})
+	w.rows.Put(netstate.Sysctl{Name: "net/ipv6/conf/all/forwarding", Value: "0"})
+	w.rows.Put(netstate.Sysctl{Name: "net/ipv4/ip_forward", Value: "0"})
 	return w
 }
 
@@ -154,7 +152,11 @@ func foreignDevice(l netstate.Link) error {
 
 // flush drops the routes of a device that went down, without a word.
 func (w *World) flush(dev string) {
-	w.rows.Routes = slices.DeleteFunc(w.rows.Routes, func(r netstate.Route) bool { return r.Dev == dev })
+	for r := range w.rows.Routes.All() {
+		if r.Dev == dev {
+			w.rows.Drop(r)
+		}
+	}
 }
 
 // check refuses what Linux would refuse.
@@ -179,7 +181,7 @@ func (w *World) check(row netstate.Row) error {
 }
 
 func (w *World) checkLink(l netstate.Link) error {
-	for _, other := range w.rows.Links {
+	for other := range w.rows.Links.All() {
 		if other.Name == l.Name && other.Foreign() != l.Foreign() {
 			return foreignDevice(other)
 		}
