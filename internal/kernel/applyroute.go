@@ -75,7 +75,7 @@ func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) 
 		}
 		op := ops[t.op]
 		if errors.Is(err, syscall.EINVAL) && !t.again {
-			a.hops.drop(t.id)
+			a.hops.doubt(t.id)
 			retry = append(retry, t.second())
 			continue
 		}
@@ -112,68 +112,4 @@ func (a *applier) settle(op netstate.Op, err error) error {
 		return refused(op, err)
 	}
 	return nil
-}
-
-// putHops finds or makes the nexthop objects that tasks need. It returns the
-// tasks whose routes can be put now and those worth another try.
-func (a *applier) putHops(ops []netstate.Op, tasks []routeTask, errs []error) (ready, retry []routeTask) {
-	a.batch.Reset()
-	ready = make([]routeTask, 0, len(tasks))
-	var fresh []uint32 // the object of each message
-	for _, t := range tasks {
-		if t.hop == (hop{}) {
-			ready = append(ready, t)
-			continue
-		}
-		id, made, err := a.hopID(t.hop)
-		if err != nil {
-			errs[t.op] = refused(ops[t.op], err)
-			continue
-		}
-		if t.id = id; made {
-			fresh = append(fresh, id)
-		}
-		ready = append(ready, t)
-	}
-	faults := a.conn.Exec(&a.batch)
-	if len(faults) == 0 {
-		return ready, nil
-	}
-	failed := make(map[uint32]error, len(faults))
-	for _, f := range faults {
-		failed[fresh[f.Message]] = f.Err
-		a.hops.drop(fresh[f.Message])
-	}
-	usable := ready[:0]
-	for _, t := range ready {
-		err := failed[t.id]
-		switch {
-		case err == nil:
-			usable = append(usable, t)
-		case errors.Is(err, syscall.ENETDOWN):
-			// No nexthop object without a carrier, but a gateway may be given.
-			t.id = 0
-			usable = append(usable, t)
-		case errors.Is(err, syscall.EINVAL) && !t.again:
-			retry = append(retry, t.second())
-		default:
-			errs[t.op] = refused(ops[t.op], err)
-		}
-	}
-	ready = usable
-	return ready, retry
-}
-
-// hopID returns the id of the object for h. If there is none it puts the
-// request to make one.
-func (a *applier) hopID(h hop) (id uint32, made bool, err error) {
-	if id, ok := a.hops.ids[h]; ok {
-		return id, false, nil
-	}
-	if id, err = a.hops.unused(h.tag); err != nil {
-		return 0, false, err
-	}
-	encodeNexthop(&a.batch, id, h)
-	a.hops.put(id, h)
-	return id, true, nil
 }

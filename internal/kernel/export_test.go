@@ -1,6 +1,9 @@
 package kernel
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // WithoutNexthops makes k behave as on a kernel before 5.3, which has no
 // nexthop objects.
@@ -11,3 +14,6 @@ func (k *Kernel) WithoutNexthops() *Kernel {
 
 // SetPatience has k wait that long for the iptables-legacy program.
 func (k *Kernel) SetPatience(d time.Duration) { k.legacy.aside.patience = d }
+
+// TagOf returns what marks the ids of a network's nexthop objects.
+func TagOf(network netip.Prefix) uint32 { return uint32(tagOf(network)) }

@@ -21,8 +21,10 @@ import (
 //	bits 0-17  a number
 //
 // So two agents for two networks do not touch each other's objects. Should
-// their tags be equal by chance, no harm is done: an object is only deleted
-// when no route refers to it.
+// their tags be equal by chance, which the ids cannot tell, three things keep them apart: an
+// object is made only where none is, never in the place of another; only objects that this
+// Kernel made, or that lead routes into its networks, are used; and those found
+// without a route are looked at again before they are deleted.
 const (
 	hopRange   uint32 = 1 << 30
 	hopNumbers uint32 = 1 << 18
@@ -69,6 +71,7 @@ type nexthops struct {
 	objects  map[uint32]object
 	routes   map[netip.Prefix]uint32 // object that our route goes through
 	idle     map[uint32]bool         // objects without routes
+	doubtful map[uint32]hop          // found without a route: left by a predecessor, or another agent's
 	taken    map[uint32]bool         // ids in our tags that others use
 	free     map[tag]uint32          // number to try next
 }
@@ -79,7 +82,7 @@ func (n *nexthops) reset(scope netstate.Scope) {
 		*n = nexthops{
 			missing: n.missing,
 			ids:     map[hop]uint32{}, objects: map[uint32]object{},
-			routes: map[netip.Prefix]uint32{}, idle: map[uint32]bool{},
+			routes: map[netip.Prefix]uint32{}, idle: map[uint32]bool{}, doubtful: map[uint32]hop{},
 			taken: map[uint32]bool{}, free: map[tag]uint32{},
 		}
 	}
@@ -88,6 +91,7 @@ func (n *nexthops) reset(scope netstate.Scope) {
 	clear(n.objects)
 	clear(n.routes)
 	clear(n.idle)
+	clear(n.doubtful)
 	clear(n.taken)
 	clear(n.free)
 	for _, network := range scope.Networks {
@@ -95,15 +99,40 @@ func (n *nexthops) reset(scope netstate.Scope) {
 	}
 }
 
-// found takes up an object of the kernel's list.
+// found takes up an object of the kernel's list, ours or not: see adopt.
 func (n *nexthops) found(m rtnl.Message) {
 	id, protocol, h, ok := decodeNexthop(m)
-	switch {
-	case !ok || !n.ours(h.tag):
-	case protocol != netstate.RouteProtocol:
+	if !ok || !n.ours(h.tag) {
+		return
+	}
+	n.free[h.tag] = max(n.free[h.tag], id-uint32(h.tag))
+	if protocol == netstate.RouteProtocol {
+		n.objects[id] = object{hop: h}
+	} else {
 		n.taken[id] = true
-	default:
-		n.put(id, h)
+	}
+}
+
+// adopt parts our objects from those of others, once it is known which routes
+// go through which.
+func (n *nexthops) adopt() {
+	own := make(map[uint32]bool, len(n.routes))
+	for _, id := range n.routes {
+		own[id] = true
+	}
+	for id, o := range n.objects {
+		switch {
+		case own[id]:
+			if first, double := n.ids[o.hop]; !double || id < first {
+				n.ids[o.hop] = id
+			}
+			continue
+		case o.refs > 0:
+			n.taken[id] = true
+		default:
+			n.doubtful[id] = o.hop
+		}
+		delete(n.objects, id)
 	}
 }
 
@@ -111,12 +140,11 @@ func (n *nexthops) ours(t tag) bool {
 	return slices.ContainsFunc(n.networks, func(o tagged) bool { return o.tag == t })
 }
 
+// put notes an object that was made.
 func (n *nexthops) put(id uint32, h hop) {
 	n.objects[id] = object{hop: h}
 	n.idle[id] = true
-	if _, double := n.ids[h]; !double {
-		n.ids[h] = id
-	}
+	n.ids[h] = id
 }
 
 // drop forgets an object that is gone.
@@ -132,8 +160,22 @@ func (n *nexthops) drop(id uint32) {
 	delete(n.idle, id)
 }
 
-// take notes that a route goes through the object, if it is one of ours.
-func (n *nexthops) take(id uint32) bool {
+// lose forgets an object that has become somebody else's.
+func (n *nexthops) lose(id uint32) {
+	n.drop(id)
+	n.taken[id] = true
+}
+
+// doubt forgets an object that does not do what it should.
+func (n *nexthops) doubt(id uint32) {
+	if o, ok := n.objects[id]; ok {
+		n.drop(id)
+		n.doubtful[id] = o.hop
+	}
+}
+
+// refer notes that a route goes through the object, if it is one of ours.
+func (n *nexthops) refer(id uint32) bool {
 	o, ok := n.objects[id]
 	if !ok {
 		return false
@@ -144,8 +186,8 @@ func (n *nexthops) take(id uint32) bool {
 	return true
 }
 
-// give notes that a route no longer goes through the object.
-func (n *nexthops) give(id uint32) {
+// release notes that a route no longer goes through the object.
+func (n *nexthops) release(id uint32) {
 	o, ok := n.objects[id]
 	if !ok {
 		return
@@ -163,7 +205,6 @@ func (n *nexthops) unrefer() {
 	for id, o := range n.objects {
 		o.refs = 0
 		n.objects[id] = o
-		n.idle[id] = true
 	}
 }
 
@@ -188,13 +229,13 @@ func (n *nexthops) lead(dst netip.Prefix, id uint32) {
 	switch {
 	case had && before == id:
 		return
-	case n.take(id):
+	case n.refer(id):
 		n.routes[dst] = id
 	default:
 		delete(n.routes, dst)
 	}
 	if had {
-		n.give(before)
+		n.release(before)
 	}
 }
 
@@ -203,7 +244,9 @@ func (n *nexthops) unused(t tag) (uint32, error) {
 	for range hopNumbers {
 		n.free[t] = n.free[t]%(hopNumbers-1) + 1
 		id := uint32(t) | n.free[t]
-		if _, ours := n.objects[id]; !ours && !n.taken[id] {
+		_, ours := n.objects[id]
+		_, doubtful := n.doubtful[id]
+		if !ours && !doubtful && !n.taken[id] {
 			return id, nil
 		}
 	}

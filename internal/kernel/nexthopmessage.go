@@ -33,30 +33,6 @@ func (n *nexthops) dump(conn *rtnl.Conn, scope netstate.Scope) error {
 	return nil
 }
 
-// sweep deletes the objects that no route refers to.
-func (n *nexthops) sweep(conn *rtnl.Conn) error {
-	if len(n.idle) == 0 {
-		return nil
-	}
-	var b rtnl.Batch
-	ids := make([]uint32, 0, len(n.idle))
-	for id := range n.idle {
-		b.Message(unix.RTM_DELNEXTHOP, 0, nexthopHeader(0, 0, 0)...)
-		b.Uint32(unix.NHA_ID, id)
-		ids = append(ids, id)
-	}
-	faults := conn.Exec(&b)
-	for _, id := range ids {
-		n.drop(id)
-	}
-	for _, f := range faults {
-		if !errors.Is(f.Err, syscall.ENOENT) {
-			return fmt.Errorf("remove nexthop object %d: %w", ids[f.Message], f.Err)
-		}
-	}
-	return nil
-}
-
 // nexthopHeader packs struct nhmsg of linux/nexthop.h.
 func nexthopHeader(family, protocol uint8, flags uint32) []byte {
 	h := make([]byte, unix.SizeofNhmsg)
@@ -86,13 +62,13 @@ func decodeNexthop(m rtnl.Message) (id uint32, protocol uint8, h hop, ok bool) {
 	return id, head[2], h, id != 0
 }
 
-// encodeNexthop puts the request to make the object.
+// encodeNexthop puts the request to make an object where none is.
 func encodeNexthop(b *rtnl.Batch, id uint32, h hop) {
 	var flags uint32
 	if h.onlink {
 		flags = unix.RTNH_F_ONLINK
 	}
-	b.Message(unix.RTM_NEWNEXTHOP, unix.NLM_F_CREATE|unix.NLM_F_REPLACE,
+	b.Message(unix.RTM_NEWNEXTHOP, unix.NLM_F_CREATE|unix.NLM_F_EXCL,
 		nexthopHeader(afOf(netconf.FamilyOf(h.via)), netstate.RouteProtocol, flags)...)
 	b.Uint32(unix.NHA_ID, id)
 	b.Uint32(unix.NHA_OIF, uint32(h.dev))

@@ -182,7 +182,7 @@ func (o *observer) routes() error {
 	for _, f := range families(o.scope) {
 		err := dumpRoutes(o.conn, f, func(r route) {
 			if !r.isRow(o.scope) {
-				o.hops.take(r.nexthop) // maybe somebody else's, but it needs its nexthop
+				o.hops.refer(r.nexthop) // maybe somebody else's, but it needs its nexthop
 				return
 			}
 			r.multipath = nil
@@ -200,7 +200,7 @@ func (o *observer) rows(found []route) error {
 	rows := make([]netstate.Route, 0, len(found))
 	for _, r := range found {
 		if last := len(rows) - 1; last >= 0 && rows[last].Dst == r.dst {
-			o.hops.take(r.nexthop) // it stands behind another and is not used
+			o.hops.refer(r.nexthop) // it stands behind another and is not used
 			continue
 		}
 		o.hops.lead(r.dst, r.nexthop)
@@ -212,6 +212,7 @@ func (o *observer) rows(found []route) error {
 		rows = append(rows, r.row(name))
 	}
 	o.state.Routes = rows
+	o.hops.adopt()
 	return nil
 }
 

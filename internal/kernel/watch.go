@@ -125,7 +125,7 @@ func (w *watcher) translate(v *view, m rtnl.Message) (netstate.Event, bool) {
 	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
 		return neighbourEvent(v, m, gone)
 	case unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
-		return nexthopEvent(v, m)
+		return w.nexthopEvent(m, gone)
 	case unix.RTM_NEWNETCONF:
 		return w.netconfEvent(v, m)
 	}
@@ -218,17 +218,15 @@ func neighbourEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
 	return e, true
 }
 
-// nexthopEvent reports changes of our nexthop objects: with one its routes go
-// without a word.
-func nexthopEvent(v *view, m rtnl.Message) (netstate.Event, bool) {
-	_, protocol, h, ok := decodeNexthop(m)
-	if !ok || protocol != netstate.RouteProtocol {
+// nexthopEvent reports what others do to our nexthop objects: with one its
+// routes go without a word.
+func (w *watcher) nexthopEvent(m rtnl.Message, gone bool) (netstate.Event, bool) {
+	id, protocol, h, ok := decodeNexthop(m)
+	if !ok {
 		return netstate.Event{}, false
 	}
-	for _, network := range v.scope.Networks {
-		if tagOf(network) == h.tag {
-			return netstate.Event{}, true
-		}
-	}
-	return netstate.Event{}, false
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	o, ours := w.hops.objects[id]
+	return netstate.Event{}, ours && (gone || protocol != netstate.RouteProtocol || h != o.hop)
 }
