@@ -79,8 +79,7 @@ func describe(s *api.Status, in plan.Input, want *netstate.State, problems []pla
 		faulty[p.Subject] = p.Err.Error()
 		s.Problems = append(s.Problems, api.Problem{Subject: p.Subject, Message: p.Err.Error()})
 	}
-	for i := range in.Peers {
-		l := in.Peers[i]
+	for l := range in.Peers.All() {
 		if !in.Foreign(&l) {
 			continue
 		}
@@ -99,9 +98,9 @@ func (b *board) stage(in plan.Input) api.Change {
 		net = net.Assigned()
 	}
 	all := []lease.Lease{in.Self}
-	for i := range in.Peers {
-		if in.Foreign(&in.Peers[i]) {
-			all = append(all, in.Peers[i])
+	for l := range in.Peers.All() {
+		if in.Foreign(&l) {
+			all = append(all, l)
 		}
 	}
 	done, behind := plan.Stage(net, all)

@@ -54,7 +54,7 @@ func Look(ctx context.Context, o Options) (Preview, error) {
 		Past:     stillUsed(slices.Concat(mem.past, pasts(mem.Snapshot.Config), snap.Former), net, snap.Leases.Slice()),
 		Firewall: o.Firewall,
 	}
-	in.Peers = others(snap.Leases.Slice(), p.Self, in.Drains, facts.Public)
+	in.Peers = lease.SetOf(others(snap.Leases.Slice(), p.Self, in.Drains, facts.Public)...)
 	p.Want, p.Problems = plan.Build(in)
 	mem.served(allNetworks(net, in.Past), p.Want)
 	p.Have, err = o.Kernel.Observe(ctx, mem.scope(p.Want))

@@ -116,7 +116,7 @@ func hamlet(t *testing.T, backend string) (plan.Input, []view.Item) {
 
 // fill returns in with the leases of items as peers.
 func fill(in plan.Input, items []view.Item) plan.Input {
-	in.Peers = view.New(1, items).Snapshot().Leases.Slice()
+	in.Peers = view.New(1, items).Snapshot().Leases
 	return in
 }
 

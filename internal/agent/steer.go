@@ -222,7 +222,7 @@ func (s *steerer) plan(attrs lease.Attrs) {
 	in := plan.Input{
 		Net: *s.net, Host: *s.host, Self: self,
 		Former: s.former, Drains: s.memory.drains, Past: s.memory.past,
-		Peers:    others(s.memory.Snapshot.Leases.Slice(), self, s.memory.drains, slices.Concat(self.Public, s.self.Public)),
+		Peers:    lease.SetOf(others(s.memory.Snapshot.Leases.Slice(), self, s.memory.drains, slices.Concat(self.Public, s.self.Public))...),
 		Firewall: s.opts.Firewall,
 	}
 	want, problems := s.planner.Build(in)

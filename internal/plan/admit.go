@@ -66,9 +66,10 @@ func ofFamily(pasts []netconf.Past, f netconf.Family) []netconf.Past {
 // the rest.
 func candidates(in *Input, networks []netconf.Past) [][]peer {
 	groups := make([][]peer, len(networks)+1)
-	groups[0] = make([]peer, 0, len(in.Peers))
-	for i := range in.Peers {
-		l := &in.Peers[i]
+	leases := in.Peers.Slice()
+	groups[0] = make([]peer, 0, len(leases))
+	for i := range leases {
+		l := &leases[i]
 		subnet, ok := l.Subnet(networks[0].Family())
 		if !ok || l.Vacant() || !in.Foreign(l) {
 			continue

@@ -23,6 +23,7 @@ func crowd(b testing.TB, n int) Input {
 		Addrs:  []netip.Addr{netip.MustParseAddr("192.168.0.1")},
 		OnLink: []netip.Prefix{netip.MustParsePrefix("192.168.0.0/24")},
 	}}}
+	var peers []lease.Lease
 	for i := range n + 1 {
 		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24)
 		mac := vxlan.DeriveMAC(subnet.String(), netconf.V4, 1)
@@ -34,10 +35,18 @@ func crowd(b testing.TB, n int) Input {
 		if i == 0 {
 			in.Self = l
 		} else {
-			in.Peers = append(in.Peers, l)
+			peers = append(peers, l)
 		}
 	}
+	in.Peers = lease.SetOf(peers...)
 	return in
+}
+
+func withoutFirst(peers lease.Set) lease.Set {
+	for l := range peers.All() {
+		return peers.Without(l)
+	}
+	return peers
 }
 
 // BenchmarkAmend is what the agent computes when one lease appears among n and
@@ -47,7 +56,7 @@ func BenchmarkAmend(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			in := crowd(b, n)
 			before := in
-			before.Peers = in.Peers[1:]
+			before.Peers = withoutFirst(in.Peers)
 			var last Planner
 			have, _ := last.Build(before)
 			b.ReportAllocs()
@@ -69,7 +78,7 @@ func BenchmarkOneNewPeer(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			in := crowd(b, n)
 			before := in
-			before.Peers = in.Peers[1:]
+			before.Peers = withoutFirst(in.Peers)
 			have, _ := Build(before)
 			b.ReportAllocs()
 			for b.Loop() {

@@ -31,7 +31,7 @@ type Input struct {
 	Former []Former       // what was announced before and peers may still go by
 	Drains []netip.Prefix // subnets that this host had before and that peers still send to
 	Past   []netconf.Past // of earlier configs, in which leases still stand
-	Peers  []lease.Lease  // everybody else, in any order; a lease of Self's subnets is passed over
+	Peers  lease.Set      // everybody else; a lease of Self's subnets is passed over
 
 	Firewall firewall.Options
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/sorted"
 )
 
 // Planner makes plan after plan of one network, and saves work where a few of
@@ -69,46 +70,35 @@ func (p *Planner) amend(in Input) *netstate.State {
 
 // sameButPeers reports whether a and b agree in all that concerns every peer.
 func sameButPeers(a, b Input) bool {
-	a.Peers, b.Peers = nil, nil
+	a.Peers, b.Peers = lease.Set{}, lease.Set{}
 	return reflect.DeepEqual(a, b)
 }
 
 // share returns what peers, taken by themselves, add to the plan; false if
 // something has to be left out.
 func share(in Input, peers []lease.Lease) ([]netstate.Op, bool) {
-	in.Peers = nil
+	in.Peers = lease.Set{}
 	base, _ := Build(in)
-	in.Peers = peers
+	in.Peers = lease.SetOf(peers...)
 	with, problems := Build(in)
 	return netstate.Diff(base, with), len(problems) == 0
 }
 
 // changed returns the leases that are only in before and those that are only
-// in now. Both are complete in any order, and short when both are sorted by
-// subnet, as stores have them. It stops when there are more than mostAmended.
-func changed(before, now []lease.Lease) (gone, come []lease.Lease) {
-	i, j := 0, 0
-	for (i < len(before) || j < len(now)) && len(gone)+len(come) <= mostAmended {
-		if i < len(before) && j < len(now) && same(&before[i], &now[j]) {
-			i, j = i+1, j+1
+// in now. It stops when there are more than mostAmended.
+func changed(before, now lease.Set) (gone, come []lease.Lease) {
+	for c := range sorted.Diff(before, now) {
+		if c.Old != nil && c.New != nil && same(c.Old, c.New) {
 			continue
 		}
-		c := 0
-		switch {
-		case i == len(before):
-			c = 1
-		case j == len(now):
-			c = -1
-		default:
-			c = slices.CompareFunc(before[i].Subnets, now[j].Subnets, netip.Prefix.Compare)
+		if c.Old != nil {
+			gone = append(gone, *c.Old)
 		}
-		if c <= 0 {
-			gone = append(gone, before[i])
-			i++
+		if c.New != nil {
+			come = append(come, *c.New)
 		}
-		if c >= 0 {
-			come = append(come, now[j])
-			j++
+		if len(gone)+len(come) > mostAmended {
+			break
 		}
 	}
 	return gone, come
@@ -128,8 +118,7 @@ func shares[T any](a, b []T) bool {
 
 // knows reports whether one of the peers announces an address of l, but for l.
 func (in *Input) knows(l lease.Lease) bool {
-	for i := range in.Peers { // thousands, and not copied
-		o := &in.Peers[i]
+	for o := range in.Peers.All() {
 		for _, a := range o.Public {
 			if slices.Contains(l.Public, a) && !slices.Equal(o.Subnets, l.Subnets) {
 				return true
@@ -151,8 +140,8 @@ func (in *Input) shared(row netstate.Row) bool {
 	default:
 		return false
 	}
-	for i := range in.Peers {
-		if slices.Contains(in.Peers[i].Public, addr) && in.Foreign(&in.Peers[i]) {
+	for l := range in.Peers.All() {
+		if slices.Contains(l.Public, addr) && in.Foreign(&l) {
 			return true
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,7 +35,7 @@ func TestPlannerPlansAsBuildDoes(t *testing.T) {
 					t.Fatalf("step %d:\n%s", step, cmp.Diff(want, got))
 				}
 				all := c.in // as a snapshot has them, this host's own lease among them
-				all.Peers = slices.Concat(c.in.Peers, []lease.Lease{c.in.Self})
+				all.Peers = c.in.Peers.With(c.in.Self)
 				if got := render(Build(all)); got != want {
 					t.Fatalf("step %d, with the own lease among the peers:\n%s", step, cmp.Diff(want, got))
 				}
@@ -76,26 +75,22 @@ func (c *comings) step() {
 	if c.rng.IntN(20) == 0 {
 		n = c.rng.IntN(2 * mostAmended)
 	}
-	c.in.Peers = slices.Clone(c.in.Peers)
 	for range n {
-		if k := len(c.in.Peers); k > 0 && c.rng.IntN(2) == 0 {
-			i := c.rng.IntN(k)
-			c.in.Peers = slices.Delete(c.in.Peers, i, i+1)
+		if k := c.in.Peers.Len(); k > 0 && c.rng.IntN(2) == 0 {
+			c.in.Peers = c.in.Peers.Without(c.any())
 		} else if k > 0 && c.rng.IntN(3) == 0 {
-			c.in.Peers = append(c.in.Peers, drained(c.in.Peers[c.rng.IntN(k)]))
+			c.in.Peers = c.in.Peers.With(drained(c.any()))
 		} else {
-			c.in.Peers = append(c.in.Peers, c.lease(1+c.rng.IntN(60)))
+			c.in.Peers = c.in.Peers.With(c.lease(1 + c.rng.IntN(60)))
 		}
 	}
-	slices.SortStableFunc(c.in.Peers, func(a, b lease.Lease) int {
-		return slices.CompareFunc(a.Subnets, b.Subnets, netip.Prefix.Compare)
-	})
-	// Two leases of one subnet cannot be in a store.
-	c.in.Peers = slices.CompactFunc(c.in.Peers, func(a, b lease.Lease) bool { return slices.Equal(a.Subnets, b.Subnets) })
 	if c.rng.IntN(100) == 0 {
 		c.in.Host.Uplink.MTU = 1400 + c.rng.IntN(100)
 	}
 }
+
+// any returns one of the peers.
+func (c *comings) any() lease.Lease { return c.in.Peers.Slice()[c.rng.IntN(c.in.Peers.Len())] }
 
 // drained is a lease that the host of l had before.
 func drained(l lease.Lease) lease.Lease {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"testing"
 
 	"github.com/weft-net/weft/internal/lease"
@@ -24,21 +23,19 @@ func TestRubbishHarmsNobodyElse(t *testing.T) {
 		}
 		for range 10000 / 3 {
 			in := good
-			in.Peers = slices.Clone(good.Peers)
 			for range 1 + rng.IntN(4) {
-				in.Peers = append(in.Peers, stranger(rng, good))
+				in.Peers = in.Peers.With(stranger(rng, good))
 			}
-			rng.Shuffle(len(in.Peers), func(i, j int) { in.Peers[i], in.Peers[j] = in.Peers[j], in.Peers[i] })
 			got, _ := Build(in)
 			for _, row := range want.Rows() {
 				if got.Find(row) != row {
-					t.Fatalf("%s is gone or otherwise among\n%v\n%s", row, in.Peers, got)
+					t.Fatalf("%s is gone or otherwise among\n%v\n%s", row, in.Peers.Slice(), got)
 				}
 			}
 			for r := range got.Routes.All() {
 				for w := range want.Routes.All() {
 					if r != w && w.Dst.Overlaps(r.Dst) {
-						t.Fatalf("%s takes packets from %s; leases %v", r, w, in.Peers)
+						t.Fatalf("%s takes packets from %s; leases %v", r, w, in.Peers.Slice())
 					}
 				}
 			}
@@ -68,7 +65,7 @@ func village(t *testing.T, backend string) Input {
 		if i == 0 {
 			in.Self = l
 		} else {
-			in.Peers = append(in.Peers, l)
+			in.Peers = in.Peers.With(l)
 		}
 	}
 	return in
