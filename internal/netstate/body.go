@@ -48,6 +48,7 @@ type Body struct {
 	Src, Dst   Side
 	UDPPort    uint16 // destination port; 0: any packet
 	VNI        uint32 // VXLAN network identifier; 0: any. Needs UDPPort
+	DNAT       bool   // only connections whose destination was translated
 	Counter    bool
 	Verdict    Verdict
 	Comment    string // up to 127 bytes without quotes
@@ -70,6 +71,9 @@ func (b Body) text(counter string) string {
 	}
 	w = append(w, b.Src.words("saddr")...)
 	w = append(w, b.Dst.words("daddr")...)
+	if b.DNAT {
+		w = append(w, dnatMatch)
+	}
 	if b.UDPPort != 0 {
 		w = append(w, fmt.Sprintf("udp dport %d", b.UDPPort))
 	}
@@ -89,6 +93,8 @@ func (b Body) text(counter string) string {
 // vniField is where the VNI stands, in bits behind the UDP header's start:
 // UDP 64, VXLAN flags and reserved 32 (RFC 7348, section 5).
 const vniField = "@th,96,24"
+
+const dnatMatch = "ct status dnat"
 
 func (b Body) verdict() string {
 	family := flag(b.V6(), "ip6", "ip")

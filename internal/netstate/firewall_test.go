@@ -22,6 +22,7 @@ rule    weft guard 0 ip6 saddr != @peers6 udp dport 8472 @th,96,24 0x1 counter d
 rule    weft guard 1 unknown 17
 rule    weft postrouting 0 meta mark & 0x00004000 == 0x00004000 return
 rule    weft postrouting 1 ip saddr 172.7.0.0/16 ip daddr @except4 snat ip to ip saddr
+rule    weft postrouting 2 ip saddr 172.7.0.0/16 ip daddr 172.7.0.0/16 ct status dnat return
 foreign nft ip filter FORWARD head ip daddr 172.7.0.0/16 counter accept comment "weft"
 foreign nft ip filter FORWARD behind ip saddr 172.7.0.0/16 counter accept comment "weft"
 leftover nft ip flannel-ipv4
@@ -51,6 +52,7 @@ func TestListTable(t *testing.T) {
 		type nat hook postrouting priority srcnat - 1; policy accept;
 		meta mark & 0x00004000 == 0x00004000 return
 		ip saddr 172.7.0.0/16 ip daddr @except4 snat ip to ip saddr
+		ip saddr 172.7.0.0/16 ip daddr 172.7.0.0/16 ct status dnat return
 	}
 }
 `
@@ -104,7 +106,7 @@ func randomFirewall(rng *rand.Rand) FirewallBuilder {
 		return s
 	}
 	body := func() Body {
-		return Body{Src: side(), UDPPort: uint16(rng.IntN(2)), Counter: rng.IntN(2) == 0, Verdict: Verdict(rng.IntN(6))}
+		return Body{Src: side(), UDPPort: uint16(rng.IntN(2)), DNAT: rng.IntN(2) == 0, Counter: rng.IntN(2) == 0, Verdict: Verdict(rng.IntN(6))}
 	}
 	for i := range rng.IntN(3) {
 		table := fmt.Sprint("weft.", i+rng.IntN(2))

@@ -67,7 +67,7 @@ func TestDiffOrder(t *testing.T) {
 	for _, l := range got {
 		kinds += l[:3]
 	}
-	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ f+ f+ l+ s+ a+ n+ f+ r+ r+ r" {
+	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ r+ f+ f+ l+ s+ a+ n+ f+ r+ r+ r" {
 		t.Errorf("order of additions: %q", got)
 	}
 	for i, l := range lines(Diff(want, &State{})) {

@@ -101,6 +101,12 @@ func parseBody(w *words) (b Body) {
 		b.Mark = uint32(takeAfter(w, "==", parseHex))
 	}
 	b.Src, b.Dst = parseSide(w, "saddr"), parseSide(w, "daddr")
+	if w.has("ct") {
+		if match := "ct " + w.next() + " " + w.next(); match != dnatMatch && w.err == nil {
+			w.err = fmt.Errorf("expected %q, not %q", dnatMatch, match)
+		}
+		b.DNAT = true
+	}
 	if w.has("udp") {
 		b.UDPPort = uint16(takeAfter(w, "dport", parseUint(16)))
 	}

@@ -16,7 +16,7 @@ import (
 // that its kind does not have are zero.
 type expression struct {
 	name               string
-	key                uint32 // meta
+	key                uint32 // meta, ct
 	base, offset, size uint32 // payload
 	op                 uint32 // cmp
 	value, mask, xor   []byte // cmp; bitwise
@@ -50,6 +50,8 @@ func (e *expression) decode(data rtnl.Attrs) {
 		switch e.name {
 		case "meta":
 			e.meta(a)
+		case "ct":
+			e.ct(a)
 		case "payload":
 			e.payload(a)
 		case "cmp":
@@ -81,6 +83,15 @@ func (e *expression) meta(a rtnl.Attr) {
 	case unix.NFTA_META_KEY:
 		e.key = a.Uint32BE()
 	case unix.NFTA_META_SREG:
+		e.odd = true
+	}
+}
+
+func (e *expression) ct(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_CT_KEY:
+		e.key = a.Uint32BE()
+	case unix.NFTA_CT_SREG, unix.NFTA_CT_DIRECTION:
 		e.odd = true
 	}
 }
@@ -199,7 +210,7 @@ func readBody(list []expression, family uint8) (netstate.Body, bool) {
 
 func (r *bodyReader) take(e *expression) bool {
 	switch e.name {
-	case "meta", "payload":
+	case "meta", "payload", "ct":
 		r.load, r.mask = e, nil
 		return !r.body.Counter
 	case "bitwise":
@@ -223,6 +234,8 @@ func (r *bodyReader) match(e *expression) bool {
 	switch {
 	case load.name == "meta" && is:
 		return r.matchMeta(load.key, e.value)
+	case load.name == "ct":
+		return r.matchStatus(e)
 	case load.name == "payload" && load.base == unix.NFT_PAYLOAD_NETWORK_HEADER:
 		return r.matchAddr(e)
 	case load.name == "payload" && load.base == unix.NFT_PAYLOAD_TRANSPORT_HEADER && is && r.udp && r.mask == nil:
@@ -243,6 +256,13 @@ func (r *bodyReader) matchMeta(key uint32, v []byte) bool {
 		return false
 	}
 	return true
+}
+
+// matchStatus reads the match of one bit of a connection's status.
+func (r *bodyReader) matchStatus(e *expression) bool {
+	r.body.DNAT = true
+	return r.load.key == unix.NFT_CT_STATUS && bytes.Equal(r.mask, native32(statusDNAT)) &&
+		e.name == "cmp" && e.op == unix.NFT_CMP_NEQ && bytes.Equal(e.value, native32(0))
 }
 
 func (r *bodyReader) matchTransport(load *expression, v []byte) bool {

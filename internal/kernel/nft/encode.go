@@ -33,6 +33,7 @@ const (
 	natSource      = unix.NFT_NAT_SNAT
 	protoUDP       = unix.IPPROTO_UDP
 	invertedLookup = unix.NFT_LOOKUP_F_INV
+	statusDNAT     = 1 << 5 // IPS_DST_NAT
 )
 
 // exprs puts the expressions of a rule.
@@ -53,6 +54,11 @@ func encodeBody(b *rtnl.Batch, body netstate.Body, family uint8) {
 	}
 	e.side(body.Src, srcV4, srcV6)
 	e.side(body.Dst, dstV4, dstV6)
+	if body.DNAT {
+		e.ct(unix.NFT_CT_STATUS)
+		e.mask(native32(statusDNAT))
+		e.cmp(unix.NFT_CMP_NEQ, native32(0))
+	}
 	if body.UDPPort != 0 {
 		e.meta(unix.NFT_META_L4PROTO)
 		e.cmp(unix.NFT_CMP_EQ, []byte{protoUDP})
@@ -103,6 +109,13 @@ func (e exprs) meta(key uint32) {
 	o := e.begin("meta")
 	e.b.Uint32BE(unix.NFTA_META_KEY, key)
 	e.b.Uint32BE(unix.NFTA_META_DREG, reg)
+	e.end(o)
+}
+
+func (e exprs) ct(key uint32) {
+	o := e.begin("ct")
+	e.b.Uint32BE(unix.NFTA_CT_KEY, key)
+	e.b.Uint32BE(unix.NFTA_CT_DREG, reg)
 	e.end(o)
 }
 

@@ -134,6 +134,8 @@ rule weft postrouting 4 ip saddr != 10.5.0.0/19 ip daddr 10.5.7.9 masquerade
 rule weft postrouting 5 ip6 saddr fd05::/48 ip6 daddr fd05::/48 snat ip6 to ip6 saddr
 rule weft postrouting 6 ip6 saddr fd05::/49 ip6 daddr != ff00::/8 masquerade fully-random
 rule weft postrouting 7 ip6 saddr fd05::1 ip6 daddr != @except6 return comment "word"
+rule weft postrouting 8 ip6 saddr fd05::/48 ip6 daddr fd05::/48 ct status dnat return
+rule weft postrouting 9 ct status dnat udp dport 53 counter accept
 `
 
 func TestRealProgramPrintsTheTableAlike(t *testing.T) {
@@ -173,6 +175,10 @@ func TestTamperingIsMended(t *testing.T) {
 		"nft insert rule inet weft guard ct state established tcp dport 7 log accept",
 		"nft add rule inet weft postrouting ip saddr 10.5.3.0/24 masquerade",
 		"nft delete rule inet weft guard handle $(nft -a list chain inet weft guard | sed -n 's/.*# handle //p' | tail -n 1)",
+		"nft add rule inet weft postrouting ct status snat return",
+		"nft add rule inet weft postrouting ct status != dnat return",
+		"nft add rule inet weft postrouting ct state new return",
+		"nft add rule inet weft postrouting ct mark 1 return",
 		"nft add chain inet weft guard '{ policy drop; }'",
 		"nft add chain inet weft other",
 		"nft add set inet weft other '{ type inet_service; }'",
@@ -206,7 +212,7 @@ func TestTableIsKnownByItsNameAndNetwork(t *testing.T) {
 	forgetful.Tables = nil
 	have, err := m.Observe(t.Context(), forgetful)
 	check(t, err)
-	if len(have.Tables) != 1 || len(have.Rules) != 10 {
+	if len(have.Tables) != 1 || len(have.Rules) != 12 {
 		t.Errorf("without memory, found %v", have.Tables)
 	}
 	forgetful.Networks = []netip.Prefix{netip.MustParsePrefix("10.6.0.0/16")}

@@ -39,7 +39,11 @@ func (b *builder) networks(r netconf.Range) []netip.Prefix {
 	return out
 }
 
-// natOf makes the rules of one family. Whatever keeps its source comes first.
+// natOf makes the rules of one family. Rules that keep a source come first. A
+// connection within the network whose destination was translated is left to
+// the program that translated it, which alone knows whether the source must be
+// translated as well: a container that reaches itself through a service or a
+// port of its host gets no answer while it sees its own address as the source.
 func (b *builder) natOf(r netconf.Range) {
 	f, networks := r.Family(), b.networks(r)
 	var inside []netstate.Side
@@ -49,6 +53,11 @@ func (b *builder) natOf(r netconf.Range) {
 	keep := func(to netstate.Side) {
 		for _, from := range inside {
 			b.rule(natChain, netstate.Body{Src: from, Dst: to, Verdict: netstate.KeepSource})
+		}
+	}
+	for _, to := range inside {
+		for _, from := range inside {
+			b.rule(natChain, netstate.Body{Src: from, Dst: to, DNAT: true, Verdict: netstate.Return})
 		}
 	}
 	for _, to := range inside {
