@@ -109,7 +109,7 @@ func (p *patient) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healLimit)
 	defer cancel()
 	for {
-		have, err := p.eyes.Observe(ctx, p.scope)
+		have, err := p.eyes.Observe(ctx, p.scope, netstate.AllKinds)
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ var layers = map[string][]string{
 	"internal/plan/firewall": {
 		"internal/host", "internal/netconf", "internal/netstate",
 	},
-	"internal/reconcile":  {"internal/netstate"},
+	"internal/reconcile":  {"internal/backoff", "internal/netstate"},
 	"internal/kernel":     {"internal/logonce", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
 	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netstate", "internal/owned"},
 	"internal/kernel/xtables": {

@@ -49,7 +49,7 @@ func (s *steerer) before(ctx context.Context) plan.Before {
 	if ok {
 		return before
 	}
-	have, err := s.opts.Kernel.Observe(ctx, netstate.Scope{Links: plan.LinkNames(*s.net)})
+	have, err := s.opts.Kernel.Observe(ctx, netstate.Scope{Links: plan.LinkNames(*s.net)}, netstate.AllKinds)
 	if err != nil {
 		s.log.Warn("looking for devices of an earlier run", "error", err)
 	}

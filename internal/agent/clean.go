@@ -39,7 +39,7 @@ func Clean(ctx context.Context, o Options, how Sweep) (Cleaning, error) {
 	}
 	foreign := mem.learn(ctx, o)
 	want := reconcile.Want{State: &netstate.State{}, Scope: mem.scope(&netstate.State{})}
-	have, err := o.Kernel.Observe(ctx, want.Scope)
+	have, err := o.Kernel.Observe(ctx, want.Scope, netstate.AllKinds)
 	if err != nil {
 		return Cleaning{}, err
 	}
@@ -52,7 +52,7 @@ func Clean(ctx context.Context, o Options, how Sweep) (Cleaning, error) {
 	}
 	pass := reconcile.Once(ctx, o.Kernel, want)
 	c.Failures = pass.Failures
-	if !pass.OK() {
+	if !pass.Converged() {
 		return c, passError(pass)
 	}
 	return c, remove(c.Files)

@@ -57,7 +57,7 @@ func Look(ctx context.Context, o Options) (Preview, error) {
 	in.Peers = lease.SetOf(others(snap.Leases.Slice(), p.Self, in.Drains, facts.Public)...)
 	p.Want, p.Problems = plan.Build(in)
 	mem.served(allNetworks(net, in.Past), p.Want)
-	p.Have, err = o.Kernel.Observe(ctx, mem.scope(p.Want))
+	p.Have, err = o.Kernel.Observe(ctx, mem.scope(p.Want), netstate.AllKinds)
 	return p, err
 }
 
@@ -87,7 +87,7 @@ func ownLease(ctx context.Context, o Options, net netconf.Network, facts host.Fa
 		before, known = plan.Before{Attrs: a.Attrs}, true
 	}
 	if !known {
-		if before.Have, err = o.Kernel.Observe(ctx, netstate.Scope{Links: plan.LinkNames(net)}); err != nil {
+		if before.Have, err = o.Kernel.Observe(ctx, netstate.Scope{Links: plan.LinkNames(net)}, netstate.AllKinds); err != nil {
 			return lease.Lease{}, false, err
 		}
 	}

@@ -208,9 +208,9 @@ func (s *steerer) arrived(p reconcile.Pass) {
 		return false
 	})
 	if receives {
-		s.ready = p.Serial
+		s.ready = int(p.Generation)
 	}
-	if p.OK() && p.Serial == s.serial {
+	if p.Converged() && int(p.Generation) == s.serial {
 		s.memory.swept(s.networks(), s.board.Plan())
 	}
 }
@@ -230,7 +230,7 @@ func (s *steerer) plan(attrs lease.Attrs) {
 	s.serial++
 	// The board first: once the kernel is as wanted, the subnet file is written from it.
 	s.board.plan(in, want, problems, s.memory.Snapshot.Revision)
-	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want), Serial: s.serial})
+	s.wants.put(reconcile.Want{State: want, Scope: s.memory.scope(want), Generation: uint64(s.serial), Peers: in.Peers.Len()})
 	s.memory.Self = &self
 	s.diary.pages.put(s.page())
 }

@@ -123,7 +123,7 @@ func (p *planner) ask(ctx context.Context, client *api.Client, k *kernel.Kernel)
 	if err != nil {
 		return agent.Preview{}, err
 	}
-	have, err := k.Observe(ctx, netstate.ScopeOf(slices.Concat(status.Network, status.Former), want))
+	have, err := k.Observe(ctx, netstate.ScopeOf(slices.Concat(status.Network, status.Former), want), netstate.AllKinds)
 	return agent.Preview{Want: want, Have: have}, err
 }
 

@@ -48,7 +48,7 @@ func newBench(b *testing.B) *bench {
 
 func (b *bench) observe() *netstate.State {
 	b.Helper()
-	s, err := b.k.Observe(b.Context(), netstate.ScopeOf([]netip.Prefix{kerneltest.PeersNetwork}, b.bare))
+	s, err := b.k.Observe(b.Context(), netstate.ScopeOf([]netip.Prefix{kerneltest.PeersNetwork}, b.bare), netstate.AllKinds)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -50,7 +50,7 @@ foreign nft ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "
 	}
 	scope := netstate.ScopeOf([]netip.Prefix{netip.MustParsePrefix("10.5.0.0/16")}, rows)
 	for _, want := range []*netstate.State{rows, rows, {}} {
-		have, err := k.Observe(t.Context(), scope)
+		have, err := k.Observe(t.Context(), scope, netstate.AllKinds)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ foreign nft ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "
 				t.Errorf("%s: %v", ops[i], err)
 			}
 		}
-		if have, err = k.Observe(t.Context(), scope); err != nil || have.String() != want.String() {
+		if have, err = k.Observe(t.Context(), scope, netstate.AllKinds); err != nil || have.String() != want.String() {
 			t.Errorf("observed %v otherwise than wanted:\n%s", err, cmp.Diff(want.String(), have.String()))
 		}
 	}

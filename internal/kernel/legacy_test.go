@@ -105,7 +105,7 @@ func TestHangingProgramIsGoneOn(t *testing.T) {
 	k := open(t, ns)
 	k.SetPatience(time.Nanosecond)
 	scope := netstate.Scope{Networks: []netip.Prefix{networks[0]}, Tables: []string{"weft"}}
-	have, err := k.Observe(t.Context(), scope)
+	have, err := k.Observe(t.Context(), scope, netstate.AllKinds)
 	if err != nil || have.Firewall.Foreign.Len() != 0 {
 		t.Fatal(have, err)
 	}
@@ -147,7 +147,7 @@ func TestLastAnswerHolds(t *testing.T) {
 	}
 	h.hangAgain(t)
 	k.SetPatience(time.Nanosecond)
-	if have, err := k.Observe(t.Context(), scope); err != nil || have.String() != want.String() {
+	if have, err := k.Observe(t.Context(), scope, netstate.AllKinds); err != nil || have.String() != want.String() {
 		t.Errorf("observed\n%s%v", have, err)
 	}
 	if barriers, err := k.Barriers(t.Context()); err != nil || len(barriers) != 1 || barriers[0].Stops != "policy drop" {
@@ -171,7 +171,7 @@ func (h hanging) hangAgain(t *testing.T) {
 
 func settleLegacy(t *testing.T, k *kernel.Kernel, scope netstate.Scope, want *netstate.State) {
 	t.Helper()
-	have, err := k.Observe(t.Context(), scope)
+	have, err := k.Observe(t.Context(), scope, netstate.AllKinds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func settleLegacy(t *testing.T, k *kernel.Kernel, scope netstate.Scope, want *ne
 			t.Error(err)
 		}
 	}
-	if have, err = k.Observe(t.Context(), scope); err != nil || have.String() != want.String() {
+	if have, err = k.Observe(t.Context(), scope, netstate.AllKinds); err != nil || have.String() != want.String() {
 		t.Errorf("observed %v, not as wanted:\n%s", err, have)
 	}
 }

@@ -45,7 +45,7 @@ func newAgent(t *testing.T, ns *netns.NS, networks ...netip.Prefix) *agent {
 
 func (a *agent) observe() *netstate.State {
 	a.Helper()
-	have, err := a.k.Observe(a.Context(), a.scope)
+	have, err := a.k.Observe(a.Context(), a.scope, netstate.AllKinds)
 	if err != nil {
 		a.Fatal(err)
 	}

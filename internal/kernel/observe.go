@@ -19,33 +19,47 @@ const patience = 100
 
 // Observe implements reconcile.Kernel. What it finds out about scope also
 // governs Apply and Watch from then on.
-func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error) {
-	s, err := k.observe(ctx, scope)
+func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope, kinds netstate.Kinds) (*netstate.State, error) {
+	s, err := k.observe(ctx, scope, kinds)
 	if err != nil {
 		return nil, fmt.Errorf("observe the kernel: %w", err)
 	}
-	if s.Firewall, err = k.rules(ctx, scope); err != nil {
-		return nil, fmt.Errorf("observe the kernel: %w", err)
+	if kinds.Has(netstate.FirewallKind) {
+		if s.Firewall, err = k.rules(ctx, scope); err != nil {
+			return nil, fmt.Errorf("observe the kernel: %w", err)
+		}
 	}
 	found, err := s.State()
 	if err != nil {
 		return nil, fmt.Errorf("observe the kernel: %w", err)
 	}
-	return found, nil
+	return (&netstate.State{}).Replaced(kinds, found), nil
 }
 
-// observe returns all but the firewall.
-func (k *Kernel) observe(ctx context.Context, scope netstate.Scope) (*netstate.Builder, error) {
+// observe returns all but the firewall. The devices are looked at in any case:
+// they tell which neighbours and forwarding entries are ours.
+func (k *Kernel) observe(ctx context.Context, scope netstate.Scope, kinds netstate.Kinds) (*netstate.Builder, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.view.Store(&view{scope: scope, own: k.view.Load().own})
 	o := observer{Kernel: k, scope: scope, own: map[int32]string{}}
-	for _, step := range []func() error{o.links, o.neighs, o.forwarding, o.nexthops, o.routes, o.sysctls} {
-		if err := again(ctx, step); err != nil {
+	for _, step := range []struct {
+		kind netstate.Kinds
+		read func() error
+	}{
+		{netstate.AllKinds, o.links}, {netstate.NeighKind, o.neighs}, {netstate.FDBKind, o.forwarding},
+		{netstate.RouteKind, o.nexthops}, {netstate.RouteKind, o.routes}, {netstate.SysctlKind, o.sysctls},
+	} {
+		if !kinds.Has(step.kind) {
+			continue
+		}
+		if err := again(ctx, step.read); err != nil {
 			return nil, err
 		}
 	}
-	k.last = sizes{routes: len(o.state.Routes), neighs: len(o.state.Neighs), fdb: len(o.state.FDB)}
+	k.last = sizes{
+		routes: max(len(o.state.Routes), k.last.routes), neighs: max(len(o.state.Neighs), k.last.neighs), fdb: max(len(o.state.FDB), k.last.fdb),
+	}
 	k.view.Store(&view{scope: scope, own: o.own})
 	return &o.state, nil
 }

@@ -103,7 +103,7 @@ func unprivileged(t *testing.T) error {
 		return err
 	}
 	defer func() { _ = k.Close() }()
-	if _, err := k.Observe(t.Context(), netstate.Scope{Networks: networks}); err != nil {
+	if _, err := k.Observe(t.Context(), netstate.Scope{Networks: networks}, netstate.AllKinds); err != nil {
 		return err
 	}
 	r := rows(t, "route 10.5.2.0/24 dev lo").Routes.Slice()[0]

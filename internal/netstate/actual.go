@@ -19,6 +19,9 @@ func Observed(s *State) Actual {
 	}}
 }
 
+// Foreign returns the number of routes of a that are somebody else's and stay.
+func (a Actual) Foreign() int { return a.kept.Routes.Len() }
+
 // Settle returns what stands once every change of Diff(a, want) is made: want,
 // and the rows that stay although nobody wants them.
 func (a Actual) Settle(want *State) Actual {

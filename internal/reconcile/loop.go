@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -16,17 +17,18 @@ import (
 type Loop struct {
 	Kernel Kernel
 	Log    *slog.Logger
-	Resync time.Duration          // a full look at the kernel at least this often
+	Resync time.Duration          // the kernel is observed in full at least this often
 	Report func(Pass)             // called after every pass; must return soon
 	Facts  func()                 // called when facts of the host may have changed; must return soon
-	Drift  func([]netstate.Event) // called when somebody changed rows of ours; not empty; must return soon
+	Drift  func([]netstate.Event) // called when somebody changed objects of ours; not empty; must return soon
 }
 
 // Bounds of the loop's own timing.
 const (
-	minLook    = 100 * time.Millisecond // between two full looks that events ask for
+	minLook    = 100 * time.Millisecond // between two observations that events ask for
 	firstRetry = 200 * time.Millisecond
 	maxRetry   = 30 * time.Second
+	proven     = 10 * time.Second // a watch that lasted so long does not count as failed when it ends
 )
 
 // Run makes the kernel equal to what arrives on wants until ctx ends; it then
@@ -39,31 +41,35 @@ func (l *Loop) Run(ctx context.Context, wants <-chan Want) error {
 	return group.Wait()
 }
 
-// watch feeds box, and begins again when the kernel's reports break off.
+// watch feeds box, and begins again when the kernel's reports end.
 func (l *Loop) watch(ctx context.Context, box *inbox) error {
-	for wait := firstRetry; ; wait = min(2*wait, maxRetry) {
+	pause := backoff.Backoff{First: firstRetry, Most: maxRetry}
+	for {
+		start := time.Now()
 		err := l.Kernel.Watch(ctx, box.put)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		l.Log.Warn("watching the kernel broke off; trying again", "error", err, "wait", wait)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
+		l.Log.Warn("watching the kernel ended; retrying", "error", err)
+		if time.Since(start) >= proven {
+			pause.Reset()
+		}
+		if err := pause.Wait(ctx); err != nil {
+			return err
 		}
 	}
 }
 
-// turn is the loop's state between two passes.
-type turn struct {
+// progress is the loop's state between two passes.
+type progress struct {
 	want   Want
-	have   netstate.Actual // without a State: must be looked at
-	past   *netstate.State // what have was until it was put in doubt, to tell what others change meanwhile; or nil
+	have   netstate.Actual // as last known; without a State before the first observation
+	doubt  netstate.Kinds  // what of have may not hold any more
 	looked time.Time
-	stood  bool          // want has been in place
+	stood  bool          // the desired state has been in place
 	retry  time.Duration // 0: the last pass worked
 	moved  bool          // the last pass changed a device, so the kernel speaks of what went with it
+	limit  limiter
 }
 
 func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) error {
@@ -71,130 +77,173 @@ func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) err
 	defer resync.Stop()
 	again := time.NewTimer(time.Hour)
 	again.Stop()
-	var t turn
+	var p progress
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case w := <-wants:
-			t.take(w)
+			p.take(w)
 		case <-box.ready:
-			if !l.news(&t, box.take()) {
+			if !l.news(&p, box.take()) {
 				continue
 			}
-			if wait := minLook - time.Since(t.looked); wait > 0 {
+			if wait := minLook - time.Since(p.looked); wait > 0 {
 				again.Reset(wait)
 				continue
 			}
 		case <-resync.C:
-			t.have = netstate.Actual{}
+			p.doubt = netstate.AllKinds
 		case <-again.C:
 		}
-		if t.want.State == nil {
+		if p.want.State == nil {
 			continue
 		}
-		if wait := l.pass(ctx, &t); wait > 0 {
+		if wait := l.pass(ctx, &p); wait > 0 {
 			again.Reset(wait)
 		}
 	}
 }
 
 // take makes w the goal. What is known of the kernel holds on as long as the
-// same rows are asked about.
-func (t *turn) take(w Want) {
-	if !t.want.Scope.Equal(w.Scope) {
-		t.have, t.past = netstate.Actual{}, nil
+// same objects are asked about.
+func (p *progress) take(w Want) {
+	if !p.want.Scope.Equal(w.Scope) {
+		p.have, p.doubt = netstate.Actual{}, netstate.AllKinds
 	}
-	t.want = w
-	t.stood, t.retry = false, 0
+	p.want = w
+	p.stood, p.retry = false, 0
 }
 
-// news reports whether events tell of something that the loop does not know,
-// and forgets what it knows if so.
-func (l *Loop) news(t *turn, events []netstate.Event) bool {
+// news reports whether events tell of something that the loop does not know
+// and has to look at now.
+func (l *Loop) news(p *progress, events []netstate.Event) bool {
 	fresh := false
 	var drift []netstate.Event
+	now := time.Now()
 	for _, e := range events {
 		if e.Facts {
 			l.Facts()
 		}
-		known := t.have.State
-		if known == nil {
-			known = t.past
+		if e.Row == nil {
+			p.doubt, fresh = netstate.AllKinds, true
+			continue
 		}
-		news := known != nil && known.News(e)
-		if e.Row != nil && news {
-			drift = append(drift, e)
+		if p.have.State == nil || !p.have.News(e) {
+			continue
 		}
-		// While a pass waits to be tried again the kernel's "look" may be the
-		// very thing it waits for, and rows that stand are healed as ever; but
-		// what a failing try leaves behind is no reason for the next.
-		fresh = fresh || e.Row == nil || news && (t.have.State != nil || known.Find(e.Row) != nil)
+		drift = append(drift, e)
+		// While a pass waits to be retried, objects that stand are repaired as
+		// ever; but what a failing try leaves behind is no reason for the next.
+		if p.retry > 0 && p.have.Find(e.Row) == nil {
+			continue
+		}
+		p.doubt |= netstate.KindsWith(e.Row)
+		fresh = l.urgent(p, e, now) || fresh
 	}
-	if len(drift) > 0 && !t.moved {
+	if len(drift) > 0 && !p.moved {
 		l.Drift(drift)
 	}
-	t.moved = false
-	if fresh && t.have.State != nil {
-		t.have, t.past = netstate.Actual{}, t.have.State
-	}
+	p.moved = false
 	return fresh
 }
 
-// pass makes the kernel equal to the goal, reports, and returns after what
-// time to try again; 0 if it worked.
-func (l *Loop) pass(ctx context.Context, t *turn) time.Duration {
-	p := l.attempt(ctx, t)
+// urgent reports whether the object that e speaks of is to be looked at now:
+// unless it has had its repairs.
+func (l *Loop) urgent(p *progress, e netstate.Event, now time.Time) bool {
+	desired := p.want.State.Find(e.Row)
+	if desired == nil {
+		return true
+	}
+	p.limit.changed(desired, e, now)
+	return !p.limit.spent(desired, now)
+}
+
+// pass makes the kernel equal to the goal, reports, and returns the delay
+// until the next try; 0 if none is needed.
+func (l *Loop) pass(ctx context.Context, p *progress) time.Duration {
+	start := time.Now()
+	done := Pass{Generation: p.want.Generation, Repair: p.stood, Start: start, Rows: p.want.State.Len()}
+	wait := time.Duration(0)
+	if done.Err = l.observe(ctx, p); done.Err == nil {
+		wait = l.attempt(ctx, p, &done)
+	}
 	if ctx.Err() != nil {
 		return 0
 	}
-	t.moved = slices.ContainsFunc(p.Ops, func(o netstate.Op) bool {
+	done.Took = time.Since(start)
+	p.moved = slices.ContainsFunc(done.Ops, func(o netstate.Op) bool {
 		_, device := o.Row.(netstate.Link)
 		return device
 	})
-	p.Repair = t.stood
-	if p.OK() {
-		t.have = t.have.Settle(t.want.State)
-		t.stood, t.retry = true, 0
-	} else {
-		t.have, t.past = netstate.Actual{}, believed(t.have, t.want.State, p)
-		t.retry = min(max(2*t.retry, firstRetry), maxRetry)
+	p.conclude(done)
+	l.Report(done)
+	if p.retry > 0 && (wait == 0 || p.retry < wait) {
+		wait = p.retry
 	}
-	l.Report(p)
-	return t.retry
+	return wait
 }
 
-// muchFailed is the number of failures beyond which it is not worth the time
-// to work out what stands.
-const muchFailed = 100
-
-// believed returns what stands after a pass that failed in part; nil if that
-// cannot be told.
-func believed(have netstate.Actual, want *netstate.State, p Pass) *netstate.State {
-	if p.Err != nil || len(p.Failures) > muchFailed {
+// observe looks at what is in doubt.
+func (l *Loop) observe(ctx context.Context, p *progress) error {
+	if p.doubt == 0 && p.have.State != nil {
 		return nil
 	}
-	s := have.Settle(want).State.Clone()
-	for _, f := range p.Failures {
-		if f.Op.Have != nil {
-			s.Put(f.Op.Have)
-		} else {
-			s.Drop(f.Op.Row)
-		}
+	p.looked = time.Now()
+	kinds := p.doubt
+	if p.have.State == nil {
+		kinds = netstate.AllKinds
 	}
-	return s
+	found, err := l.Kernel.Observe(ctx, p.want.Scope, kinds)
+	if err != nil {
+		return err
+	}
+	if p.have.State != nil {
+		found = p.have.Replaced(kinds, found)
+	}
+	p.have, p.doubt = netstate.Observed(found), 0
+	return nil
 }
 
-func (l *Loop) attempt(ctx context.Context, t *turn) Pass {
-	start := time.Now()
-	if t.have.State == nil {
-		have, err := l.Kernel.Observe(ctx, t.want.Scope)
-		if err != nil {
-			return Pass{Serial: t.want.Serial, Start: start, Took: time.Since(start), Err: err}
-		}
-		t.have, t.looked = netstate.Observed(have), start
+// attempt carries out what leads to the goal, as far as that may be done, and
+// returns the delay until more may be.
+func (l *Loop) attempt(ctx context.Context, p *progress, done *Pass) (wait time.Duration) {
+	ops := netstate.Diff(p.have.State, p.want.State)
+	done.Overtaken = p.have.Overtaken(p.want.State)
+	if p.want.KeepStale {
+		ops = careful(ops)
 	}
-	p := change(ctx, l.Kernel, t.have, t.want.State)
-	p.Serial, p.Start, p.Took = t.want.Serial, start, time.Since(start)
-	return p
+	if done.Held = brake(p.have, p.want, ops); done.Held != nil {
+		return 0
+	}
+	ops, done.Contested, wait = p.limit.allow(ops, time.Now())
+	done.change(ctx, l.Kernel, p.have.State, ops)
+	return wait
+}
+
+// conclude notes what is known after a pass.
+func (p *progress) conclude(done Pass) {
+	switch {
+	case done.Err != nil:
+		p.retry = min(max(2*p.retry, firstRetry), maxRetry)
+	case done.Converged() && !p.want.KeepStale:
+		p.have = p.have.Settle(p.want.State)
+		p.stood, p.retry = true, 0
+	default:
+		p.have = p.have.With(done.Ops)
+		p.stood = p.stood || len(done.Failures) == 0 && done.Held == nil
+		p.retry = p.nextRetry(done)
+	}
+}
+
+// nextRetry is the pause after a pass that did not converge. What failed is
+// looked at again before the next try.
+func (p *progress) nextRetry(done Pass) time.Duration {
+	if len(done.Failures) == 0 {
+		return 0
+	}
+	for _, f := range done.Failures {
+		p.doubt |= netstate.KindsWith(f.Op.Row)
+	}
+	return min(max(2*p.retry, firstRetry), maxRetry)
 }

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -39,17 +40,19 @@ type counting struct {
 	reconcile.Kernel
 	mu    sync.Mutex
 	looks int
+	kinds []netstate.Kinds // of each look
 	fail  error
 }
 
-func (c *counting) Observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error) {
+func (c *counting) Observe(ctx context.Context, scope netstate.Scope, kinds netstate.Kinds) (*netstate.State, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.looks++
+	c.kinds = append(c.kinds, kinds)
 	if c.fail != nil {
 		return nil, c.fail
 	}
-	return c.Kernel.Observe(ctx, scope)
+	return c.Kernel.Observe(ctx, scope, kinds)
 }
 
 func (c *counting) looked() int {
@@ -236,13 +239,13 @@ func TestAFailingRowDelaysNobodyAndIsRetriedWithBackoff(t *testing.T) {
 			t.Errorf("%d passes in ten minutes of failure", tries)
 		}
 		last := r.passes[tries-1]
-		if last.OK() || len(last.Failures) != 1 || !errors.Is(last.Failures[0], syscall.EINVAL) {
+		if last.Converged() || len(last.Failures) != 1 || !errors.Is(last.Failures[0], syscall.EINVAL) {
 			t.Errorf("last pass: %+v", last)
 		}
 		r.world.Fail(bad, nil)
 		r.settle(time.Minute)
 		r.has(routeA)
-		if !r.passes[len(r.passes)-1].OK() {
+		if !r.passes[len(r.passes)-1].Converged() {
 			t.Error("the last pass is not reported as good")
 		}
 	})
@@ -326,7 +329,7 @@ func TestOnceCleans(t *testing.T) {
 		"route 172.7.24.0/24 via 172.7.24.0 dev flannel.1 onlink", routeA,
 	}
 	w := want(t, lines...)
-	if p := reconcile.Once(t.Context(), k, w); !p.OK() || len(p.Ops) != len(lines) {
+	if p := reconcile.Once(t.Context(), k, w); !p.Converged() || len(p.Ops) != len(lines) {
 		t.Fatal(p)
 	}
 	foreign := state(t, "route 172.7.88.0/24 via 10.4.7.88 dev eth0 proto 4")
@@ -334,14 +337,129 @@ func TestOnceCleans(t *testing.T) {
 		t.Fatal(errs)
 	}
 	w.State = &netstate.State{}
-	if p := reconcile.Once(t.Context(), k, w); !p.OK() {
+	if p := reconcile.Once(t.Context(), k, w); !p.Converged() {
 		t.Fatal(p)
 	}
-	left, err := k.Observe(t.Context(), w.Scope)
+	left, err := k.Observe(t.Context(), w.Scope, netstate.AllKinds)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(left.Routes.Slice(), foreign.Routes.Slice()) || left.Links.Len()+left.Addrs.Len()+left.Neighs.Len()+left.FDB.Len() != 0 {
 		t.Errorf("left over:\n%s", left)
 	}
+}
+
+// TestAFightIsFoughtSlowly has somebody remove one route as often as it comes
+// back: it gets its repairs, then few, and everything else is repaired at once.
+func TestAFightIsFoughtSlowly(t *testing.T) {
+	run(t, func(r *rig) {
+		r.wants <- want(t, routeA, routeB)
+		r.settle(time.Second)
+		removed := 0
+		for range 600 { // a minute
+			if r.world.State().Find(state(t, routeA).Rows()[0]) != nil {
+				r.somebody(netstate.Remove, routeA)
+				removed++
+			}
+			r.settle(100 * time.Millisecond)
+		}
+		if removed < 8 || removed > 20 {
+			t.Errorf("the route came back %d times in a minute", removed)
+		}
+		if looks := r.kernel.looked(); looks > 40 {
+			t.Errorf("%d looks in the fight", looks)
+		}
+		for r.world.State().Find(state(t, routeA).Rows()[0]) != nil {
+			r.somebody(netstate.Remove, routeA)
+			r.settle(time.Second)
+		}
+		r.somebody(netstate.Remove, routeB)
+		r.settle(time.Second)
+		r.has(routeB)
+		contested := slices.ContainsFunc(r.passes, func(p reconcile.Pass) bool {
+			return len(p.Contested) == 1 && p.Contested[0].Row == state(t, routeA).Rows()[0] && p.Contested[0].By.PID != 0 && !p.Converged()
+		})
+		if !contested {
+			t.Error("no pass names the contested route and who changes it")
+		}
+		r.settle(2 * time.Minute) // they have given up
+		r.has(routeA)
+		if last := r.passes[len(r.passes)-1]; !last.Converged() {
+			t.Errorf("after the fight: %+v", last)
+		}
+	})
+}
+
+// TestARepairLooksAtItsKindOnly counts what is looked at for one route.
+func TestARepairLooksAtItsKindOnly(t *testing.T) {
+	run(t, func(r *rig) {
+		r.wants <- want(t, routeA, routeB)
+		r.settle(time.Second)
+		before := r.kernel.looked()
+		r.somebody(netstate.Remove, routeB)
+		r.settle(time.Second)
+		r.has(routeB)
+		for _, k := range r.kernel.kinds[before:] {
+			if k != netstate.RouteKind {
+				t.Errorf("looked at kinds %b for a route", k)
+			}
+		}
+	})
+}
+
+// peers returns the lines of n routes.
+func peerLines(n int) (lines []string) {
+	for i := range n {
+		lines = append(lines, fmt.Sprintf("route 172.7.%d.0/24 via 10.4.7.22 dev eth0", 100+i))
+	}
+	return lines
+}
+
+// TestAPlanThatLosesMostPeersIsHeld hands the loop a state without the routes
+// of leases that are still there.
+func TestAPlanThatLosesMostPeersIsHeld(t *testing.T) {
+	run(t, func(r *rig) {
+		full := want(t, peerLines(20)...)
+		full.Peers = 20
+		r.wants <- full
+		r.settle(time.Second)
+		mistake := want(t, peerLines(2)...)
+		mistake.Generation, mistake.Peers = 2, 20
+		r.wants <- mistake
+		r.settle(time.Second)
+		r.has(peerLines(20)...)
+		if last := r.passes[len(r.passes)-1]; last.Held == nil || last.Converged() || last.Receives() {
+			t.Errorf("the pass: %+v", last)
+		}
+		shrunk := mistake
+		shrunk.Generation, shrunk.Peers = 3, 2
+		r.wants <- shrunk
+		r.settle(time.Second)
+		if n := r.world.State().Routes.Len(); n != 2 {
+			t.Errorf("%d routes after the snapshot shrank alike", n)
+		}
+	})
+}
+
+// TestACopyAddsAndNeverRemoves hands the loop a state that goes by a copy.
+func TestACopyAddsAndNeverRemoves(t *testing.T) {
+	run(t, func(r *rig) {
+		r.somebody(netstate.Add, "route 172.7.22.0/24 via 10.4.7.99 dev eth0") // newer than the copy
+		r.somebody(netstate.Add, routeX)
+		w := want(t, routeA, routeB)
+		w.KeepStale = true
+		r.wants <- w
+		r.settle(time.Second)
+		r.has("route 172.7.22.0/24 via 10.4.7.99 dev eth0", routeX, routeB)
+		if last := r.passes[len(r.passes)-1]; !last.Converged() {
+			t.Errorf("the pass: %+v", last)
+		}
+		w.KeepStale = false
+		r.wants <- w
+		r.settle(time.Second)
+		r.has(routeA, routeB)
+		if r.world.State().Find(state(t, routeX).Rows()[0]) != nil {
+			t.Error("a stale route stays although the store has spoken")
+		}
+	})
 }

@@ -2,32 +2,37 @@ package reconcile
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/weft-net/weft/internal/netstate"
 )
 
-// Want is what the kernel shall be made equal to.
+// Want is what the kernel should be made equal to.
 type Want struct {
-	State  *netstate.State // normalized; not changed afterwards
-	Scope  netstate.Scope
-	Serial int // the caller's number, handed back with the passes that serve this
+	State      *netstate.State // not changed afterwards
+	Scope      netstate.Scope
+	Generation uint64 // the caller's number of State, handed back with the passes that serve it
+	Peers      int    // leases of hosts that State goes by: many of these and few routes is a mistake of ours
+	KeepStale  bool   // State goes by a copy that may be old: what stands of peers is neither removed nor changed
 }
 
-// Pass is one round of looking and changing.
+// Pass is one round of observing and changing.
 type Pass struct {
-	Serial   int  // of the Want it served
-	Repair   bool // that had been in place before: what it changed, others had undone
-	Start    time.Time
-	Took     time.Duration
-	Rows     int           // wanted
-	Ops      []netstate.Op // carried out
-	Failures []Failure
-	// Overtaken are routes of others that take packets away from wanted ones
+	Generation uint64
+	Repair     bool // the state had been in place before: what was changed, others had undone
+	Start      time.Time
+	Took       time.Duration
+	Rows       int           // desired objects
+	Ops        []netstate.Op // carried out
+	Failures   []Failure
+	Contested  []Contest // objects that others change again and again: their repair is put off
+	// Overtaken are routes of others that take packets away from desired ones
 	// and that are not weft's to remove.
 	Overtaken []netstate.Route
-	Err       error // the kernel could not even be looked at
+	Held      error // the changes were too suspicious to be made
+	Err       error // the kernel could not even be observed
 }
 
 // Failure is a change that did not work. What Err says names it.
@@ -42,32 +47,68 @@ func (f Failure) Error() string { return f.Err.Error() }
 // Unwrap returns Err.
 func (f Failure) Unwrap() error { return f.Err }
 
-// OK reports whether the kernel now equals what is wanted.
-func (p Pass) OK() bool { return p.Err == nil && len(p.Failures) == 0 }
+// Contest is an object over which this agent and somebody else fight.
+type Contest struct {
+	Row netstate.Row
+	By  netstate.Event // how it was changed last
+}
 
-// Once looks at the kernel and makes it equal to want.
+// Converged reports whether the kernel now equals the desired state.
+func (p Pass) Converged() bool {
+	return p.Err == nil && p.Held == nil && len(p.Failures) == 0 && len(p.Contested) == 0
+}
+
+// Receives reports whether this host can be reached as the desired state has
+// it: its devices with their addresses stand, and what guards them. An object
+// for sending to a peer that fails keeps nobody from reaching this host.
+func (p Pass) Receives() bool {
+	return p.Err == nil && p.Held == nil && !slices.ContainsFunc(p.Failures, func(f Failure) bool {
+		switch f.Op.Row.(type) {
+		case netstate.Link, netstate.Addr:
+			return f.Op.Verb != netstate.Remove
+		case netstate.NFTable, netstate.Chain, netstate.Set, netstate.Rule:
+			return f.Op.Verb != netstate.Remove
+		}
+		return false
+	})
+}
+
+// Fault is what keeps the kernel from the desired state; nil for nothing.
+func (p Pass) Fault() error {
+	switch n := len(p.Failures); {
+	case p.Err != nil:
+		return p.Err
+	case p.Held != nil:
+		return p.Held
+	case n == 1:
+		return p.Failures[0]
+	case n > 1:
+		return fmt.Errorf("%d objects are not in place, the first: %w", n, p.Failures[0])
+	}
+	return nil
+}
+
+// Once observes the kernel and makes it equal to want, whatever that removes.
 func Once(ctx context.Context, k Kernel, want Want) Pass {
-	have, err := k.Observe(ctx, want.Scope)
+	have, err := k.Observe(ctx, want.Scope, netstate.AllKinds)
 	if err != nil {
 		return Pass{Start: time.Now(), Err: err}
 	}
-	return change(ctx, k, netstate.Observed(have), want.State)
+	p := Pass{Start: time.Now(), Rows: want.State.Len()}
+	p.change(ctx, k, have, netstate.Diff(have, want.State))
+	p.Took = time.Since(p.Start)
+	return p
 }
 
-// change carries out what leads from have to want: first what others stand
-// on, then the others.
-func change(ctx context.Context, k Kernel, have netstate.Actual, want *netstate.State) Pass {
-	p := Pass{Start: time.Now(), Rows: want.Len(), Overtaken: have.Overtaken(want)}
-	ops := netstate.Diff(have.State, want)
+// change carries out ops: first those that others stand on, then the others.
+func (p *Pass) change(ctx context.Context, k Kernel, have *netstate.State, ops []netstate.Op) {
 	p.Ops = make([]netstate.Op, 0, len(ops))
 	first := slices.IndexFunc(ops, func(o netstate.Op) bool { return deviceOf(o.Row) != "" })
 	if first < 0 {
 		first = len(ops)
 	}
 	p.apply(ctx, k, ops[:first])
-	p.apply(ctx, k, p.holdBack(have.State, ops[first:]))
-	p.Took = time.Since(p.Start)
-	return p
+	p.apply(ctx, k, p.holdBack(have, ops[first:]))
 }
 
 func (p *Pass) apply(ctx context.Context, k Kernel, ops []netstate.Op) {
@@ -84,9 +125,9 @@ func (p *Pass) apply(ctx context.Context, k Kernel, ops []netstate.Op) {
 }
 
 // holdBack returns ops without what belongs on devices that could not be
-// made: a device of somebody else may have the name, whose rows are not ours
-// to write, and no row fits on none at all. One failure, the device's, is
-// enough to tell of.
+// made: a device of somebody else may have the name, whose objects are not
+// ours to write, and nothing fits on none at all. One failure, the device's,
+// is enough to tell of.
 func (p *Pass) holdBack(have *netstate.State, ops []netstate.Op) []netstate.Op {
 	missing := map[string]bool{}
 	for _, f := range p.Failures {

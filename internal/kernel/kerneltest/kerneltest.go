@@ -91,7 +91,7 @@ func row(t *testing.T, text string) netstate.Row { return state(t, text).Rows()[
 
 func observe(t *testing.T, k reconcile.Kernel, s netstate.Scope) *netstate.State {
 	t.Helper()
-	have, err := k.Observe(t.Context(), s)
+	have, err := k.Observe(t.Context(), s, netstate.AllKinds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ type Kernel struct {
 }
 
 // Observe implements reconcile.Kernel.
-func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.State, error) {
+func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope, kinds netstate.Kinds) (*netstate.State, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -34,7 +34,11 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope) (*netstate.S
 	b.Neighs = slices.DeleteFunc(b.Neighs, func(n netstate.Neigh) bool { return !owns(b, n.Dev) })
 	b.FDB = slices.DeleteFunc(b.FDB, func(f netstate.FDB) bool { return !owns(b, f.Dev) })
 	ownRules(&b.Firewall, scope)
-	return b.State()
+	found, err := b.State()
+	if err != nil {
+		return nil, err
+	}
+	return (&netstate.State{}).Replaced(kinds, found), nil
 }
 
 // inScope reports whether scope asks for l: by its name, or because it is a

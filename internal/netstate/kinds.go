@@ -1,0 +1,67 @@
+package netstate
+
+// Kinds is a set of kinds of objects.
+type Kinds uint8
+
+// The kinds. All that the firewall keeps is one.
+const (
+	LinkKind Kinds = 1 << iota
+	SysctlKind
+	AddrKind
+	NeighKind
+	FDBKind
+	RouteKind
+	FirewallKind
+
+	AllKinds = LinkKind | SysctlKind | AddrKind | NeighKind | FDBKind | RouteKind | FirewallKind
+)
+
+// Has reports whether any of o is among k.
+func (k Kinds) Has(o Kinds) bool { return k&o != 0 }
+
+// KindsWith returns the kinds that may have changed when r has: its own, and
+// with a device all that stands on devices.
+func KindsWith(r Row) Kinds {
+	switch r.(type) {
+	case Link:
+		return AllKinds &^ FirewallKind
+	case Sysctl:
+		return SysctlKind
+	case Addr:
+		return AddrKind
+	case Neigh:
+		return NeighKind
+	case FDB:
+		return FDBKind
+	case Route:
+		return RouteKind
+	}
+	return FirewallKind
+}
+
+// Replaced returns s with the tables of kinds as o has them.
+func (s *State) Replaced(kinds Kinds, o *State) *State {
+	out := *s
+	if kinds.Has(LinkKind) {
+		out.Links = o.Links
+	}
+	if kinds.Has(SysctlKind) {
+		out.Sysctls = o.Sysctls
+	}
+	if kinds.Has(AddrKind) {
+		out.Addrs = o.Addrs
+	}
+	if kinds.Has(NeighKind) {
+		out.Neighs = o.Neighs
+	}
+	if kinds.Has(FDBKind) {
+		out.FDB = o.FDB
+	}
+	if kinds.Has(RouteKind) {
+		out.Routes = o.Routes
+	}
+	if kinds.Has(FirewallKind) {
+		out.Firewall = o.Firewall
+	}
+	return &out
+}
