@@ -1,5 +1,5 @@
-// Package backoff is the pause of a store between two tries. It does not try
-// anything itself.
+// Package backoff is the pause between two tries. It does not try anything
+// itself.
 package backoff
 
 import (
@@ -24,10 +24,20 @@ func UntilWon() Backoff { return Backoff{First: 2 * time.Millisecond, Most: 200 
 // Reset makes the next wait a short one again.
 func (b *Backoff) Reset() { b.next = 0 }
 
-// Wait returns ctx's error if ctx ends first.
-func (b *Backoff) Wait(ctx context.Context) error {
+// Next returns how long to wait now.
+func (b *Backoff) Next() time.Duration {
 	b.next = min(max(2*b.next, b.First), b.Most)
-	timer := time.NewTimer(jitter(b.next))
+	return b.next/2 + rand.N(b.next/2+1)
+}
+
+// Wait returns ctx's error if ctx ends first.
+func (b *Backoff) Wait(ctx context.Context) error { return sleep(ctx, b.Next()) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -35,9 +45,4 @@ func (b *Backoff) Wait(ctx context.Context) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// jitter returns something within [d/2, d].
-func jitter(d time.Duration) time.Duration {
-	return d/2 + rand.N(d/2+1)
 }

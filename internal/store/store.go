@@ -67,9 +67,12 @@ type Store interface {
 	// *AddressTakenError.
 	Acquire(ctx context.Context, net netconf.Network, claim lease.Claim) (lease.Lease, error)
 
-	// Hold keeps l for its owner: renews it margin before it ends, and
-	// returns ErrLost as soon as the lease is gone or is somebody else's.
-	// Store outages do not end it. When ctx ends the lease stays.
+	// Hold keeps l for its owner: renews it margin before it ends, sees to it
+	// that it says what the last Acquire announced, and returns ErrLost as soon
+	// as the lease is gone or is somebody else's, or, in a store that cannot
+	// restore it, says something else. A program that changes it again and
+	// again is answered more and more slowly. Store outages do not end Hold.
+	// When ctx ends the lease stays.
 	Hold(ctx context.Context, l lease.Lease, owner lease.Owner, margin time.Duration) error
 
 	// Where another system assigns subnets and keeps the config, as Kubernetes

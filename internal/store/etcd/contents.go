@@ -74,5 +74,12 @@ func (s *Store) contents(ctx context.Context) (contents, error) {
 			c.owners[name] = o
 		}
 	}
+	for i, l := range c.leases {
+		// One that another program than weft stored without a time to live is
+		// no reservation: its host's record has one.
+		if l.Reserved && ttlOf(c.ours.find(s.keys.owner(lease.Key(l.Subnets)))) != 0 {
+			c.leases[i].Reserved = false
+		}
+	}
 	return c, nil
 }

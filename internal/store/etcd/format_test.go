@@ -2,7 +2,9 @@ package etcd_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -190,25 +192,49 @@ func TestShortLivedLeaseIsReplaced(t *testing.T) {
 	}
 }
 
-// flanneld renews by a new etcd lease and a Put; weft's records must not
-// die with the old one, nor Hold renew that.
-func TestHoldFollowsTheEtcdLease(t *testing.T) {
+// flanneld renews by a new etcd lease and a Put. The lease must not die with
+// that, nor apart from weft's records.
+func TestHoldRestoresTheEtcdLease(t *testing.T) {
 	t.Parallel()
 	prefix, other := newPrefix(), raw(t, shared.URL())
+	s := open(t, etcd.Options{Endpoints: []string{shared.URL()}, Prefix: prefix})
+	l := acquireWide(t, s)
+	before, ids := contents(t, other, prefix)
+	storetest.Hold(t, s, l, owner)
+	short := put(t, other, leaseKey(prefix, 34), before["subnets/10.5.34.0-24"], time.Hour)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	watch := other.Watch(ctx, leaseKey(prefix, 34), clientv3.WithRev(1))
+	for restored := false; !restored; {
+		resp, ok := <-watch
+		if !ok || resp.Err() != nil {
+			t.Fatal("the lease was not restored:", resp.Err())
+		}
+		last := resp.Events[len(resp.Events)-1].Kv
+		restored = last.Version > 2 && last.Lease == int64(ids[0]) // its maker's, another program's, restored
+	}
+	must[*clientv3.LeaseRevokeResponse](t)(other.Revoke(t.Context(), short))
+	after, now := contents(t, other, prefix)
+	if !maps.Equal(after, before) || !slices.Equal(now, ids) {
+		t.Errorf("keys %v on %v, before %v on %v", after, now, before, ids)
+	}
+}
+
+func TestHoldRenews(t *testing.T) {
+	t.Parallel()
 	renewed := renewals{make(chan struct{}, 100)}
 	s := must[store.Store](t)(etcd.Open(t.Context(), etcd.Options{
-		Endpoints: []string{shared.URL()}, Prefix: prefix, Log: slog.New(renewed),
+		Endpoints: []string{shared.URL()}, Prefix: newPrefix(), Log: slog.New(renewed),
 	}))
 	t.Cleanup(func() { s.Close() })
 	l := acquireWide(t, s)
-	value, _ := contents(t, other, prefix)
-	storetest.Hold(t, s, l, owner)
-	short := put(t, other, leaseKey(prefix, 34), value["subnets/10.5.34.0-24"], 2*time.Second)
-	for range 4 { // one a second or so: longer than it would live by itself
-		renewed.wait(t)
-	}
-	if kept := must[*clientv3.GetResponse](t)(other.Get(t.Context(), leaseKey(prefix, 34))); len(kept.Kvs) != 1 || kept.Kvs[0].Lease != int64(short) {
-		t.Errorf("the lease's key is %v", kept.Kvs)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Hold(ctx, l, owner, 2*l.TTL) }() // so it is due
+	renewed.wait(t)
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Hold: %v", err)
 	}
 }
 

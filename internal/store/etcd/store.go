@@ -10,8 +10,9 @@ import (
 // Store is one network's config and leases in etcd.
 type Store struct {
 	*client
-	keys layout
-	log  *slog.Logger
+	keys    layout
+	log     *slog.Logger
+	written written
 }
 
 var (

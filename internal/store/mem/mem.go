@@ -22,7 +22,8 @@ const leaseTTL = 24 * time.Hour
 // Store is one client's view of a shared content.
 type Store struct {
 	*content
-	broken error // under content.mu: what every call of this client returns
+	broken  error             // under content.mu: what every call of this client returns
+	written map[string][]byte // under content.mu: what this client's Acquire stored last, by name
 }
 
 var _ store.Store = (*Store)(nil)
@@ -33,7 +34,8 @@ type content struct {
 	revision int64
 	keys     map[string]*entry // flannel's and those of former networks, below the prefix
 	owners   map[string]lease.Owner
-	changed  chan struct{} // closed and replaced at every change
+	reserved map[string]bool // the leases of owners that were reserved by weft
+	changed  chan struct{}   // closed and replaced at every change
 }
 
 type entry struct {
@@ -45,16 +47,19 @@ type entry struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{content: &content{
+	return &Store{written: map[string][]byte{}, content: &content{
 		revision: 1,
 		keys:     map[string]*entry{},
 		owners:   map[string]lease.Owner{},
+		reserved: map[string]bool{},
 		changed:  make(chan struct{}),
 	}}
 }
 
 // Client returns another client of the same content, not broken.
-func (s *Store) Client() *Store { return &Store{content: s.content} }
+func (s *Store) Client() *Store {
+	return &Store{content: s.content, written: map[string][]byte{}}
+}
 
 // Break makes every call fail with err, and Follow report it, until Mend.
 func (s *Store) Break(err error) {
@@ -91,6 +96,7 @@ func (s *Store) Clear() {
 	}
 	clear(s.keys)
 	clear(s.owners)
+	clear(s.reserved)
 	s.revision++
 	s.notify()
 }
@@ -140,6 +146,7 @@ func (e *entry) renew() {
 // remove deletes the lease with this name and its owner's record.
 func (c *content) remove(name string) bool {
 	delete(c.owners, name)
+	delete(c.reserved, name)
 	c.drop(view.Former + name)
 	return c.drop(view.Subnets + name)
 }

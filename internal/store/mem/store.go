@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
@@ -46,7 +47,7 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 		return lease.Lease{}, err
 	}
 	defer s.mu.Unlock()
-	c, err := lease.Choose(net, view.Occupied(s.items()), s.owners, claim, rand.Uint64())
+	c, err := lease.Choose(net, s.occupied(), s.owners, claim, rand.Uint64())
 	if err != nil {
 		return lease.Lease{}, fmt.Errorf("acquiring a lease: %w", err)
 	}
@@ -60,14 +61,26 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 	if !c.Lease.Reserved {
 		c.Lease.TTL = leaseTTL
 	}
-	if e := s.keys[view.Subnets+name]; e != nil && bytes.Equal(e.value, value) {
+	if e := s.keys[view.Subnets+name]; e != nil && bytes.Equal(e.value, value) && e.ends.IsZero() == c.Lease.Reserved {
 		e.renew()
 	} else {
 		s.put(view.Subnets+name, value, c.Lease.TTL)
 	}
-	s.owners[name] = claim.Owner
+	s.owners[name], s.reserved[name], s.written[name] = claim.Owner, c.Lease.Reserved, value
 	s.drop(view.Former + name)
 	return c.Lease, nil
+}
+
+// occupied returns all leases. One that was stored without a time to live by
+// another program than weft is no reservation if its host is recorded.
+func (s *Store) occupied() []lease.Lease {
+	all := view.Occupied(s.items())
+	for i, l := range all {
+		if _, recorded := s.owners[lease.Key(l.Subnets)]; recorded {
+			all[i].Reserved = s.reserved[lease.Key(l.Subnets)]
+		}
+	}
+	return all
 }
 
 // SetConfig stores doc if the config is still at revision rev.
@@ -109,6 +122,7 @@ func (s *Store) Reserve(ctx context.Context, l lease.Lease) error {
 		value = e.value
 	}
 	s.put(view.Subnets+name, value, 0)
+	s.reserved[name] = true
 	return nil
 }
 
@@ -157,21 +171,19 @@ func (s *Store) Follow(ctx context.Context, fn func(store.Update)) error {
 
 // Hold keeps l for owner until it is lost or ctx ends.
 func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, margin time.Duration) error {
+	h := &holder{
+		Store: s, name: lease.Key(l.Subnets), lease: l, owner: owner, margin: margin,
+		restores: backoff.Pace{First: time.Second, Most: time.Minute, Calm: 5 * time.Minute},
+	}
 	for ctx.Err() == nil {
-		s.mu.Lock()
-		changed := s.changed
-		var due <-chan time.Time
-		if s.broken == nil {
-			left, err := s.keep(l, owner, margin)
-			if err != nil {
-				s.mu.Unlock()
-				return fmt.Errorf("lease %s: %w", lease.FormatSubnets(l.Subnets), err)
-			}
-			if left > 0 {
-				due = time.After(left)
-			}
+		changed, next, err := h.round()
+		if err != nil {
+			return fmt.Errorf("lease %s: %w", lease.FormatSubnets(l.Subnets), err)
 		}
-		s.mu.Unlock()
+		var due <-chan time.Time
+		if next > 0 {
+			due = time.After(next)
+		}
 		select {
 		case <-ctx.Done():
 		case <-changed:

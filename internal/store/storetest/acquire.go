@@ -72,6 +72,15 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 			}
 		}
 	},
+	"a lease that lost its time to live gets it again": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		l := acquire(t, s, wide, host(1))
+		f.Put(t, "subnets/"+lease.Key(l.Subnets), string(must[[]byte](t)(lease.MarshalAttrs(l.Attrs))), 0)
+		again := acquire(t, s, wide, host(1))
+		if !sameLease(again, l) || again.TTL < day-time.Minute || !sameLease(stored(t, s), l) {
+			t.Errorf("got %v for %v, stored %v", again, again.TTL, stored(t, s))
+		}
+	},
 	"flanneld's lease is adopted": func(t *testing.T, f Fixture) {
 		s := f.Open(t)
 		f.Put(t, "subnets/10.5.34.0-24", flanneldLease, day)

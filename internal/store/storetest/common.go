@@ -209,12 +209,15 @@ var commonTests = map[string]func(*testing.T, Fixture){
 		l := lease.Lease{Subnets: prefixes("10.5.1.0/24"), Attrs: host(1).Attrs}
 		lost(t, Hold(t, f.Open(t), l, host(1).Owner), "deleted")
 	},
-	"hold ends when another host's address stands in the lease": func(t *testing.T, f Fixture) {
+	"what another program writes over a lease is replaced": func(t *testing.T, f Fixture) {
 		s := f.Open(t)
-		l := acquire(t, s, wide, host(1))
-		h := Hold(t, s, l, host(1).Owner)
-		f.Put(t, "subnets/"+lease.Key(l.Subnets), value(66, "vxlan"), day)
-		lost(t, h, "192.0.2.66")
+		follower, l := Follow(t, s), Keep(t, s, wide, host(1))
+		announced := func(s store.Snapshot) bool { return holdsOnly(s, l) }
+		rev := follower.Until(t, announced).Revision
+		for _, doc := range []string{value(1, "host-gw"), value(66, "vxlan"), "no JSON"} {
+			f.Put(t, "subnets/"+lease.Key(l.Subnets), doc, day)
+			rev = follower.Until(t, func(s store.Snapshot) bool { return s.Revision > rev && announced(s) }).Revision
+		}
 	},
 	"reading calls end with their context": func(t *testing.T, f Fixture) {
 		s := f.Open(t)
@@ -236,6 +239,13 @@ var commonTests = map[string]func(*testing.T, Fixture){
 
 // assignedTests are for stores that something else writes.
 var assignedTests = map[string]func(*testing.T, Fixture){
+	"hold ends when another host's address stands in the lease": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		l := acquire(t, s, wide, host(1))
+		h := Hold(t, s, l, host(1).Owner)
+		f.Put(t, "subnets/"+lease.Key(l.Subnets), value(66, "vxlan"), day)
+		lost(t, h, "192.0.2.66")
+	},
 	"what another system assigns is not written": func(t *testing.T, f Fixture) {
 		s := f.Open(t)
 		l := acquire(t, s, wide, host(1))
