@@ -18,6 +18,7 @@ type bucket struct {
 	tokens float64
 	at     time.Time // when tokens was right
 	by     netstate.Event
+	told   bool // that its repair is put off
 }
 
 // An object is repaired burst times in a row, then once in every interval.
@@ -46,14 +47,14 @@ func (l *limiter) changed(row netstate.Row, e netstate.Event, now time.Time) {
 	l.buckets[key].by = e
 }
 
-// spent reports whether row has had its repairs for now.
-func (l *limiter) spent(row netstate.Row, now time.Time) bool {
+// waits reports whether row has had its repairs for now, and that was told.
+func (l *limiter) waits(row netstate.Row, now time.Time) bool {
 	b := l.buckets[row.String()]
 	if b == nil {
 		return false
 	}
 	b.refill(now)
-	return b.tokens < 1
+	return b.tokens < 1 && b.told
 }
 
 // allow splits changes into those that may be made and those of objects that
@@ -70,10 +71,11 @@ func (l *limiter) allow(ops []netstate.Op, now time.Time) (allowed []netstate.Op
 			continue
 		}
 		if b.refill(now); b.tokens >= 1 {
-			b.tokens--
+			b.tokens, b.told = b.tokens-1, false
 			allowed = append(allowed, o)
 			continue
 		}
+		b.told = true
 		contested = append(contested, Contest{Row: o.Row, By: b.by})
 		left := time.Duration((1 - b.tokens) * float64(interval))
 		if wait == 0 || left < wait {

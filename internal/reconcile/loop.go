@@ -75,8 +75,7 @@ type progress struct {
 func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) error {
 	resync := time.NewTicker(l.Resync)
 	defer resync.Stop()
-	again := time.NewTimer(time.Hour)
-	again.Stop()
+	again := newAlarm()
 	var p progress
 	for {
 		select {
@@ -89,21 +88,43 @@ func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) err
 				continue
 			}
 			if wait := minLook - time.Since(p.looked); wait > 0 {
-				again.Reset(wait)
+				again.within(wait)
 				continue
 			}
 		case <-resync.C:
 			p.doubt = netstate.AllKinds
-		case <-again.C:
+		case <-again.timer.C:
+			again.rang()
 		}
 		if p.want.State == nil {
 			continue
 		}
 		if wait := l.pass(ctx, &p); wait > 0 {
-			again.Reset(wait)
+			again.within(wait)
 		}
 	}
 }
+
+// alarm rings once, at the earliest time that was asked for.
+type alarm struct {
+	timer *time.Timer
+	at    time.Time // zero: not set
+}
+
+func newAlarm() *alarm {
+	a := &alarm{timer: time.NewTimer(time.Hour)}
+	a.timer.Stop()
+	return a
+}
+
+func (a *alarm) within(d time.Duration) {
+	if at := time.Now().Add(d); a.at.IsZero() || at.Before(a.at) {
+		a.at = at
+		a.timer.Reset(d)
+	}
+}
+
+func (a *alarm) rang() { a.at = time.Time{} }
 
 // take makes w the goal. What is known of the kernel holds on as long as the
 // same objects are asked about.
@@ -149,14 +170,14 @@ func (l *Loop) news(p *progress, events []netstate.Event) bool {
 }
 
 // urgent reports whether the object that e speaks of is to be looked at now:
-// unless it has had its repairs.
+// unless its repair is put off.
 func (l *Loop) urgent(p *progress, e netstate.Event, now time.Time) bool {
 	desired := p.want.State.Find(e.Row)
 	if desired == nil {
 		return true
 	}
 	p.limit.changed(desired, e, now)
-	return !p.limit.spent(desired, now)
+	return !p.limit.waits(desired, now)
 }
 
 // pass makes the kernel equal to the goal, reports, and returns the delay
