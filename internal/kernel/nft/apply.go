@@ -12,11 +12,14 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 )
 
-// Bounds of a message and of a transaction, in bytes: an attribute holds 64
-// KiB, a send buffer 208 KiB unless an administrator lowered it.
 const (
-	maxElements    = 400 // of one message: 72 bytes each at most
-	maxTransaction = 112 << 10
+	// maxElements is the number of elements in one message, 72 bytes each at
+	// most: an attribute holds 64 KiB.
+	maxElements = 400
+
+	// maxTransaction is the size up to which a transaction is tried as one, in
+	// bytes. What the socket takes depends on the host: see failAll.
+	maxTransaction = 8 << 20
 )
 
 // Handles reports whether r is a row that this package writes.
@@ -44,25 +47,29 @@ func (c *Conn) Apply(ops []netstate.Op) []error {
 	for i := range todo {
 		todo[i] = i
 	}
-	single := map[int]bool{} // elements that go in a message of their own
+	w := &writer{Conn: c, ops: ops, errs: errs, single: map[int]bool{}, limit: maxTransaction}
 	for len(todo) > 0 {
-		w := &writer{Conn: c, ops: ops, errs: errs, single: single, known: map[place][]rule{}, empty: map[string]bool{}}
+		w.known, w.empty = map[place][]rule{}, map[string]bool{}
 		todo = w.round(todo)
 	}
 	return errs
 }
 
-// writer is one attempt to carry out ops.
+// writer carries out ops, in one attempt or more.
 type writer struct {
 	*Conn
-	ops    []netstate.Op
-	errs   []error
-	single map[int]bool
+	ops       []netstate.Op
+	errs      []error
+	single    map[int]bool    // elements that go in a message of their own
+	limit     int             // size of a transaction, in bytes
+	intervals map[setKey]bool // which sets have intervals; nil: not known yet
+
+	// Of the present attempt:
 	known  map[place][]rule // the rules of chains, as they will stand
+	empty  map[string]bool  // tables of ours that were removed
 	batch  rtnl.Batch
-	owners [][]int         // the ops of each message
-	sets   uint32          // how many sets the transaction makes
-	empty  map[string]bool // tables of ours that were removed in this attempt
+	owners [][]int // the ops of each message
+	sets   uint32  // how many sets the transaction makes
 }
 
 // round tries the ops of todo and returns what has to be tried again because
@@ -70,7 +77,7 @@ type writer struct {
 func (w *writer) round(todo []int) []int {
 	w.begin()
 	for n := 0; n < len(todo); {
-		if w.batch.Size() > maxTransaction {
+		if w.batch.Size() > w.limit {
 			if again := w.commit(); again != nil {
 				return slices.Concat(again, todo[n:])
 			}
@@ -136,7 +143,7 @@ func (w *writer) commit() (again []int) {
 	guilty := map[int]bool{}
 	for _, f := range faults {
 		if f.Message == 0 || f.Message >= len(w.owners) {
-			return w.fail(f.Err)
+			return w.failAll(f.Err)
 		}
 		group := w.owners[f.Message]
 		for _, i := range group {
@@ -158,9 +165,21 @@ func (w *writer) commit() (again []int) {
 	return again
 }
 
-// fail gives all ops of the transaction one error.
-func (w *writer) fail(err error) []int {
-	for _, i := range w.all() {
+// failAll returns what has to be tried again after the whole transaction has
+// failed. A smaller one may fit the socket's buffers; else all ops
+// get the error.
+func (w *writer) failAll(err error) []int {
+	all := w.all()
+	if rtnl.IsTooMuch(err) && len(all) > 1 {
+		w.limit = min(w.limit, w.batch.Size()) / 2
+		if len(w.group(all)) == len(all) {
+			for _, i := range all {
+				w.single[i] = true
+			}
+		}
+		return all
+	}
+	for _, i := range all {
 		w.errs[i] = explain(err)
 	}
 	return nil
@@ -233,12 +252,10 @@ func (w *writer) set(s netstate.Set, remove bool) {
 
 func (w *writer) elements(group []int, remove bool) {
 	members := make([]netstate.Element, len(group))
-	interval := false
 	for n, i := range group {
 		members[n] = w.ops[i].Row.(netstate.Element)
-		interval = interval || !members[n].Prefix.IsSingleIP()
 	}
-	encodeElements(&w.batch, members, w.interval(members[0], interval), remove)
+	encodeElements(&w.batch, members, w.interval(members), remove)
 }
 
 func (w *writer) chain(c netstate.Chain, remove bool) {

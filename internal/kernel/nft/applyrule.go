@@ -117,20 +117,3 @@ func (w *writer) leftover(l netstate.Leftover) error {
 	encodeNoChain(&w.batch, family, l.Table, l.Chain)
 	return nil
 }
-
-// interval reports whether the set of e has intervals: as the transaction
-// makes it, else as its elements tell or the kernel says.
-func (w *writer) interval(e netstate.Element, seen bool) bool {
-	if seen {
-		return true
-	}
-	for _, op := range w.ops {
-		s, ok := op.Row.(netstate.Set)
-		if ok && op.Verb != netstate.Remove && s.Table == e.Table && s.Name == e.Set {
-			return s.Interval
-		}
-	}
-	sets, err := w.Conn.sets(e.Table)
-	i := slices.IndexFunc(sets, func(s netstate.Set) bool { return s.Name == e.Set })
-	return err == nil && i >= 0 && sets[i].Interval
-}

@@ -1,6 +1,9 @@
 package nft_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -223,18 +226,73 @@ func TestTableIsKnownByItsNameAndNetwork(t *testing.T) {
 	}
 }
 
+// manyElements is whole with n members more in each of three sets.
+func manyElements(t *testing.T, n int) *netstate.State {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString(whole)
+	a, b := netip.MustParseAddr("10.4.0.0"), netip.MustParseAddr("fd00:4::")
+	for range n {
+		a, b = a.Next(), b.Next()
+		fmt.Fprintf(&text, "element weft peers4 %s\nelement weft peers6 %s\nelement weft except6 %s\n", a, b, b)
+	}
+	return parse(t, text.String())
+}
+
 func TestTenThousandElements(t *testing.T) {
 	m := newMachine(t)
-	want := parse(t, whole)
-	a := netip.MustParseAddr("10.4.0.0")
-	b := netip.MustParseAddr("fd00:4::")
-	for range 10_000 {
-		a, b = a.Next(), b.Next()
-		for _, e := range []netstate.Element{{Set: "peers4", Prefix: netip.PrefixFrom(a, 32)}, {Set: "peers6", Prefix: netip.PrefixFrom(b, 128)}, {Set: "except6", Prefix: netip.PrefixFrom(b, 128)}} {
-			e.Table = "weft"
-			want.Put(e)
-		}
-	}
-	m.settle(t, want)
+	m.settle(t, manyElements(t, 10_000))
 	m.settle(t, parse(t, whole))
+}
+
+// TestOneTransaction has somebody else see how many transactions it takes to
+// put up a large table.
+func TestOneTransaction(t *testing.T) {
+	m := newMachine(t)
+	other := open(t, m.NS)
+	var w *nft.Watcher
+	check(t, m.Do(func() (err error) {
+		w, err = other.Watch()
+		return err
+	}))
+	events := make(chan netstate.Event, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- w.Run(ctx, func(e netstate.Event) { events <- e }) }()
+	m.settle(t, manyElements(t, 5_000))
+	m.shell(t, "nft add table ip last; nft add chain ip last input '{ type filter hook input priority 0; policy drop; }'")
+	transactions := 0
+	for e := range events {
+		if e.Facts {
+			break
+		}
+		transactions++
+	}
+	if transactions != 1 {
+		t.Errorf("%d transactions", transactions)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// TestSmallBuffers has a socket that takes no more than a part of the
+// transaction, and none of the refusals of many messages.
+func TestSmallBuffers(t *testing.T) {
+	for _, size := range []int{16 << 10, 100 << 10} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			m := newMachine(t)
+			m.SetBuffers(size)
+			want := manyElements(t, 2_000)
+			m.settle(t, want)
+			ops := netstate.Diff(want, parse(t, whole))
+			m.shell(t, "nft delete table inet weft")
+			for i, err := range m.Apply(ops) {
+				if err != nil {
+					t.Fatalf("%s: %v", ops[i], err) // what is gone already is no error
+				}
+			}
+		})
+	}
 }

@@ -3,7 +3,6 @@ package rtnl
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -39,8 +38,34 @@ type Conn struct {
 func Open() (*Conn, error) { return open(unix.NETLINK_ROUTE) }
 
 // OpenNetfilter opens a socket for requests to the kernel's firewall, whose
-// messages have the same form.
-func OpenNetfilter() (*Conn, error) { return open(unix.NETLINK_NETFILTER) }
+// messages have the same form. Its buffers are larger than others': a
+// transaction has to be sent in one go, and each message of it that is refused
+// has an answer.
+func OpenNetfilter() (*Conn, error) {
+	c, err := open(unix.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, err
+	}
+	c.SetBuffers(transactionBuffer)
+	return c, nil
+}
+
+// transactionBuffer is the size asked for, in bytes: some hundred thousand
+// addresses, or thousands of refusals. Memory is only taken by what is in it.
+const transactionBuffer = 16 << 20
+
+// SetBuffers asks for buffers of that many bytes. Without CAP_NET_ADMIN the
+// kernel grants no more than net.core.wmem_max and rmem_max.
+func (c *Conn) SetBuffers(size int) {
+	setBuffer(c.fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, size)
+	setBuffer(c.fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, size)
+}
+
+func setBuffer(fd, force, ask, size int) {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, size) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, ask, size) // a smaller one will do
+	}
+}
 
 func open(protocol int) (*Conn, error) {
 	fd, pid, err := socket(protocol, 0)
@@ -127,9 +152,8 @@ func (c *Conn) chunk(b *Batch, lo, hi int) []Fault {
 	if err == nil {
 		return faults
 	}
-	tooMuch := errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.EMSGSIZE) || errors.Is(err, unix.ENOMEM)
 	c.drain()
-	if !tooMuch || hi-lo == 1 {
+	if !IsTooMuch(err) || hi-lo == 1 {
 		return allFail(lo, hi, err)
 	}
 	faults = nil
@@ -212,64 +236,4 @@ func (c *Conn) drain() {
 			return
 		}
 	}
-}
-
-// Dump sends the only message of b and yields the messages that answer it: all
-// of a list if it asks for one (NLM_F_DUMP), else the one object. The last
-// thing it yields is an error, if there was one: ErrInterrupted, or an *Error.
-// The Conn is busy until the loop over the messages ends.
-func (c *Conn) Dump(b *Batch) iter.Seq2[Message, error] {
-	return func(yield func(Message, error) bool) {
-		// A list has to be read to its end: until then the kernel refuses to
-		// begin another on this socket.
-		stopped := false
-		err := c.dump(b, func(m Message) { stopped = stopped || !yield(m, nil) })
-		if err != nil && !stopped {
-			yield(Message{}, err)
-		}
-	}
-}
-
-// dump calls yield for every message of the answer.
-func (c *Conn) dump(b *Batch, yield func(Message)) error {
-	c.seq++
-	if err := c.write(b.seal(0, 1, c.seq)); err != nil {
-		return err
-	}
-	interrupted := false
-	for {
-		data, err := c.read()
-		if err != nil {
-			return err
-		}
-		for len(data) > 0 {
-			var m Message
-			if m, data, err = cut(data); err != nil {
-				return err
-			}
-			if m.Seq != c.seq {
-				continue
-			}
-			interrupted = interrupted || m.Flags&unix.NLM_F_DUMP_INTR != 0
-			end, err := last(m)
-			if end && err == nil && interrupted {
-				return ErrInterrupted
-			}
-			if end {
-				return err
-			}
-			yield(m)
-		}
-	}
-}
-
-// last tells whether m ends an answer.
-func last(m Message) (bool, error) {
-	switch m.Type {
-	case unix.NLMSG_DONE:
-		return true, doneError(m)
-	case unix.NLMSG_ERROR:
-		return true, fault(m)
-	}
-	return false, nil
 }

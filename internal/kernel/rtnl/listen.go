@@ -46,10 +46,7 @@ func listen(protocol int, except uint32, groups []int) (*Listener, error) {
 }
 
 func subscribe(fd int, except uint32, groups []int) error {
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, listenBuffer); err != nil {
-		// As much as net.core.rmem_max allows.
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, listenBuffer)
-	}
+	setBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, listenBuffer)
 	if except != 0 {
 		if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, notFrom(except)); err != nil {
 			return failed("filter notifications", err)

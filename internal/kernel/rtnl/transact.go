@@ -1,12 +1,17 @@
 package rtnl
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // Transact sends a batch of firewall messages of which the kernel carries out
 // all or none (linux/netfilter/nfnetlink.h): the first message must begin a
 // transaction and the last one end it. It returns the failures by message,
 // those of the whole as failures of message 0; none of the batch is in force
-// if there is one. It must fit one send buffer: stay under 128 KiB.
+// if there is one. A batch that does not fit the send buffer, or whose failures
+// do not fit the receive buffer, fails with an error of which IsTooMuch is true.
 func (c *Conn) Transact(b *Batch) []Fault {
 	first, last := c.seq+1, c.seq+uint32(b.Len())-1
 	c.seq += uint32(b.Len())
@@ -24,6 +29,11 @@ func (c *Conn) Transact(b *Batch) []Fault {
 		return []Fault{{0, err}}
 	}
 	return faults
+}
+
+// IsTooMuch reports whether an error says that a batch has to be smaller.
+func IsTooMuch(err error) bool {
+	return errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.EMSGSIZE) || errors.Is(err, unix.ENOMEM)
 }
 
 // verdicts reads the answers to a transaction: until the last message is
