@@ -24,6 +24,7 @@ var layers = map[string][]string{
 	"internal/mailbox":    {},
 	"internal/logonce":    {},
 	"internal/backoff":    {},
+	"internal/hostlock":   {},
 	"internal/lease":      {"internal/netconf", "internal/sorted"},
 	"internal/host":       {"internal/netconf"},
 	"internal/subnetenv":  {"internal/netconf"},
