@@ -118,7 +118,8 @@ func hint(err error) string {
 }
 
 // Del removes the container's link, whose other end and routes go with it, and
-// forgets its addresses. It needs neither agent nor namespace.
+// forgets its addresses. It needs neither agent nor namespace; where there is
+// one still, the link's rules there go as well.
 func (Plugin) Del(_ context.Context, r cni.Request) error {
 	c, err := parse(r)
 	if err != nil {
@@ -128,10 +129,12 @@ func (Plugin) Del(_ context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	return detach(store, owner(r))
+	return detach(store, owner(r), r.Netns)
 }
 
-func detach(store *ipam.Store, o ipam.Owner) error {
+// detach removes a link; netns is the path of the container's namespace, or
+// empty if it is not known.
+func detach(store *ipam.Store, o ipam.Owner, netns string) error {
 	release, err := store.Hold(o)
 	if err != nil {
 		return types.NewError(types.ErrIOFailure, err.Error(), "")
@@ -140,7 +143,25 @@ func detach(store *ipam.Store, o ipam.Owner) error {
 	if err := podlink.Remove(linkOf(o).Host); err != nil {
 		return fmt.Errorf("disconnect container %s: %w", o.ContainerID, err)
 	}
+	if err := removeRules(store, o, netns); err != nil {
+		return fmt.Errorf("disconnect container %s: %w", o.ContainerID, err)
+	}
 	return store.Release(o)
+}
+
+// removeRules removes the routing rules of a link that a container has beside
+// its first. With the namespace they are gone.
+func removeRules(store *ipam.Store, o ipam.Owner, netns string) error {
+	record, found, err := store.Find(o)
+	if err != nil || !found || netns == "" {
+		return nil // a record that cannot be read is released all the same
+	}
+	pod, err := podlink.OpenNamespace(netns)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = unix.Close(pod) }() // it is only referred to
+	return podlink.RemoveRules(pod, record.Addrs)
 }
 
 // Status tells whether the fabric takes containers.
@@ -176,7 +197,7 @@ func (Plugin) GC(_ context.Context, r cni.Request) error {
 	}
 	for _, record := range records {
 		if record.Network == r.Network && !valid[record.Owner] {
-			failures = errors.Join(failures, detach(store, record.Owner))
+			failures = errors.Join(failures, detach(store, record.Owner, ""))
 		}
 	}
 	return failures

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	current "github.com/containernetworking/cni/pkg/types/100"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // on calls the plugin for an interface of c.
@@ -46,5 +48,28 @@ func TestSecondInterface(t *testing.T) {
 		h.on(t, "CHECK", one, "net1", "prevResult", second)
 		h.on(t, "CHECK", one, "eth0", "prevResult", first)
 		h.on(t, "DEL", one, "net1")
+		if left := one.rules(t); left != 0 {
+			t.Errorf("%d routing rules of the second interface are left", left)
+		}
 	}
+}
+
+// rules returns the number of routing rules in the container beside those that
+// every namespace has.
+func (c *container) rules(t *testing.T) int {
+	t.Helper()
+	var list []netlink.Rule
+	if err := c.Do(func() (err error) {
+		list, err = netlink.RuleList(netlink.FAMILY_ALL)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	own := 0
+	for _, r := range list {
+		if r.Table != unix.RT_TABLE_LOCAL && r.Table != unix.RT_TABLE_MAIN && r.Table != unix.RT_TABLE_DEFAULT {
+			own++
+		}
+	}
+	return own
 }

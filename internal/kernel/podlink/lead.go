@@ -2,6 +2,7 @@ package podlink
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"syscall"
 
@@ -38,4 +39,38 @@ func (l Link) lead(conn *rtnl.Conn, a netip.Addr, dev int32) (is bool, err error
 		}
 	}
 	return false, exec(conn, &b)
+}
+
+// RemoveRules removes the rules for what comes from addrs, which Make has put
+// into the namespace that pod is a descriptor of: they would outlive the link.
+// None is no error.
+func RemoveRules(pod int, addrs []netip.Addr) error {
+	return inside(pod, func() error {
+		conn, err := rtnl.Open()
+		if err != nil {
+			return err
+		}
+		for _, a := range addrs {
+			err = errors.Join(err, removeRules(conn, a))
+		}
+		return errors.Join(err, conn.Close())
+	})
+}
+
+// manyRules is more rules for one address than links that were attached and
+// detached in turn have left.
+const manyRules = 1000
+
+func removeRules(conn *rtnl.Conn, a netip.Addr) error {
+	for range manyRules {
+		var b rtnl.Batch
+		encodeNoRule(&b, a)
+		switch err := exec(conn, &b); {
+		case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EAFNOSUPPORT): // or the kernel has no rules for the family
+			return nil
+		case err != nil:
+			return fmt.Errorf("remove the routing rule for packets from %s: %w", a, err)
+		}
+	}
+	return nil
 }

@@ -38,7 +38,7 @@ func (l Link) make(host *rtnl.Conn, pod int) (out []netip.Addr, err error) {
 		err = inside(pod, func() (err error) { out, err = l.configurePod(); return err })
 	}
 	if err != nil {
-		return nil, errors.Join(err, remove(host, l.Host))
+		return nil, errors.Join(err, remove(host, l.Host), RemoveRules(pod, l.Addrs))
 	}
 	return out, nil
 }

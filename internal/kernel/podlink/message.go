@@ -153,12 +153,25 @@ func encodeRoute(b *rtnl.Batch, r route) {
 
 // encodeRule puts the request to route what comes from a by a table.
 func encodeRule(b *rtnl.Batch, a netip.Addr, table uint32) {
-	h := make([]byte, unix.SizeofRtMsg) // as large as struct fib_rule_hdr of linux/fib_rules.h
-	h[0], h[2], h[7] = familyOf(a), uint8(a.BitLen()), unix.FR_ACT_TO_TBL
-	b.Message(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, h...)
+	b.Message(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, ruleHeader(a)...)
 	b.Addr(unix.FRA_SRC, a)
 	b.Uint32(unix.FRA_TABLE, table)
 	b.Uint32(unix.FRA_PRIORITY, rulePriority)
+}
+
+// encodeNoRule puts the request to remove a rule that encodeRule has made for a.
+func encodeNoRule(b *rtnl.Batch, a netip.Addr) {
+	b.Message(unix.RTM_DELRULE, 0, ruleHeader(a)...)
+	b.Addr(unix.FRA_SRC, a)
+	b.Uint32(unix.FRA_PRIORITY, rulePriority)
+}
+
+// ruleHeader packs struct fib_rule_hdr of linux/fib_rules.h, which is as large
+// as struct rtmsg, for a rule about what comes from a.
+func ruleHeader(a netip.Addr) []byte {
+	h := make([]byte, unix.SizeofRtMsg)
+	h[0], h[2], h[7] = familyOf(a), uint8(a.BitLen()), unix.FR_ACT_TO_TBL
+	return h
 }
 
 func familyOf(a netip.Addr) uint8 {
