@@ -64,6 +64,7 @@ var special = map[Family][]netip.Prefix{
 	V4: {
 		netip.MustParsePrefix("0.0.0.0/8"),          // this network, RFC 1122
 		netip.MustParsePrefix("127.0.0.0/8"),        // loopback, RFC 1122
+		netip.MustParsePrefix("169.254.0.0/16"),     // link-local, RFC 3927
 		netip.MustParsePrefix("224.0.0.0/4"),        // multicast, RFC 5771
 		netip.MustParsePrefix("255.255.255.255/32"), // broadcast, RFC 919
 	},
