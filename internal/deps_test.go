@@ -54,10 +54,10 @@ var layers = map[string][]string{
 	"internal/docker":      {"internal/netconf", "internal/subnetenv"},
 	"internal/cni":         {},
 	"internal/cni/plugins": {"internal/cni", "internal/cni/flannel", "internal/cni/ptp"},
-	"internal/cni/flannel": {"internal/cni", "internal/cni/fabric", "internal/netconf", "internal/subnetenv"},
+	"internal/cni/flannel": {"internal/backoff", "internal/cni", "internal/cni/fabric", "internal/netconf", "internal/subnetenv"},
 	"internal/cni/fabric":  {"internal/subnetenv"},
 	"internal/cni/ptp":     {"internal/cni", "internal/cni/fabric", "internal/cni/ipam", "internal/kernel/podlink", "internal/subnetenv"},
-	"internal/cni/ipam":    {},
+	"internal/cni/ipam":    {"internal/backoff"},
 	"internal/cni/install": {},
 	"internal/kernel/podlink": {
 		"internal/kernel/rtnl", "internal/netstate",

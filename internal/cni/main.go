@@ -18,10 +18,13 @@ type Process struct {
 	Env    func(string) string // as os.Getenv
 	Stdin  io.Reader
 	Stdout io.Writer
+	Stderr io.Writer
 }
 
 // System returns the real process.
-func System() Process { return Process{Env: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout} }
+func System() Process {
+	return Process{Env: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+}
 
 // Called tells whether a runtime started this process as a plugin: it sets
 // CNI_COMMAND and gives no arguments. args are those of os.Args.
@@ -74,6 +77,8 @@ func serve(ctx context.Context, p Process, plugins map[string]Plugin) (any, erro
 	if err := checkNamespace(r, p.Env("CNI_NETNS_OVERRIDE")); err != nil {
 		return nil, err
 	}
+	ctx, stop := bounded(ctx)
+	defer stop()
 	return call(ctx, plugin, r)
 }
 

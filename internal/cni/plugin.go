@@ -2,6 +2,8 @@ package cni
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"github.com/containernetworking/cni/pkg/types"
 )
@@ -37,4 +39,12 @@ type Request struct {
 	Network     string               // its name
 	Version     string               // its cniVersion
 	Valid       []types.GCAttachment // of GC: those that the runtime knows of
+	Log         io.Writer            // for warnings of calls that succeed; runtimes log it
+}
+
+// Warn tells the runtime's log what a call that succeeds could not do.
+func (r Request) Warn(err error) {
+	if r.Log != nil && err != nil {
+		_, _ = fmt.Fprintf(r.Log, "weft: %s: %v\n", r.Command, err) // there is nobody else to tell
+	}
 }

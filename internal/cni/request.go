@@ -24,7 +24,7 @@ var since = map[string]string{"ADD": "0.1.0", "DEL": "0.1.0", "CHECK": "0.4.0", 
 // read returns the call that environment and standard input describe, and the
 // type of plugin that is to do it.
 func read(p Process, command string) (r Request, kind string, err error) {
-	r = Request{Command: command}
+	r = Request{Command: command, Log: p.Stderr}
 	if since[command] == "" {
 		return r, "", types.NewError(types.ErrInvalidEnvironmentVariables, fmt.Sprintf("unknown CNI_COMMAND %q", command), "")
 	}

@@ -22,7 +22,7 @@ var (
 
 func open(t *testing.T, dir string) *Store {
 	t.Helper()
-	s, err := Open(dir)
+	s, err := Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func numbered(n int) Owner { return Owner{fmt.Sprintf("c%d", n), "eth0"} }
 
 func take(t *testing.T, s *Store, o Owner, subnets ...netip.Prefix) string {
 	t.Helper()
-	r, err := s.Take(o, "net", subnets)
+	r, err := s.Take(t.Context(), o, "net", subnets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestTake(t *testing.T) {
 	if got, want := take(t, s, numbered(1), both...), "10.5.1.2 fd05:0:0:1::2"; got != want {
 		t.Errorf("the first got %s, want %s", got, want)
 	}
-	if _, err := s.Take(numbered(1), "net", both); !errors.Is(err, fs.ErrExist) {
+	if _, err := s.Take(t.Context(), numbered(1), "net", both); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a second time: got %v, want fs.ErrExist", err)
 	}
 	r, found, err := s.Find(numbered(1))
@@ -87,7 +87,7 @@ func TestFull(t *testing.T) {
 	for n := range 5 {
 		take(t, s, numbered(n), small, subnet6)
 	}
-	_, err := s.Take(numbered(5), "net", []netip.Prefix{subnet6, small})
+	_, err := s.Take(t.Context(), numbered(5), "net", []netip.Prefix{subnet6, small})
 	if full, ok := errors.AsType[*FullError](err); !ok || full.Subnet != small {
 		t.Errorf("got %v, want a FullError of %s", err, small)
 	}
@@ -120,11 +120,11 @@ func TestManyAtOnce(t *testing.T) {
 	got := make([][]netip.Addr, n)
 	for i := range n {
 		group.Go(func() error {
-			s, err := Open(dir) // as each process does
+			s, err := Open(t.Context(), dir) // as each process does
 			if err != nil {
 				return err
 			}
-			r, err := s.Take(numbered(i), "net", both)
+			r, err := s.Take(t.Context(), numbered(i), "net", both)
 			got[i] = r.Addrs
 			return err
 		})
@@ -174,7 +174,7 @@ func TestWhatIsNotARecordIsNamed(t *testing.T) {
 		if err := put(filepath.Join(s.folder(), "c1:eth0")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Take(numbered(2), "net", both); err == nil || !strings.Contains(err.Error(), "c1:eth0") {
+		if _, err := s.Take(t.Context(), numbered(2), "net", both); err == nil || !strings.Contains(err.Error(), "c1:eth0") {
 			t.Errorf("%s: got %v, want an error that names it", name, err)
 		}
 		if err := s.Release(numbered(1)); err != nil {
@@ -215,17 +215,17 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkTakeOnAFullHost(b *testing.B) {
-	s, err := Open(b.TempDir())
+	s, err := Open(b.Context(), b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
 	for n := range 250 {
-		if _, err := s.Take(numbered(n), "net", both); err != nil {
+		if _, err := s.Take(b.Context(), numbered(n), "net", both); err != nil {
 			b.Fatal(err)
 		}
 	}
 	for b.Loop() {
-		if _, err := s.Take(numbered(999), "net", both); err != nil {
+		if _, err := s.Take(b.Context(), numbered(999), "net", both); err != nil {
 			b.Fatal(err)
 		}
 		if err := s.Release(numbered(999)); err != nil {

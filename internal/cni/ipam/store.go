@@ -1,6 +1,7 @@
 package ipam
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,8 +33,8 @@ type Store struct{ dir, boot string }
 // bootID is where the kernel tells one boot from another (random(4)).
 const bootID = "/proc/sys/kernel/random/boot_id"
 
-// Open opens the store in dir and makes it if need be.
-func Open(dir string) (*Store, error) {
+// Open opens the store in dir and creates it if it does not exist.
+func Open(ctx context.Context, dir string) (*Store, error) {
 	raw, err := os.ReadFile(bootID)
 	if err != nil {
 		return nil, fmt.Errorf("learn which boot of the host this is: %w", err)
@@ -45,7 +46,7 @@ func Open(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder for containers' addresses: %w", err)
 	}
-	lock, err := s.lock()
+	lock, err := s.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,17 +61,13 @@ func (s *Store) failed(err error) error {
 }
 func isBootID(name string) bool { return len(name) == 36 && strings.Count(name, "-") == 4 }
 
-// begin removes what earlier boots left and makes this one's folder.
+// begin removes the folders of earlier boots and makes this one's. A folder
+// that cannot be removed has no meaning any more, so that is no error.
 func (s *Store) begin() error {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		return s.failed(err)
-	}
+	entries, _ := os.ReadDir(s.dir)
 	for _, e := range entries {
 		if e.IsDir() && isBootID(e.Name()) && e.Name() != s.boot {
-			if err := os.RemoveAll(filepath.Join(s.dir, e.Name())); err != nil {
-				return s.failed(err)
-			}
+			_ = os.RemoveAll(filepath.Join(s.dir, e.Name()))
 		}
 	}
 	if err := os.Mkdir(s.folder(), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -82,8 +79,8 @@ func (s *Store) begin() error {
 // Take gives o an address of each subnet and remembers it. It fails with a
 // *FullError if a subnet has none left, and with an error for which
 // errors.Is(err, fs.ErrExist) holds if o has addresses already.
-func (s *Store) Take(o Owner, network string, subnets []netip.Prefix) (Record, error) {
-	lock, err := s.lock()
+func (s *Store) Take(ctx context.Context, o Owner, network string, subnets []netip.Prefix) (Record, error) {
+	lock, err := s.lock(ctx)
 	if err != nil {
 		return Record{}, err
 	}
@@ -102,10 +99,9 @@ func (s *Store) Take(o Owner, network string, subnets []netip.Prefix) (Record, e
 		last[subnet] = a
 		r.Addrs = append(r.Addrs, a)
 	}
-	// Ahead of the link: whatever happens, these are not the next to be given.
-	if err := writeLast(lock, last); err != nil {
-		return Record{}, s.failed(err)
-	}
+	// Before the link: whatever happens, these are not the next to be given.
+	// It is a hint: an error, as of a full disk, changes only the order.
+	_ = writeLast(lock, last)
 	if err := os.Symlink(r.target(), s.path(o)); err != nil {
 		return Record{}, s.failed(err)
 	}

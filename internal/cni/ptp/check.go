@@ -17,7 +17,7 @@ import (
 
 // Check compares the container with the result of its Add, on record and in
 // the kernel.
-func (Plugin) Check(_ context.Context, r cni.Request) error {
+func (Plugin) Check(ctx context.Context, r cni.Request) error {
 	c, err := parse(r)
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func (Plugin) Check(_ context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := recorded(c, owner(r), link.Addrs); err != nil {
+	if err := recorded(ctx, c, owner(r), link.Addrs); err != nil {
 		return err
 	}
 	pod, err := openPod(r)
@@ -41,14 +41,14 @@ func (Plugin) Check(_ context.Context, r cni.Request) error {
 }
 
 // recorded fails unless o has exactly these addresses on record.
-func recorded(c config, o ipam.Owner, addrs []netip.Addr) error {
-	store, err := c.store()
+func recorded(ctx context.Context, c config, o ipam.Owner, addrs []netip.Addr) error {
+	store, err := c.store(ctx)
 	if err != nil {
 		return err
 	}
 	record, _, err := store.Find(o)
 	if err != nil {
-		return types.NewError(types.ErrIOFailure, err.Error(), "")
+		return storeError(err)
 	}
 	if !slices.Equal(record.Addrs, addrs) {
 		return types.NewError(cni.ErrChanged, fmt.Sprintf("container %s was given %v, and %v are on record", o.ContainerID, addrs, record.Addrs), "")

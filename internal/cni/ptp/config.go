@@ -1,7 +1,9 @@
 package ptp
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/containernetworking/cni/pkg/types"
@@ -33,12 +35,21 @@ func parse(r cni.Request) (config, error) {
 }
 
 // store opens the memory of who has which address.
-func (c config) store() (*ipam.Store, error) {
-	store, err := ipam.Open(c.DataDir)
+func (c config) store(ctx context.Context) (*ipam.Store, error) {
+	store, err := ipam.Open(ctx, c.DataDir)
 	if err != nil {
-		return nil, types.NewError(types.ErrIOFailure, err.Error(), "")
+		return nil, storeError(err)
 	}
 	return store, nil
+}
+
+// storeError gives an error of the store its code: a call that waited for a
+// lock in vain is to be tried again.
+func storeError(err error) error {
+	if locked, ok := errors.AsType[*ipam.LockedError](err); ok {
+		return types.NewError(types.ErrTryAgainLater, locked.Error(), "if that process hangs, end it")
+	}
+	return types.NewError(types.ErrIOFailure, err.Error(), "")
 }
 
 // check refuses what an Add could not do. A Del is not refused for it.

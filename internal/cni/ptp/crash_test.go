@@ -61,12 +61,12 @@ func TestKilled(t *testing.T) {
 // TestLeftover has an ADD find what one left that was killed half-way.
 func TestLeftover(t *testing.T) {
 	h := newHost(t, subnet4)
-	store, err := ipam.Open(h.Data)
+	store, err := ipam.Open(t.Context(), h.Data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := ipam.Owner{ContainerID: "one", IfName: "eth0"}
-	if _, err := store.Take(o, "pods", []netip.Prefix{netip.MustParsePrefix("10.9.0.0/24")}); err != nil {
+	if _, err := store.Take(t.Context(), o, "pods", []netip.Prefix{netip.MustParsePrefix("10.9.0.0/24")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := addrsOf(h.add(t, newContainer(t, "one"))); fmt.Sprint(got) != "[10.5.1.2]" {
