@@ -23,7 +23,6 @@ func TestRefusals(t *testing.T) {
 		code    uint
 		says    string
 	}{
-		"no subnet":        {func(h *host) { _ = os.Remove(h.Subnet) }, one.path(), nil, types.ErrTryAgainLater, "is the weft agent running here?; ask it with: weft status"},
 		"no namespace":     {nil, "/nowhere", nil, types.ErrInvalidNetNS, "/nowhere"},
 		"no netns":         {nil, "/proc/self/ns/uts", nil, types.ErrInvalidNetNS, "is not a network namespace"},
 		"the host's":       {nil, "/proc/self/ns/net", nil, types.ErrInvalidNetNS, "of the host, not of a container"},

@@ -32,7 +32,7 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	env, err := fabric.Subnets(c.SubnetFile)
+	env, err := fabric.Await(ctx, c.SubnetFile, func() (subnetenv.Env, error) { return fabric.Subnets(c.SubnetFile) })
 	if err != nil {
 		return nil, err
 	}

@@ -73,3 +73,58 @@ func TestSIGTERMEndsAWait(t *testing.T) {
 		}
 	}
 }
+
+// TestAddWaitsForTheSubnet of a host whose agent starts at the same time.
+func TestAddWaitsForTheSubnet(t *testing.T) {
+	h := newHost(t, subnet4)
+	for name, tc := range map[string]struct {
+		then func(pid int) error
+		code uint
+		says string
+	}{
+		"the agent comes": {func(int) error { h.lease(t, subnet4); return nil }, 0, ""},
+		"it does not":     {func(pid int) error { return syscall.Kill(pid, syscall.SIGTERM) }, types.ErrTryAgainLater, "is the weft agent running here?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.Remove(h.Subnet); err != nil {
+				t.Fatal(err)
+			}
+			c := newContainer(t, "one")
+			cmd := h.command("ADD", c.id, c.path(), h.config())
+			var out strings.Builder
+			cmd.Stdout = &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			waits(t, cmd.Process.Pid)
+			if err := tc.then(cmd.Process.Pid); err != nil {
+				t.Error(err)
+			}
+			_ = cmd.Wait() // the answer says it
+			var answer types.Error
+			if err := json.Unmarshal([]byte(out.String()), &answer); err != nil || answer.Code != tc.code || !strings.Contains(answer.Msg, tc.says) {
+				t.Errorf("ADD answered %s, %v", &out, err)
+			}
+			h.del(t, "one")
+			h.lease(t, subnet4)
+		})
+	}
+}
+
+// waits returns when a call waits for the subnet file, which shows in what it
+// has open.
+func waits(t *testing.T, pid int) {
+	t.Helper()
+	for t.Context().Err() == nil {
+		paths, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("the call has ended, %v", err)
+		}
+		for _, path := range paths {
+			if text, err := os.ReadFile(path); err == nil && strings.Contains(string(text), "inotify wd:") {
+				return
+			}
+		}
+		_ = unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil) // /proc tells of no change
+	}
+}
