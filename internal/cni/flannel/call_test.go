@@ -23,8 +23,15 @@ type call struct {
 	path                       string // CNI_PATH, "": where all plugins are
 }
 
-// on makes the call on the host, and returns what the plugin printed, or its error.
-func (c call) on(t *testing.T, h *lab.Host, config string) (string, *types.Error) {
+// running is a call that has not ended.
+type running struct {
+	call
+	cmd        *exec.Cmd
+	out, words bytes.Buffer
+}
+
+// start begins the call on the host.
+func (c call) start(t *testing.T, h *lab.Host, config string) *running {
 	t.Helper()
 	if c.path == "" {
 		c.path = pluginDir
@@ -37,23 +44,35 @@ func (c call) on(t *testing.T, h *lab.Host, config string) (string, *types.Error
 		program, err = os.Executable()
 		check(t, err)
 	}
-	var out, words bytes.Buffer
-	cmd := h.Command(t.Context(), program)
-	cmd.Env = append(cmd.Env, "CNI_COMMAND="+c.command, "CNI_CONTAINERID="+c.id, "CNI_IFNAME="+c.ifName, "CNI_NETNS="+c.netns, "CNI_PATH="+c.path)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(config), &out, &words
-	check(t, h.StartCommand(cmd))
-	err := cmd.Wait()
+	r := &running{call: c, cmd: h.Command(t.Context(), program)}
+	r.cmd.Env = append(r.cmd.Env, "CNI_COMMAND="+c.command, "CNI_CONTAINERID="+c.id, "CNI_IFNAME="+c.ifName, "CNI_NETNS="+c.netns, "CNI_PATH="+c.path)
+	r.cmd.Stdin, r.cmd.Stdout, r.cmd.Stderr = strings.NewReader(config), &r.out, &r.words
+	check(t, h.StartCommand(r.cmd))
+	return r
+}
+
+// end returns what the plugin printed, to standard error as well, or its error.
+func (r *running) end(t *testing.T) (out, words string, failure *types.Error) {
+	t.Helper()
+	err := r.cmd.Wait()
 	if err == nil {
-		return out.String(), nil
+		return r.out.String(), r.words.String(), nil
 	}
 	if exit := new(exec.ExitError); !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	failure := new(types.Error)
-	if err := json.Unmarshal(out.Bytes(), failure); err != nil {
-		t.Fatalf("%s failed and printed no error of the spec's: %s%s", c.command, out.String(), words.String())
+	failure = new(types.Error)
+	if err := json.Unmarshal(r.out.Bytes(), failure); err != nil {
+		t.Fatalf("%s failed and printed no error of the spec's: %s%s", r.command, &r.out, &r.words)
 	}
-	return "", failure
+	return "", r.words.String(), failure
+}
+
+// on makes the call on the host, and returns what the plugin printed, or its error.
+func (c call) on(t *testing.T, h *lab.Host, config string) (string, *types.Error) {
+	t.Helper()
+	out, _, err := c.start(t, h, config).end(t)
+	return out, err
 }
 
 // must is on for calls that have to succeed.
@@ -73,6 +92,12 @@ func (c call) fails(t *testing.T, h *lab.Host, config string, code uint, words .
 	if err == nil {
 		t.Fatalf("%s of %s succeeded: %s", c.command, c.id, out)
 	}
+	c.isError(t, err, code, words...)
+}
+
+// isError fails the test unless the call's error has a code and words.
+func (c call) isError(t *testing.T, err *types.Error, code uint, words ...string) {
+	t.Helper()
 	for _, w := range words {
 		if err.Code != code || !strings.Contains(err.Error(), w) {
 			t.Errorf("%s failed with code %d, %v; want code %d and %q", c.command, err.Code, err, code, w)

@@ -90,8 +90,11 @@ func (d delegate) call(ctx context.Context, r cni.Request) (answer []byte, err e
 		return answer, nil
 	}
 	theirs := types.Error{Code: types.ErrInternal, Msg: err.Error()}
+	if _, short := errors.AsType[*cutShort](err); short {
+		theirs.Code, answer = types.ErrTryAgainLater, nil
+	}
 	_ = json.Unmarshal(answer, &theirs) // one that breaks down may print anything
-	return nil, types.NewError(theirs.Code, fmt.Sprintf("%s, handed on to the plugin %s: %s", r.Command, d.kind, theirs.Msg), theirs.Details)
+	return nil, types.NewError(theirs.Code, fmt.Sprintf("%s, delegated to the plugin %s: %s", r.Command, d.kind, theirs.Msg), theirs.Details)
 }
 
 // program is the path of the delegate's program in one of dirs, as CNI_PATH
@@ -103,7 +106,13 @@ func (d delegate) program(dirs string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", types.NewError(types.ErrPluginNotAvailable,
-		fmt.Sprintf("type flannel hands its work to the plugin %q, which is not in CNI_PATH=%s", d.kind, dirs),
-		"install the containernetworking plugins there, or use type weft, which needs no other plugin")
+	return "", &missing{types.NewError(types.ErrPluginNotAvailable,
+		fmt.Sprintf("type flannel delegates to the plugin %q, which is not in CNI_PATH=%s", d.kind, dirs),
+		"install the containernetworking plugins there, or use type weft, which needs no other plugin")}
 }
+
+// missing says that there is no program of the delegate's type.
+type missing struct{ err *types.Error }
+
+func (e *missing) Error() string { return e.err.Error() }
+func (e *missing) Unwrap() error { return e.err }

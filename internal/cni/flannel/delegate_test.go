@@ -47,7 +47,7 @@ func TestDelegatesAnswer(t *testing.T) {
 		"nonsense":           {`ok`, 0, types.ErrDecodingFailure, "not a result", "ADD DEL"},
 		"null":               {`null`, 0, types.ErrDecodingFailure, "it is empty", "ADD DEL"},
 		"of the future":      {`{"cniVersion": "99.0.0"}`, 0, types.ErrDecodingFailure, "99.0.0", "ADD DEL"},
-		"its own error":      {`{"cniVersion": "1.1.0", "code": 11, "msg": "not yet", "details": "wait"}`, 1, types.ErrTryAgainLater, "handed on to the plugin stand-in: not yet; wait", "ADD DEL"},
+		"its own error":      {`{"cniVersion": "1.1.0", "code": 11, "msg": "not yet", "details": "wait"}`, 1, types.ErrTryAgainLater, "delegated to the plugin stand-in: not yet; wait", "ADD DEL"},
 		"words on its death": {``, 3, types.ErrInternal, "exit status 3: some words", "ADD DEL"},
 	} {
 		t.Run(name, func(t *testing.T) {

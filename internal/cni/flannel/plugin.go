@@ -6,15 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 
 	"github.com/weft-net/weft/internal/cni"
 	"github.com/weft-net/weft/internal/cni/fabric"
+	"github.com/weft-net/weft/internal/subnetenv"
 )
 
 // Plugin is the type's cni.Plugin.
 type Plugin struct{}
+
+// undoTimeout bounds the deletion of what a failed ADD left.
+const undoTimeout = 10 * time.Second
 
 // Add puts a container into the network.
 func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
@@ -22,7 +27,11 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	conf, err := c.forDelegate()
+	env, err := fabric.Await(ctx, c.SubnetFile, c.subnets)
+	if err != nil {
+		return nil, err
+	}
+	conf, err := c.delegateConfig(env)
 	if err != nil {
 		return nil, err
 	}
@@ -47,37 +56,10 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	// What a failed ADD may have left is taken back at once. If that fails,
 	// too, the record stays for the runtime's DEL; the first error says more.
 	r.Command = "DEL"
-	_ = drop(context.WithoutCancel(ctx), r, made)
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	_ = drop(undo, r, made)
 	return nil, err
-}
-
-// Del undoes Add. A container that there is no record of has nothing to undo.
-func (Plugin) Del(ctx context.Context, r cni.Request) error {
-	c, err := parse(r.Config)
-	if err != nil {
-		return err
-	}
-	made, err := find(c.DataDir, r.ContainerID, r.IfName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return drop(ctx, r, made)
-}
-
-// drop has the delegate delete what a record is about, and the record. When
-// the delegate fails the record stays, for the next try.
-func drop(ctx context.Context, r cni.Request, made record) error {
-	d, err := newDelegate(made.delegate)
-	if err != nil {
-		return err
-	}
-	if err := d.do(ctx, r); err != nil {
-		return err
-	}
-	return made.remove()
 }
 
 // Check has the delegate compare a container with what Add left.
@@ -110,13 +92,23 @@ func (Plugin) Check(ctx context.Context, r cni.Request) error {
 
 // forDelegate is the delegate's config for a container to be added now.
 func (c config) forDelegate() (conf object, err error) {
-	env, err := fabric.Subnets(c.SubnetFile)
+	env, err := c.subnets()
 	if err != nil {
 		return nil, err
 	}
-	if len(env.Networks) == 0 {
-		return nil, types.NewError(types.ErrTryAgainLater, c.SubnetFile+" does not name the network", "the weft agent writes the file anew when it starts; ask it with: weft status")
+	return c.delegateConfig(env)
+}
+
+// subnets reads the subnet file, which for this type must name the network.
+func (c config) subnets() (subnetenv.Env, error) {
+	env, err := fabric.Subnets(c.SubnetFile)
+	if err == nil && len(env.Networks) == 0 {
+		err = types.NewError(types.ErrTryAgainLater, c.SubnetFile+" does not name the network", "the weft agent writes the file anew when it starts; ask it with: weft status")
 	}
+	return env, err
+}
+
+func (c config) delegateConfig(env subnetenv.Env) (conf object, err error) {
 	text, err := render(c, env)
 	if err != nil {
 		return nil, err

@@ -98,11 +98,20 @@ func read(path string) (record, error) {
 		delete(r.delegate, ifNameKey)
 	}
 	if err != nil {
-		return record{}, types.NewError(types.ErrIOFailure, fmt.Sprintf("read the record %s of how the container was added: %v", path, err),
-			"if the file is damaged remove it by hand; the container's address then stays taken in the delegate's IPAM until it is freed there")
+		return record{}, &damaged{path, types.NewError(types.ErrIOFailure, fmt.Sprintf("read the record %s of how the container was added: %v", path, err),
+			"if the file is damaged and the container is gone, remove the file")}
 	}
 	return r, nil
 }
+
+// damaged says that a record cannot be read.
+type damaged struct {
+	path string
+	err  *types.Error
+}
+
+func (e *damaged) Error() string { return e.err.Error() }
+func (e *damaged) Unwrap() error { return e.err }
 
 // find returns the record of a container's interface on a network. One of
 // flannel's plugin is about the only interface there was.

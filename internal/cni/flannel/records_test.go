@@ -89,18 +89,30 @@ func TestInterfacesOfOneContainerAreKeptApart(t *testing.T) {
 	left(t, h)
 }
 
-func TestFailedDeleteIsTriedAgain(t *testing.T) {
+// TestDelWithoutTheDelegatesProgram succeeds, says what stays, and leaves the
+// rest to the next DEL or GC that finds the program.
+func TestDelWithoutTheDelegatesProgram(t *testing.T) {
 	h := newHost(t)
-	c := call{command: "ADD", id: "c1", ifName: "eth0", netns: container(t)}
-	c.must(t, h, conf(h, ""))
-	c.command, c.path = "DEL", t.TempDir()
-	c.fails(t, h, conf(h, ""), types.ErrPluginNotAvailable, `"bridge"`, "CNI_PATH="+c.path, "install the containernetworking plugins")
-	if len(files(t, records(h))) != 1 {
-		t.Error("the record is gone though nothing was deleted")
+	for _, next := range []string{"DEL", "GC"} {
+		c := call{command: "ADD", id: "c1", ifName: "eth0", netns: container(t)}
+		c.must(t, h, conf(h, ""))
+		c.command, c.path = "DEL", t.TempDir()
+		out, words, err := c.start(t, h, conf(h, "")).end(t)
+		if err != nil || out != "" {
+			t.Errorf("DEL printed %q, %v", out, err)
+		}
+		for _, want := range []string{`"bridge"`, "CNI_PATH=" + c.path, filepath.Join(records(h), "c1"), "stays for GC"} {
+			if !strings.Contains(words, want) {
+				t.Errorf("DEL said %q, want %q", words, want)
+			}
+		}
+		if len(files(t, records(h))) != 1 {
+			t.Error("the record is gone though nothing was deleted")
+		}
+		c.command, c.path = next, ""
+		c.must(t, h, conf(h, `, "cni.dev/valid-attachments": []`))
+		left(t, h)
 	}
-	c.path = ""
-	c.must(t, h, conf(h, ""))
-	left(t, h)
 }
 
 func TestFailedAddLeavesNothing(t *testing.T) {
@@ -109,7 +121,7 @@ func TestFailedAddLeavesNothing(t *testing.T) {
 	first := call{command: "ADD", id: "c1", ifName: "eth0", netns: container(t)}
 	first.must(t, h, conf(h, ""))
 	second := call{command: "ADD", id: "c2", ifName: "eth0", netns: container(t)}
-	second.fails(t, h, conf(h, ""), types.ErrInternal, "ADD, handed on to the plugin bridge: ", "no IP addresses available")
+	second.fails(t, h, conf(h, ""), types.ErrInternal, "ADD, delegated to the plugin bridge: ", "no IP addresses available")
 	if names := files(t, records(h)); len(names) != 1 {
 		t.Errorf("there are the records %s", names)
 	}
@@ -131,13 +143,35 @@ func TestAddedTwice(t *testing.T) {
 	left(t, h)
 }
 
-func TestDamagedRecordIsTold(t *testing.T) {
+var damagedRecords = []string{"", "{", "[]", `{"type": 1}`, `{"name": "lab"}`, `{"type": "bridge", "weft/ifname": 1}`}
+
+// TestDelWithADamagedRecord deletes the container as today's config has it.
+func TestDelWithADamagedRecord(t *testing.T) {
+	h := newHost(t)
+	for _, text := range damagedRecords {
+		c := call{command: "ADD", id: "c1", ifName: "eth0", netns: container(t)}
+		c.must(t, h, conf(h, ""))
+		check(t, os.WriteFile(filepath.Join(records(h), "c1"), []byte(text), 0o600))
+		c.command = "DEL"
+		c.must(t, h, conf(h, ""))
+		left(t, h)
+	}
+}
+
+// TestDelWithADamagedRecordAndNoSubnet succeeds, and the record stays for GC,
+// which names it.
+func TestDelWithADamagedRecordAndNoSubnet(t *testing.T) {
 	h := newHost(t)
 	path := filepath.Join(records(h), "c1")
 	check(t, os.MkdirAll(records(h), 0o700))
-	for _, text := range []string{"", "{", "[]", `{"type": 1}`, `{"name": "lab"}`, `{"type": "bridge", "weft/ifname": 1}`} {
+	check(t, os.Remove(h.SubnetFile()))
+	for _, text := range damagedRecords {
 		check(t, os.WriteFile(path, []byte(text), 0o600))
-		call{command: "DEL", id: "c1", ifName: "eth0"}.fails(t, h, conf(h, ""), types.ErrIOFailure, path, "remove it by hand")
+		_, words, err := call{command: "DEL", id: "c1", ifName: "eth0"}.start(t, h, conf(h, "")).end(t)
+		if err != nil || !strings.Contains(words, path) || !strings.Contains(words, h.SubnetFile()) || len(files(t, records(h))) != 1 {
+			t.Errorf("%q: DEL said %q, %v", text, words, err)
+		}
+		call{command: "GC"}.fails(t, h, conf(h, `, "cni.dev/valid-attachments": []`), types.ErrIOFailure, path, "remove the file")
 	}
 }
 

@@ -3,6 +3,7 @@ package flannel
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 
 	"github.com/weft-net/weft/internal/subnetenv"
 )
@@ -54,8 +55,12 @@ func renderIPAM(user object, env subnetenv.Env) (map[string]any, error) {
 	for _, route := range given {
 		routes = append(routes, route)
 	}
+	routed := destinations(given)
 	for _, network := range env.Networks {
-		routes = append(routes, map[string]netip.Prefix{"dst": network})
+		if !slices.Contains(routed, network) { // a second route fails the ADD
+			routed = append(routed, network)
+			routes = append(routes, map[string]netip.Prefix{"dst": network})
+		}
 	}
 	var ranges [][]any // of each range one address is taken
 	for _, subnet := range env.Subnets {
@@ -64,6 +69,18 @@ func renderIPAM(user object, env subnetenv.Env) (map[string]any, error) {
 	out := over(map[string]any{"type": "host-local"}, user)
 	out["ranges"], out["routes"] = ranges, routes
 	return out, nil
+}
+
+// destinations are those of the routes. What is no prefix is left to the
+// delegate to refuse.
+func destinations(routes []object) (all []netip.Prefix) {
+	for _, route := range routes {
+		var dst netip.Prefix
+		if json.Unmarshal(route["dst"], &dst) == nil {
+			all = append(all, dst.Masked())
+		}
+	}
+	return all
 }
 
 // over returns the defaults with what the user said in their place.

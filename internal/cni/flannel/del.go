@@ -1,0 +1,63 @@
+package flannel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/weft-net/weft/internal/cni"
+)
+
+// Del undoes Add. A container without a record has nothing to undo. Where the
+// delegate's program is gone or the record is damaged Del succeeds all the
+// same, since the container must go: the record stays for GC, and the
+// runtime's log says so.
+func (Plugin) Del(ctx context.Context, r cni.Request) error {
+	c, err := parse(r.Config)
+	if err != nil {
+		return err
+	}
+	made, err := find(c.DataDir, r.ContainerID, r.IfName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if bad, ok := errors.AsType[*damaged](err); ok {
+		c.dropDamaged(ctx, r, bad)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = drop(ctx, r, made)
+	if gone, ok := errors.AsType[*missing](err); ok {
+		r.Warn(fmt.Errorf("container %s is not deleted by its delegate; the record %s stays for GC: %w", r.ContainerID, made.path, gone))
+		return nil
+	}
+	return err
+}
+
+// drop has the delegate delete what a record is about, and removes the record.
+// When the delegate fails the record stays, for the next try.
+func drop(ctx context.Context, r cni.Request, made record) error {
+	d, err := newDelegate(made.delegate)
+	if err != nil {
+		return err
+	}
+	if err := d.do(ctx, r); err != nil {
+		return err
+	}
+	return made.remove()
+}
+
+// dropDamaged deletes a container whose record cannot be read as one that was
+// added by today's config, which is most likely what the record said.
+func (c config) dropDamaged(ctx context.Context, r cni.Request, bad *damaged) {
+	conf, err := c.forDelegate()
+	if err == nil {
+		err = drop(ctx, r, record{path: bad.path, delegate: conf})
+	}
+	if err != nil {
+		r.Warn(fmt.Errorf("container %s is not deleted by its delegate: %w; and by today's config: %w", r.ContainerID, bad, err))
+	}
+}
