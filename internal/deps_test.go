@@ -37,15 +37,16 @@ var layers = map[string][]string{
 		"internal/host", "internal/netconf", "internal/netstate",
 	},
 	"internal/reconcile":  {"internal/backoff", "internal/netstate"},
-	"internal/kernel":     {"internal/logonce", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
+	"internal/kernel":     {"internal/logonce", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
 	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netstate", "internal/owned"},
 	"internal/kernel/xtables": {
 		"internal/host", "internal/netstate", "internal/owned",
 	},
-	"internal/kernel/rtnl": {},
-	"internal/store":       {"internal/lease", "internal/netconf"},
-	"internal/store/view":  {"internal/store", "internal/lease", "internal/netconf"},
-	"internal/store/feed":  {"internal/store"},
+	"internal/kernel/rtnl":  {},
+	"internal/kernel/codec": {"internal/kernel/rtnl", "internal/netstate"},
+	"internal/store":        {"internal/lease", "internal/netconf"},
+	"internal/store/view":   {"internal/store", "internal/lease", "internal/netconf"},
+	"internal/store/feed":   {"internal/store"},
 	"internal/store/session": {
 		"internal/backoff",
 	},
@@ -60,7 +61,7 @@ var layers = map[string][]string{
 	"internal/cni/ipam":    {"internal/backoff"},
 	"internal/cni/install": {},
 	"internal/kernel/podlink": {
-		"internal/kernel/rtnl", "internal/netstate",
+		"internal/kernel/codec", "internal/kernel/rtnl", "internal/netstate",
 	},
 }
 

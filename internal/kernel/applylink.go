@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
@@ -54,7 +55,7 @@ func (a *applier) renameLink(from, to netstate.Link) error {
 		return errors.Join(err, fmt.Errorf("there is no device %s: %w", from.Name, syscall.ENODEV))
 	}
 	var b rtnl.Batch
-	b.Message(unix.RTM_NEWLINK, 0, linkHeader(have.index, 0, 0)...)
+	b.Message(unix.RTM_NEWLINK, 0, codec.LinkHeader(have.index, 0, 0)...)
 	b.String(unix.IFLA_IFNAME, to.Name)
 	a.own(have.index, to.Name)
 	if err = a.one(&b); errors.Is(err, syscall.EBUSY) {
@@ -65,7 +66,7 @@ func (a *applier) renameLink(from, to netstate.Link) error {
 
 func (a *applier) removeLink(have link) error {
 	var b rtnl.Batch
-	b.Message(unix.RTM_DELLINK, 0, linkHeader(have.index, 0, 0)...)
+	b.Message(unix.RTM_DELLINK, 0, codec.LinkHeader(have.index, 0, 0)...)
 	a.own(have.index, "")
 	return a.one(&b)
 }
@@ -78,7 +79,7 @@ func (a *applier) makeLink(want netstate.Link) error {
 		return err
 	}
 	var b rtnl.Batch
-	b.Message(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, linkHeader(0, 0, 0)...)
+	b.Message(unix.RTM_NEWLINK, codec.Create, codec.LinkHeader(0, 0, 0)...)
 	b.String(unix.IFLA_IFNAME, want.Name)
 	if want.MAC != (netstate.MAC{}) {
 		b.Bytes(unix.IFLA_ADDRESS, want.MAC[:]...)
@@ -108,7 +109,7 @@ func (a *applier) makeLink(want netstate.Link) error {
 // another name: it has the same VNI and port, and the MAC that is this host's
 // alone. It reports whether there was one.
 func (a *applier) removeRenamed(want netstate.Link) bool {
-	tunnels, err := dumpLinks(a.conn, netstate.KindVXLAN)
+	tunnels, err := readLinks(a.conn, netstate.KindVXLAN)
 	if err != nil {
 		return false
 	}
@@ -162,7 +163,7 @@ func (a *applier) mendLink(have link, want netstate.Link) error {
 	a.own(have.index, want.Name)
 	var b rtnl.Batch
 	if have.MTU != want.MTU {
-		b.Message(unix.RTM_NEWLINK, 0, linkHeader(have.index, 0, 0)...)
+		b.Message(unix.RTM_NEWLINK, 0, codec.LinkHeader(have.index, 0, 0)...)
 		b.Uint32(unix.IFLA_MTU, uint32(want.MTU))
 		if err := a.one(&b); err != nil {
 			return fmt.Errorf("set its MTU to %d: %w", want.MTU, err)
@@ -170,7 +171,7 @@ func (a *applier) mendLink(have link, want netstate.Link) error {
 	}
 	if have.MAC != want.MAC {
 		b.Reset()
-		b.Message(unix.RTM_NEWLINK, 0, linkHeader(have.index, 0, 0)...)
+		b.Message(unix.RTM_NEWLINK, 0, codec.LinkHeader(have.index, 0, 0)...)
 		b.Bytes(unix.IFLA_ADDRESS, want.MAC[:]...)
 		if err := a.one(&b); err != nil {
 			return fmt.Errorf("set its MAC to %s: %w", want.MAC, err)
@@ -179,12 +180,8 @@ func (a *applier) mendLink(have link, want netstate.Link) error {
 	if have.Up == want.Up {
 		return nil
 	}
-	var up uint32
-	if want.Up {
-		up = unix.IFF_UP
-	}
 	b.Reset()
-	b.Message(unix.RTM_NEWLINK, 0, linkHeader(have.index, up, unix.IFF_UP)...)
+	codec.EncodeUp(&b, have.index, want.Up)
 	if err := a.one(&b); err != nil {
 		return fmt.Errorf("set it up or down: %w", a.whyNot(want, err))
 	}
@@ -197,7 +194,7 @@ func (a *applier) whyNot(want netstate.Link, err error) error {
 	if !errors.Is(err, syscall.EEXIST) && !errors.Is(err, syscall.EADDRINUSE) {
 		return err
 	}
-	tunnels, listErr := dumpLinks(a.conn, netstate.KindVXLAN)
+	tunnels, listErr := readLinks(a.conn, netstate.KindVXLAN)
 	if listErr != nil {
 		return errors.Join(err, listErr)
 	}

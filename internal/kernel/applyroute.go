@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
@@ -64,7 +65,7 @@ func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) 
 		if ops[t.op].Verb == netstate.Remove {
 			encodeNoRoute(&a.batch, r.Dst, protocolOf(r), r.Metric)
 		} else {
-			encodeRoute(&a.batch, replace, r, t.dev, t.id)
+			encodeRoute(&a.batch, codec.Replace, r, t.dev, t.id)
 		}
 	}
 	faults := a.conn.Exec(&a.batch)

@@ -7,8 +7,7 @@
 // remembers between calls (ids of nexthop objects, the scope last observed) is
 // found anew by every Observe.
 //
-// Message formats are those of the kernel's uapi headers: linux/rtnetlink.h
-// (links, addresses, routes), linux/nexthop.h, linux/neighbour.h (neighbours
-// and, with family AF_BRIDGE, forwarding entries), linux/if_link.h (vxlan) and
-// linux/netconf.h.
+// Messages about devices, addresses, neighbours and routes are package codec's.
+// What only this package speaks of has the formats of the kernel's uapi
+// headers: linux/nexthop.h, linux/if_link.h (vxlan) and linux/netconf.h.
 package kernel

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/netconf"
 )
 
@@ -17,9 +18,9 @@ func (k *Kernel) Gateways(ctx context.Context, dst netip.Prefix) (out []netip.Ad
 	defer k.mu.Unlock()
 	err = again(ctx, func() error {
 		out = nil
-		return dumpRoutes(k.conn, netconf.FamilyOf(dst.Addr()), func(r route) {
-			if r.dst == dst.Masked() && r.kind == unix.RTN_UNICAST && r.via.IsValid() {
-				out = append(out, r.via)
+		return readRoutes(k.conn, netconf.FamilyOf(dst.Addr()), func(r codec.Route) {
+			if r.Dst == dst.Masked() && r.Kind == unix.RTN_UNICAST && r.Via.IsValid() {
+				out = append(out, r.Via)
 			}
 		})
 	})

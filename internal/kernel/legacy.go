@@ -64,34 +64,39 @@ func (l *legacy) watch(ctx context.Context, fn func(netstate.Event)) error {
 	}
 }
 
-func (l *legacy) report(err error) {
-	l.fault.Report(l.log, slog.LevelWarn, err, "iptables-legacy tables are in use, but cannot be read", "iptables-legacy tables can be read again")
-}
-
-// observe returns our rules in these tables, and what flanneld left there.
-func (l *legacy) observe(ctx context.Context, scope netstate.Scope) netstate.FirewallBuilder {
+// ask has the program answer a question, which keeps the answer. If it does not
+// do so in time, what was told last holds; an answer that comes late is
+// reported if it is news.
+func (l *legacy) ask(ctx context.Context, question func(context.Context) (news bool, err error)) {
 	var err error
 	var news bool
-	fault := l.aside.run(ctx, func(ctx context.Context) {
-		var b netstate.Builder
-		var found *netstate.State
-		if b.Firewall, err = l.tools.Observe(ctx, scope); err == nil {
-			found, err = b.State()
-		}
-		if err == nil {
-			news = l.keep(scope, found)
-		}
-	}, func() {
-		if news {
-			l.ring()
-		}
-	})
+	fault := l.aside.run(ctx,
+		func(ctx context.Context) { news, err = question(ctx) },
+		func() {
+			if news {
+				l.ring()
+			}
+		})
 	if fault == nil {
 		fault = err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.report(fault)
+	l.fault.Report(l.log, slog.LevelWarn, fault, "iptables-legacy tables are in use, but cannot be read", "iptables-legacy tables can be read again")
+}
+
+// observe returns our rules in these tables, and what flanneld left there.
+func (l *legacy) observe(ctx context.Context, scope netstate.Scope) netstate.FirewallBuilder {
+	l.ask(ctx, func(ctx context.Context) (news bool, err error) {
+		var b netstate.Builder
+		if b.Firewall, err = l.tools.Observe(ctx, scope); err != nil {
+			return false, err
+		}
+		found, err := b.State()
+		return err == nil && l.keep(scope, found), err
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.found == nil || !l.scope.Equal(scope) {
 		return netstate.FirewallBuilder{}
 	}
@@ -110,24 +115,12 @@ func (l *legacy) keep(scope netstate.Scope, found *netstate.State) bool {
 // readBarriers returns the chains of these tables that can stop packets.
 // Where nothing is known of a chain, it counts as one.
 func (l *legacy) readBarriers(ctx context.Context) []host.Barrier {
-	var err error
-	var news bool
-	fault := l.aside.run(ctx, func(ctx context.Context) {
-		var found []host.Barrier
-		if found, err = l.tools.Barriers(ctx); err == nil {
-			news = l.keepBarriers(found)
-		}
-	}, func() {
-		if news {
-			l.ring()
-		}
+	l.ask(ctx, func(ctx context.Context) (news bool, err error) {
+		found, err := l.tools.Barriers(ctx)
+		return err == nil && l.keepBarriers(found), err
 	})
-	if fault == nil {
-		fault = err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.report(fault)
 	if !l.read {
 		return l.tools.Unread()
 	}

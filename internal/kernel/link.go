@@ -1,14 +1,16 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"net"
+	"slices"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
@@ -23,58 +25,20 @@ type link struct {
 	index         int32  //
 	lower         int32  // index of a vxlan's lower device, or 0
 	flags         uint32 // IFF_*
-	mac           []byte // of any length; valid until the next message is read
+	mac           []byte // of any length
 }
 
-// header packs struct ifinfomsg of linux/rtnetlink.h.
-func linkHeader(index int32, flags, change uint32) []byte {
-	h := make([]byte, unix.SizeofIfInfomsg)
-	native.PutUint32(h[4:], uint32(index))
-	native.PutUint32(h[8:], flags)
-	native.PutUint32(h[12:], change)
-	return h
-}
-
-// decodeLink reads RTM_NEWLINK and RTM_DELLINK.
-func decodeLink(m rtnl.Message) (link, bool) {
-	head, attrs, ok := m.Header(unix.SizeofIfInfomsg)
-	if !ok || head[0] != unix.AF_UNSPEC { // AF_BRIDGE: news of a bridge port
-		return link{}, false
-	}
-	l := link{index: int32(native.Uint32(head[4:])), flags: native.Uint32(head[8:])}
-	l.Kind = kindDevice
-	for a := range attrs.All() {
-		switch a.Type {
-		case unix.IFLA_IFNAME:
-			l.Name = a.String()
-		case unix.IFLA_MTU:
-			l.MTU = int(a.Uint32())
-		case unix.IFLA_ADDRESS:
-			l.mac = a.Value
-		case unix.IFLA_LINKINFO:
-			l.decodeInfo(a.Attrs())
-		}
-	}
-	l.Up = l.flags&unix.IFF_UP != 0
-	if len(l.mac) == len(l.MAC) {
-		l.MAC = netstate.MAC(l.mac)
-	}
-	return l, true
-}
-
-func (l *link) decodeInfo(attrs rtnl.Attrs) {
-	var data rtnl.Attrs
-	for a := range attrs.All() {
-		switch a.Type {
-		case unix.IFLA_INFO_KIND:
-			l.Kind = a.String()
-		case unix.IFLA_INFO_DATA:
-			data = a.Attrs()
-		}
+// linkOf returns l, which shares nothing with the message it was read from.
+func linkOf(l codec.Link) link {
+	out := link{index: l.Index, flags: l.Flags, mac: slices.Clone(l.MAC)}
+	out.Name, out.Kind, out.MTU, out.Up = l.Name, cmp.Or(l.Kind, kindDevice), l.MTU, l.Up()
+	if len(l.MAC) == len(out.MAC) {
+		out.MAC = netstate.MAC(l.MAC)
 	}
 	if l.Kind == netstate.KindVXLAN {
-		l.decodeVXLAN(data)
+		out.decodeVXLAN(l.Data)
 	}
+	return out
 }
 
 func (l *link) decodeVXLAN(attrs rtnl.Attrs) {
@@ -113,9 +77,6 @@ func (d *devices) named(name string) (l link, found bool, err error) {
 	if l, ok := d.byName[name]; ok {
 		return l, l.index != 0, nil
 	}
-	if name == "" || len(name) >= unix.IFNAMSIZ {
-		return link{}, false, fmt.Errorf("%q cannot be the name of a device: it must have 1 to %d characters", name, unix.IFNAMSIZ-1)
-	}
 	l, err = d.get(0, name)
 	if err != nil && !errors.Is(err, syscall.ENODEV) {
 		return link{}, false, fmt.Errorf("look for device %s: %w", name, err)
@@ -151,49 +112,14 @@ func (d *devices) name(index int32) (string, error) {
 
 // get asks for the one device with an index or a name.
 func (d *devices) get(index int32, name string) (l link, err error) {
-	var b rtnl.Batch
-	b.Message(unix.RTM_GETLINK, 0, linkHeader(index, 0, 0)...)
-	if name != "" {
-		b.String(unix.IFLA_IFNAME, name)
-	}
-	b.Uint32(unix.IFLA_EXT_MASK, skipStats)
-	for m, err := range d.conn.Dump(&b) {
-		if err != nil {
-			return link{}, err
-		}
-		if got, ok := decodeLink(m); ok {
-			l = got
-		}
-	}
-	return l, nil
+	err = codec.ReadLink(d.conn, index, name, func(got codec.Link) { l = linkOf(got) })
+	return l, err
 }
 
-// skipStats is RTEXT_FILTER_SKIP_STATS of linux/rtnetlink.h: counters are most
-// of a link's message and of no use here.
-const skipStats = 1 << 3
-
-// dumpLinks returns all devices of a kind, or all if kind is empty.
-func dumpLinks(conn *rtnl.Conn, kind string) ([]link, error) {
-	var b rtnl.Batch
-	b.Message(unix.RTM_GETLINK, unix.NLM_F_DUMP, linkHeader(0, 0, 0)...)
-	b.Uint32(unix.IFLA_EXT_MASK, skipStats)
-	if kind != "" {
-		info := b.Nest(unix.IFLA_LINKINFO)
-		b.String(unix.IFLA_INFO_KIND, kind)
-		b.End(info)
-	}
-	var all []link
-	for m, err := range conn.Dump(&b) {
-		if err != nil {
-			return nil, fmt.Errorf("list devices: %w", err)
-		}
-		// A kernel without the filter lists every kind.
-		if l, ok := decodeLink(m); ok && (kind == "" || l.Kind == kind) {
-			l.mac = append(net.HardwareAddr(nil), l.mac...)
-			all = append(all, l)
-		}
-	}
-	return all, nil
+// readLinks returns all devices of a kind, or all if kind is empty.
+func readLinks(conn *rtnl.Conn, kind string) (all []link, err error) {
+	err = codec.ReadLinks(conn, kind, func(l codec.Link) { all = append(all, linkOf(l)) })
+	return all, err
 }
 
 // hasWeftName reports whether a name is of the form that flannel's and weft's

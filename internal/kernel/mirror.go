@@ -4,6 +4,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/weft-net/weft/internal/kernel/codec"
 )
 
 // mirror is what Watch knows of the host's devices, so that it can name them
@@ -38,19 +40,19 @@ func (m mirror) link(l link, gone bool) (changed bool) {
 }
 
 // address takes in the news of an address and reports whether it is news.
-func (m mirror) address(a address, gone bool) (changed bool) {
-	d := m[a.index]
-	flags, known := d.addrs[a.prefix]
+func (m mirror) address(a codec.Addr, gone bool) (changed bool) {
+	d := m[a.Index]
+	flags, known := d.addrs[a.Prefix]
 	if gone {
-		delete(d.addrs, a.prefix)
+		delete(d.addrs, a.Prefix)
 		return known
 	}
 	if d.addrs == nil {
 		d.addrs = map[netip.Prefix]uint32{}
 	}
-	d.addrs[a.prefix] = a.flags & addressFlags
-	m[a.index] = d
-	return !known || flags != a.flags&addressFlags
+	d.addrs[a.Prefix] = a.Flags & addressFlags
+	m[a.Index] = d
+	return !known || flags != a.Flags&addressFlags
 }
 
 // name returns the name of a device, "" if it is not known.
@@ -67,6 +69,6 @@ func (m mirror) matters(index int32) bool {
 	return false
 }
 
-func isLinkLocal6(a address) bool {
-	return a.prefix.Addr().Is6() && a.prefix.Addr().IsLinkLocalUnicast()
+func isLinkLocal6(a codec.Addr) bool {
+	return a.Prefix.Addr().Is6() && a.Prefix.Addr().IsLinkLocalUnicast()
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
@@ -210,14 +211,14 @@ func (n *nexthops) unrefer() {
 
 // resolve puts gateway and device of its object into a route that names the
 // object alone (sysctl net.ipv4.nexthop_compat_mode=0).
-func (n *nexthops) resolve(r route) route {
-	o, ok := n.objects[r.nexthop]
-	if !ok || r.via.IsValid() || r.dev != 0 {
+func (n *nexthops) resolve(r codec.Route) codec.Route {
+	o, ok := n.objects[r.Nexthop]
+	if !ok || r.Via.IsValid() || r.Dev != 0 {
 		return r
 	}
-	r.via, r.dev = o.via, o.dev
+	r.Via, r.Dev = o.via, o.dev
 	if o.onlink {
-		r.flags |= unix.RTNH_F_ONLINK
+		r.Flags |= unix.RTNH_F_ONLINK
 	}
 	return r
 }

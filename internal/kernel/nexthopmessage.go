@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
-	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -68,8 +68,8 @@ func encodeNexthop(b *rtnl.Batch, id uint32, h hop) {
 	if h.onlink {
 		flags = unix.RTNH_F_ONLINK
 	}
-	b.Message(unix.RTM_NEWNEXTHOP, unix.NLM_F_CREATE|unix.NLM_F_EXCL,
-		nexthopHeader(afOf(netconf.FamilyOf(h.via)), netstate.RouteProtocol, flags)...)
+	b.Message(unix.RTM_NEWNEXTHOP, codec.Create,
+		nexthopHeader(codec.Family(h.via), netstate.RouteProtocol, flags)...)
 	b.Uint32(unix.NHA_ID, id)
 	b.Uint32(unix.NHA_OIF, uint32(h.dev))
 	b.Addr(unix.NHA_GATEWAY, h.via)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -46,10 +47,10 @@ func (n *nexthops) sweep(conn *rtnl.Conn) error {
 // another agent's.
 func (n *nexthops) findRoutes(conn *rtnl.Conn) error {
 	for _, f := range netconf.Families {
-		err := dumpRoutes(conn, f, func(r route) {
-			if _, doubtful := n.doubtful[r.nexthop]; doubtful {
-				delete(n.doubtful, r.nexthop)
-				n.taken[r.nexthop] = true
+		err := readRoutes(conn, f, func(r codec.Route) {
+			if _, doubtful := n.doubtful[r.Nexthop]; doubtful {
+				delete(n.doubtful, r.Nexthop)
+				n.taken[r.Nexthop] = true
 			}
 		})
 		if err != nil && !errors.Is(err, rtnl.ErrInterrupted) { // what was missed is listed by the next look

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -91,7 +92,7 @@ func (o *observer) links() error {
 	o.devs = newDevices(o.conn)
 	clear(o.own)
 	o.state.Links, o.state.Addrs = nil, nil
-	tunnels, err := dumpLinks(o.conn, netstate.KindVXLAN)
+	tunnels, err := readLinks(o.conn, netstate.KindVXLAN)
 	if err != nil {
 		return err
 	}
@@ -115,15 +116,15 @@ func (o *observer) tunnel(l link) error {
 	if !listed && !hasWeftName(l.Name) {
 		return nil
 	}
-	addrs, err := dumpAddresses(o.conn, l.index)
+	addrs, err := readAddresses(o.conn, l.index)
 	if err != nil {
 		return err
 	}
 	var rows []netstate.Addr
 	for _, a := range addrs {
-		if a.isRow() {
-			rows = append(rows, netstate.Addr{Prefix: a.prefix, Dev: l.Name})
-			listed = listed || o.scope.Holds(a.prefix)
+		if isManaged(a) {
+			rows = append(rows, netstate.Addr{Prefix: a.Prefix, Dev: l.Name})
+			listed = listed || o.scope.Holds(a.Prefix)
 		}
 	}
 	if !listed {
@@ -153,7 +154,7 @@ func (o *observer) neighs() error {
 	rows := make([]netstate.Neigh, 0, o.last.neighs)
 	for index, name := range o.own {
 		for _, f := range netconf.Families {
-			err := dumpNeighbours(o.conn, afOf(f), index, func(n neighbour) { rows = append(rows, n.neigh(name)) })
+			err := readPermanent(o.conn, afOf(f), index, func(n codec.Neigh) { rows = append(rows, neighOf(n, name)) })
 			if err != nil {
 				return err
 			}
@@ -166,10 +167,10 @@ func (o *observer) neighs() error {
 func (o *observer) forwarding() error {
 	rows := make([]netstate.FDB, 0, o.last.fdb)
 	for index, name := range o.own {
-		err := dumpNeighbours(o.conn, unix.AF_BRIDGE, index, func(n neighbour) {
+		err := readPermanent(o.conn, unix.AF_BRIDGE, index, func(n codec.Neigh) {
 			// Of several destinations of one MAC the first is used.
-			if last := len(rows) - 1; last < 0 || rows[last].MAC != n.mac || rows[last].Dev != name {
-				rows = append(rows, n.fdb(name))
+			if last := len(rows) - 1; last < 0 || rows[last].MAC != n.MAC || rows[last].Dev != name {
+				rows = append(rows, fdbOf(n, name))
 			}
 		})
 		if err != nil {
@@ -180,26 +181,18 @@ func (o *observer) forwarding() error {
 	return nil
 }
 
-func (n neighbour) neigh(dev string) netstate.Neigh {
-	return netstate.Neigh{Addr: n.dst, MAC: n.mac, Dev: dev}
-}
-
-func (n neighbour) fdb(dev string) netstate.FDB {
-	return netstate.FDB{MAC: n.mac, Dst: n.dst, Dev: dev}
-}
-
 func (o *observer) nexthops() error { return o.hops.dump(o.conn, o.scope) }
 
 func (o *observer) routes() error {
 	o.hops.unrefer()
-	found := make([]route, 0, o.last.routes)
+	found := make([]codec.Route, 0, o.last.routes)
 	for _, f := range families(o.scope) {
-		err := dumpRoutes(o.conn, f, func(r route) {
-			if !r.isRow(o.scope) {
-				o.hops.refer(r.nexthop) // maybe somebody else's, but it needs its nexthop
+		err := readRoutes(o.conn, f, func(r codec.Route) {
+			if !isManagedRoute(r, o.scope) {
+				o.hops.refer(r.Nexthop) // maybe somebody else's, but it needs its nexthop
 				return
 			}
-			r.multipath = nil
+			r.Multipath = nil
 			found = append(found, r)
 		})
 		if err != nil {
@@ -210,20 +203,20 @@ func (o *observer) routes() error {
 }
 
 // rows turns routes into rows, once their devices can be asked for by name.
-func (o *observer) rows(found []route) error {
+func (o *observer) rows(found []codec.Route) error {
 	rows := make([]netstate.Route, 0, len(found))
 	for _, r := range found {
-		if last := len(rows) - 1; last >= 0 && rows[last].Dst == r.dst {
-			o.hops.refer(r.nexthop) // it stands behind another and is not used
+		if last := len(rows) - 1; last >= 0 && rows[last].Dst == r.Dst {
+			o.hops.refer(r.Nexthop) // it stands behind another and is not used
 			continue
 		}
-		o.hops.lead(r.dst, r.nexthop)
+		o.hops.lead(r.Dst, r.Nexthop)
 		r = o.hops.resolve(r)
-		name, err := o.devs.name(r.dev)
+		name, err := o.devs.name(r.Dev)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, r.row(name))
+		rows = append(rows, routeOf(r, name))
 	}
 	o.state.Routes = rows
 	o.hops.adopt()

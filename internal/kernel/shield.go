@@ -3,6 +3,7 @@ package kernel
 import (
 	"net/netip"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
@@ -28,7 +29,7 @@ func (a *applier) shield(ops []netstate.Op, tasks []routeTask) []netip.Prefix {
 		if host == r.Dst {
 			continue
 		}
-		encodeRoute(&b, create, netstate.Route{Dst: host, Dev: r.Dev}, t.dev, 0)
+		encodeRoute(&b, codec.Create, netstate.Route{Dst: host, Dev: r.Dev}, t.dev, 0)
 		up = append(up, host)
 	}
 	faults := a.conn.Exec(&b)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -28,11 +29,11 @@ func (k *Kernel) Interfaces(ctx context.Context) (out []host.Interface, err erro
 }
 
 func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
-	links, err := dumpLinks(conn, "")
+	links, err := readLinks(conn, "")
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := dumpAddresses(conn, 0)
+	addrs, err := readAddresses(conn, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +47,8 @@ func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
 			MAC:      net.HardwareAddr(l.mac),
 		}
 		for _, a := range addrs {
-			if a.index == l.index {
-				i.Addrs = append(i.Addrs, a.fact())
+			if a.Index == l.index {
+				i.Addrs = append(i.Addrs, addrOf(a))
 			}
 		}
 		out = append(out, i)
@@ -55,17 +56,17 @@ func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
 	return out, nil
 }
 
-// fact is the address in the words of package host.
-func (a address) fact() host.Addr {
+// addrOf is the address in the words of package host.
+func addrOf(a codec.Addr) host.Addr {
 	const unusable = unix.IFA_F_DEPRECATED | unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED
-	v6 := a.prefix.Addr().Is6()
+	v6 := a.Prefix.Addr().Is6()
 	return host.Addr{
-		Prefix:    a.prefix,
-		LinkLocal: a.scope == unix.RT_SCOPE_LINK,
-		Dynamic:   a.flags&unix.IFA_F_PERMANENT == 0,
+		Prefix:    a.Prefix,
+		LinkLocal: a.Scope == unix.RT_SCOPE_LINK,
+		Dynamic:   a.Flags&unix.IFA_F_PERMANENT == 0,
 		// For IPv4 the same bit says that another address of the subnet came first.
-		Temporary:  v6 && a.flags&unix.IFA_F_TEMPORARY != 0,
-		Deprecated: a.flags&unusable != 0,
+		Temporary:  v6 && a.Flags&unix.IFA_F_TEMPORARY != 0,
+		Deprecated: a.Flags&unusable != 0,
 	}
 }
 
@@ -75,7 +76,7 @@ func (k *Kernel) DefaultRoutes(ctx context.Context) (out []host.DefaultRoute, er
 	defer k.mu.Unlock()
 	known := newDevices(k.conn)
 	for _, f := range netconf.Families {
-		var routes []route
+		var routes []codec.Route
 		err := again(ctx, func() (err error) {
 			routes, err = defaultRoutes(k.conn, f)
 			return err
@@ -84,12 +85,12 @@ func (k *Kernel) DefaultRoutes(ctx context.Context) (out []host.DefaultRoute, er
 			return nil, err
 		}
 		for _, r := range routes {
-			for _, dev := range r.devices() {
+			for _, dev := range r.Devices() {
 				name, err := known.name(dev)
 				if err != nil {
 					return nil, err
 				}
-				out = append(out, host.DefaultRoute{Family: f, Dev: name, Metric: r.metric, Advert: r.protocol == unix.RTPROT_RA})
+				out = append(out, host.DefaultRoute{Family: f, Dev: name, Metric: r.Metric, Advert: r.Protocol == unix.RTPROT_RA})
 			}
 		}
 	}
@@ -97,34 +98,16 @@ func (k *Kernel) DefaultRoutes(ctx context.Context) (out []host.DefaultRoute, er
 }
 
 // defaultRoutes returns those of the main table, best metric first.
-func defaultRoutes(conn *rtnl.Conn, f netconf.Family) ([]route, error) {
-	var out []route
-	err := dumpRoutes(conn, f, func(r route) {
-		if r.dst.Bits() == 0 && r.kind == unix.RTN_UNICAST {
-			r.multipath = slices.Clone(r.multipath)
+func defaultRoutes(conn *rtnl.Conn, f netconf.Family) ([]codec.Route, error) {
+	var out []codec.Route
+	err := readRoutes(conn, f, func(r codec.Route) {
+		if r.Dst.Bits() == 0 && r.Kind == unix.RTN_UNICAST {
+			r.Multipath = slices.Clone(r.Multipath)
 			out = append(out, r)
 		}
 	})
-	slices.SortStableFunc(out, func(a, b route) int { return cmp.Compare(a.metric, b.metric) })
+	slices.SortStableFunc(out, func(a, b codec.Route) int { return cmp.Compare(a.Metric, b.Metric) })
 	return out, err
-}
-
-// devices returns the indexes of the devices that the route leads out of.
-func (r route) devices() []int32 {
-	if r.dev != 0 {
-		return []int32{r.dev}
-	}
-	var out []int32
-	for rest := r.multipath; len(rest) >= unix.SizeofRtNexthop; {
-		// struct rtnexthop of linux/rtnetlink.h: length, flags, hops, ifindex
-		size := int(native.Uint16(rest))
-		if size < unix.SizeofRtNexthop || size > len(rest) {
-			break
-		}
-		out = append(out, int32(native.Uint32(rest[4:])))
-		rest = rest[min((size+3)&^3, len(rest)):]
-	}
-	return out
 }
 
 // RouteTo implements host.Source.
@@ -132,8 +115,7 @@ func (k *Kernel) RouteTo(_ context.Context, dst netip.Addr) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var b rtnl.Batch
-	header := routeHeader(afOf(netconf.FamilyOf(dst)), dst.BitLen(), 0, 0, 0, 0)
-	header[4] = unix.RT_TABLE_UNSPEC // the rules say in which tables to look
+	header := codec.RouteHeader(codec.Family(dst), dst.BitLen(), 0, 0, 0, 0, 0)
 	b.Message(unix.RTM_GETROUTE, 0, header...)
 	b.Addr(unix.RTA_DST, dst)
 	var dev int32
@@ -141,8 +123,8 @@ func (k *Kernel) RouteTo(_ context.Context, dst netip.Addr) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("look up the route to %s: %w", dst, err)
 		}
-		if r, ok := decodeRoute(m); ok {
-			dev = r.dev
+		if r, ok := codec.DecodeRoute(m); ok {
+			dev = r.Dev
 		}
 	}
 	name, err := newDevices(k.conn).name(dev)

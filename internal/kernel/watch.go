@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/nft"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
@@ -93,11 +94,11 @@ type watcher struct {
 func (w *watcher) look() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	links, err := dumpLinks(w.conn, "")
+	links, err := readLinks(w.conn, "")
 	if err != nil {
 		return err
 	}
-	addrs, err := dumpAddresses(w.conn, 0)
+	addrs, err := readAddresses(w.conn, 0)
 	if err != nil {
 		return err
 	}
@@ -133,10 +134,11 @@ func (w *watcher) translate(v *view, m rtnl.Message) (netstate.Event, bool) {
 }
 
 func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
-	l, ok := decodeLink(m)
+	read, ok := codec.DecodeLink(m)
 	if !ok {
 		return netstate.Event{}, false
 	}
+	l := linkOf(read)
 	matters := w.mirror.matters(l.index)
 	_, known := w.mirror[l.index]
 	changed := w.mirror.link(l, gone)
@@ -175,45 +177,45 @@ func (w *watcher) finished(l link) link {
 }
 
 func (w *watcher) addressEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
-	a, ok := decodeAddress(m)
+	a, ok := codec.DecodeAddr(m)
 	if !ok {
 		return netstate.Event{}, false
 	}
 	changed := w.mirror.address(a, gone)
-	name, ours := v.own[a.index]
+	name, ours := v.own[a.Index]
 	if ours {
-		return netstate.Event{Row: netstate.Addr{Prefix: a.prefix, Dev: name}, Gone: gone}, a.isRow()
+		return netstate.Event{Row: netstate.Addr{Prefix: a.Prefix, Dev: name}, Gone: gone}, isManaged(a)
 	}
 	// Likewise for IPv4 routes whose gateway's prefix is gone.
 	return netstate.Event{Facts: true}, changed && !isLinkLocal6(a)
 }
 
 func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
-	r, ok := decodeRoute(m)
+	r, ok := codec.DecodeRoute(m)
 	switch {
 	case !ok:
 		return netstate.Event{}, false
-	case r.dst.Bits() == 0:
-		return netstate.Event{Facts: true}, r.table == unix.RT_TABLE_MAIN
-	case r.protocol == netstate.PodProtocol, !r.isRow(v.scope):
+	case r.Dst.Bits() == 0:
+		return netstate.Event{Facts: true}, r.Table == unix.RT_TABLE_MAIN
+	case r.Protocol == netstate.PodProtocol, !isManagedRoute(r, v.scope):
 		return netstate.Event{}, false // pods come and go without the agent
-	case r.nexthop != 0 && r.dev == 0 && r.kind == unix.RTN_UNICAST:
+	case r.Nexthop != 0 && r.Dev == 0 && r.Kind == unix.RTN_UNICAST:
 		return netstate.Event{}, true // it names the nexthop object alone
 	}
-	return netstate.Event{Row: r.row(w.mirror.name(r.dev)), Gone: gone}, true
+	return netstate.Event{Row: routeOf(r, w.mirror.name(r.Dev)), Gone: gone}, true
 }
 
 func neighbourEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
-	n, ok := decodeNeighbour(m)
-	name, ours := v.own[n.index]
+	n, ok := codec.DecodeNeigh(m)
+	name, ours := v.own[n.Index]
 	if !ok || !ours {
 		return netstate.Event{}, false
 	}
 	// An entry that is no longer permanent is no row any more.
-	e := netstate.Event{Row: n.neigh(name), Gone: gone || !n.permanent()}
-	if n.family == unix.AF_BRIDGE {
-		e.Row = n.fdb(name)
-		return e, n.hasMAC
+	e := netstate.Event{Row: neighOf(n, name), Gone: gone || !isPermanent(n)}
+	if n.Family == unix.AF_BRIDGE {
+		e.Row = fdbOf(n, name)
+		return e, n.HasMAC
 	}
 	return e, true
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 )
 
@@ -44,7 +45,7 @@ func (l Link) checkHost(conn *rtnl.Conn) error {
 	if err != nil {
 		return err
 	}
-	var want []route
+	var want []codec.Route
 	for _, a := range l.Addrs {
 		want = append(want, toPod(a, d.index))
 	}
@@ -74,7 +75,7 @@ func (l Link) checkPodWith(conn *rtnl.Conn) error {
 			err = errors.Join(err, fmt.Errorf("the pod's %s does not have the address %s", d.name, a))
 		}
 	}
-	var want []route
+	var want []codec.Route
 	for _, a := range l.families() {
 		want = append(want, wayOut(a, d.index, unix.RT_TABLE_MAIN))
 	}
@@ -99,7 +100,7 @@ func (l Link) checkDevice(conn *rtnl.Conn, name string, mac MAC) (device, error)
 	return d, nil
 }
 
-func (l Link) checkRoutes(conn *rtnl.Conn, d device, want []route) error {
+func (l Link) checkRoutes(conn *rtnl.Conn, d device, want []codec.Route) error {
 	have := map[netip.Prefix]netip.Addr{}
 	for _, a := range l.families() {
 		list, err := routes(conn, a, d.index)
@@ -107,14 +108,14 @@ func (l Link) checkRoutes(conn *rtnl.Conn, d device, want []route) error {
 			return err
 		}
 		for _, r := range list {
-			have[r.dst] = r.via
+			have[r.Dst] = r.Via
 		}
 	}
 	var missing error
 	for _, r := range want {
-		via, ok := have[r.dst]
-		if !ok || via != r.via {
-			missing = errors.Join(missing, fmt.Errorf("there is no route to %s on %s", r.dst, d.name))
+		via, ok := have[r.Dst]
+		if !ok || via != r.Via {
+			missing = errors.Join(missing, fmt.Errorf("there is no route to %s on %s", r.Dst, d.name))
 		}
 	}
 	return missing

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 )
 
@@ -27,12 +28,12 @@ func ownTable(dev int32) uint32 { return 1000 + uint32(dev) }
 // out by dev.
 func (l Link) lead(conn *rtnl.Conn, a netip.Addr, dev int32) (is bool, err error) {
 	var b rtnl.Batch
-	encodeRoute(&b, wayOut(a, dev, unix.RT_TABLE_MAIN))
+	codec.EncodeRoute(&b, codec.Create, wayOut(a, dev, unix.RT_TABLE_MAIN))
 	if err := exec(conn, &b); !errors.Is(err, syscall.EEXIST) {
 		return err == nil, err
 	}
 	b.Reset()
-	encodeRoute(&b, wayOut(a, dev, ownTable(dev)))
+	codec.EncodeRoute(&b, codec.Create, wayOut(a, dev, ownTable(dev)))
 	for _, own := range l.Addrs {
 		if own.Is4() == a.Is4() {
 			encodeRule(&b, own, ownTable(dev))

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 )
 
@@ -54,7 +55,7 @@ func (l Link) configureHost(conn *rtnl.Conn) error {
 	}
 	var b rtnl.Batch
 	l.encodeTraits(&b, d.index)
-	up(&b, d.index)
+	codec.EncodeUp(&b, d.index, true)
 	if l.has6() {
 		encodeAddr(&b, gateway6, 64, d.index)
 	}
@@ -66,7 +67,7 @@ func (l Link) configureHost(conn *rtnl.Conn) error {
 	}
 	for _, a := range l.Addrs {
 		b.Reset()
-		encodeRoute(&b, toPod(a, d.index))
+		codec.EncodeRoute(&b, codec.Create, toPod(a, d.index))
 		if err := exec(conn, &b); err != nil {
 			return fmt.Errorf("route %s to %s: %w", a, l.Host, err)
 		}
@@ -94,7 +95,7 @@ func (l Link) address(conn *rtnl.Conn) (out []netip.Addr, err error) {
 		return nil, err
 	}
 	var b rtnl.Batch
-	up(&b, d.index)
+	codec.EncodeUp(&b, d.index, true)
 	for _, a := range l.Addrs {
 		encodeAddr(&b, a, a.BitLen(), d.index)
 	}
@@ -138,7 +139,7 @@ func Remove(name string) error {
 
 func remove(conn *rtnl.Conn, name string) error {
 	var b rtnl.Batch
-	b.Message(unix.RTM_DELLINK, 0, linkHeader(0, 0, 0)...)
+	b.Message(unix.RTM_DELLINK, 0, codec.LinkHeader(0, 0, 0)...)
 	b.String(unix.IFLA_IFNAME, name)
 	if err := exec(conn, &b); err != nil && !errors.Is(err, syscall.ENODEV) {
 		return fmt.Errorf("remove %s: %w", name, err)

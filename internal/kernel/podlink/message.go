@@ -1,16 +1,14 @@
 package podlink
 
 import (
-	"encoding/binary"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
-
-var native = binary.NativeEndian
 
 const kindVeth = "veth"
 
@@ -26,25 +24,16 @@ const (
 	addrGenModeNone = 1 // IN6_ADDR_GEN_MODE_NONE of linux/if_link.h
 )
 
-// linkHeader packs struct ifinfomsg of linux/rtnetlink.h.
-func linkHeader(index int32, flags, change uint32) []byte {
-	h := make([]byte, unix.SizeofIfInfomsg)
-	native.PutUint32(h[4:], uint32(index))
-	native.PutUint32(h[8:], flags)
-	native.PutUint32(h[12:], change)
-	return h
-}
-
 // encodeVeth puts the request to make both ends, the pod's in its namespace
 // from the start.
 func (l Link) encodeVeth(b *rtnl.Batch, pod int) {
-	b.Message(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, linkHeader(0, 0, 0)...)
+	b.Message(unix.RTM_NEWLINK, codec.Create, codec.LinkHeader(0, 0, 0)...)
 	l.encodeEnd(b, l.Host, l.HostMAC)
 	info := b.Nest(unix.IFLA_LINKINFO)
 	b.String(unix.IFLA_INFO_KIND, kindVeth)
 	data := b.Nest(unix.IFLA_INFO_DATA)
 	peer := b.Nest(vethInfoPeer)
-	b.Raw(linkHeader(0, 0, 0)...)
+	b.Raw(codec.LinkHeader(0, 0, 0)...)
 	l.encodeEnd(b, l.Pod, l.PodMAC)
 	b.Uint32(unix.IFLA_NET_NS_FD, uint32(pod))
 	b.End(peer)
@@ -65,7 +54,7 @@ func (l Link) encodeEnd(b *rtnl.Batch, name string, mac MAC) {
 // not; whoever in the pod asks for a MAC is answered; and the kernel gives the
 // end no IPv6 address of its own making.
 func (l Link) encodeTraits(b *rtnl.Batch, index int32) {
-	b.Message(unix.RTM_NEWLINK, 0, linkHeader(index, 0, 0)...)
+	b.Message(unix.RTM_NEWLINK, 0, codec.LinkHeader(index, 0, 0)...)
 	b.String(unix.IFLA_IFALIAS, l.Alias)
 	families := b.Nest(unix.IFLA_AF_SPEC)
 	inet := b.Nest(unix.AF_INET)
@@ -83,77 +72,35 @@ func (l Link) encodeTraits(b *rtnl.Batch, index int32) {
 	b.End(families)
 }
 
-func up(b *rtnl.Batch, index int32) {
-	b.Message(unix.RTM_NEWLINK, 0, linkHeader(index, unix.IFF_UP, unix.IFF_UP)...)
-}
-
-// encodeAddr puts the request to add an address. Nobody else on a link of two
-// has it, so that nobody is asked (RFC 4862 has duplicate address detection).
+// encodeAddr puts the request to add an address.
 func encodeAddr(b *rtnl.Batch, a netip.Addr, bits int, index int32) {
-	h := make([]byte, unix.SizeofIfAddrmsg)
-	h[0], h[1], h[2] = familyOf(a), uint8(bits), unix.IFA_F_NODAD
+	var scope uint8 = unix.RT_SCOPE_UNIVERSE
 	if a.IsLinkLocalUnicast() {
-		h[3] = unix.RT_SCOPE_LINK
+		scope = unix.RT_SCOPE_LINK
 	}
-	native.PutUint32(h[4:], uint32(index))
-	b.Message(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, h...)
-	b.Addr(unix.IFA_LOCAL, a)
-	b.Addr(unix.IFA_ADDRESS, a)
+	codec.EncodeAddr(b, codec.Create, codec.Addr{Prefix: netip.PrefixFrom(a, bits), Index: index, Scope: scope})
 }
 
 // encodeNeigh puts the request to know a's MAC for good.
 func encodeNeigh(b *rtnl.Batch, a netip.Addr, mac MAC, index int32) {
-	h := make([]byte, unix.SizeofNdMsg)
-	h[0] = familyOf(a)
-	native.PutUint32(h[4:], uint32(index))
-	native.PutUint16(h[8:], unix.NUD_PERMANENT)
-	b.Message(unix.RTM_NEWNEIGH, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, h...)
-	b.Addr(unix.NDA_DST, a)
-	b.Bytes(unix.NDA_LLADDR, mac[:]...)
-}
-
-// route is a route.
-type route struct {
-	table    uint32
-	dst      netip.Prefix
-	via      netip.Addr // invalid: the destination is at the other end
-	dev      int32
-	protocol uint8
+	codec.EncodeNeigh(b, codec.Neigh{Family: codec.Family(a), Index: index, Dst: a, MAC: mac})
 }
 
 // toPod is the host's route to a pod's address.
-func toPod(a netip.Addr, dev int32) route {
-	return route{table: unix.RT_TABLE_MAIN, dst: alone(a), dev: dev, protocol: netstate.PodProtocol}
+func toPod(a netip.Addr, dev int32) codec.Route {
+	return codec.Route{Table: unix.RT_TABLE_MAIN, Dst: alone(a), Dev: dev, Protocol: netstate.PodProtocol}
 }
 
 // wayOut is a default route of a's family in the pod.
-func wayOut(a netip.Addr, dev int32, table uint32) route {
-	return route{table: table, dst: everything(a), via: Gateway(a), dev: dev, protocol: unix.RTPROT_BOOT}
-}
-
-// encodeRoute puts the request to add r where no route to its destination is.
-func encodeRoute(b *rtnl.Batch, r route) {
-	h := make([]byte, unix.SizeofRtMsg)
-	h[0], h[1] = familyOf(r.dst.Addr()), uint8(r.dst.Bits())
-	h[4], h[5], h[6], h[7] = unix.RT_TABLE_UNSPEC, r.protocol, unix.RT_SCOPE_UNIVERSE, unix.RTN_UNICAST
-	switch {
-	case r.via.IsValid():
-		native.PutUint32(h[8:], unix.RTNH_F_ONLINK)
-	case r.dst.Addr().Is4():
-		h[6] = unix.RT_SCOPE_LINK
+func wayOut(a netip.Addr, dev int32, table uint32) codec.Route {
+	return codec.Route{
+		Table: table, Dst: everything(a), Via: Gateway(a), Dev: dev, Protocol: unix.RTPROT_BOOT, Flags: unix.RTNH_F_ONLINK,
 	}
-	b.Message(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, h...)
-	b.Addr(unix.RTA_DST, r.dst.Addr())
-	if r.via.IsValid() {
-		b.Addr(unix.RTA_GATEWAY, r.via)
-	}
-	b.Uint32(unix.RTA_OIF, uint32(r.dev))
-	b.Uint32(unix.RTA_TABLE, r.table)
 }
 
 // encodeRule puts the request to route what comes from a by a table.
 func encodeRule(b *rtnl.Batch, a netip.Addr, table uint32) {
-	b.Message(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, ruleHeader(a)...)
+	b.Message(unix.RTM_NEWRULE, codec.Create, ruleHeader(a)...)
 	b.Addr(unix.FRA_SRC, a)
 	b.Uint32(unix.FRA_TABLE, table)
 	b.Uint32(unix.FRA_PRIORITY, rulePriority)
@@ -170,13 +117,6 @@ func encodeNoRule(b *rtnl.Batch, a netip.Addr) {
 // as struct rtmsg, for a rule about what comes from a.
 func ruleHeader(a netip.Addr) []byte {
 	h := make([]byte, unix.SizeofRtMsg)
-	h[0], h[2], h[7] = familyOf(a), uint8(a.BitLen()), unix.FR_ACT_TO_TBL
+	h[0], h[2], h[7] = codec.Family(a), uint8(a.BitLen()), unix.FR_ACT_TO_TBL
 	return h
-}
-
-func familyOf(a netip.Addr) uint8 {
-	if a.Is4() {
-		return unix.AF_INET
-	}
-	return unix.AF_INET6
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netns"
 )
 
@@ -237,17 +236,4 @@ func TestOpenNamespaceRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", path, err, says)
 		}
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	f.Add(make([]byte, 32))
-	f.Add([]byte{2, 32, 0, 0, 254, 118, 0, 1, 0, 0, 0, 0, 8, 0, 1, 0, 10, 5, 1, 7, 8, 0, 4, 0, 9, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		m := rtnl.Message{Data: data}
-		_, _ = decodeDevice(m)
-		_, _ = decodeAddr(m)
-		if r, ok := decodeRoute(m); ok && !r.dst.IsValid() {
-			t.Errorf("a route to nowhere: %+v", r)
-		}
-	})
 }

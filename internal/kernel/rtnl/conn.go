@@ -180,25 +180,38 @@ func (c *Conn) exchange(b *Batch, lo, hi int) (faults []Fault, err error) {
 	if err := c.write(b.seal(lo, hi, first)); err != nil {
 		return nil, err
 	}
+	_, err = c.receive(func(m Message) (end bool, _ error) {
+		i := m.Seq - first // wraps for what belongs to an earlier request
+		if m.Type != unix.NLMSG_ERROR || i >= uint32(hi-lo) {
+			return false, nil
+		}
+		if err := fault(m); err != nil {
+			faults = append(faults, Fault{lo + int(i), err})
+		}
+		return m.Seq == c.seq, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return faults, nil
+}
+
+// receive calls take with each message that arrives, until it says that one
+// was the last. ended is false if messages may be left, because one
+// could not be read.
+func (c *Conn) receive(take func(Message) (end bool, err error)) (ended bool, err error) {
 	for {
 		data, err := c.read()
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		for len(data) > 0 {
 			var m Message
 			if m, data, err = cut(data); err != nil {
-				return nil, err
+				return false, err
 			}
-			i := m.Seq - first // wraps for what belongs to an earlier request
-			if m.Type != unix.NLMSG_ERROR || i >= uint32(hi-lo) {
-				continue
-			}
-			if err := fault(m); err != nil {
-				faults = append(faults, Fault{lo + int(i), err})
-			}
-			if m.Seq == c.seq {
-				return faults, nil
+			if end, err := take(m); end {
+				return true, err
 			}
 		}
 	}

@@ -29,40 +29,23 @@ func (c *Conn) dump(b *Batch, yield func(Message)) error {
 	if err := c.write(b.seal(0, 1, c.seq)); err != nil {
 		return err
 	}
-	ended, err := c.readDump(yield)
+	interrupted := false
+	ended, err := c.receive(func(m Message) (end bool, err error) {
+		if m.Seq != c.seq {
+			return false, nil
+		}
+		interrupted = interrupted || m.Flags&unix.NLM_F_DUMP_INTR != 0
+		if end, err = last(m); !end {
+			yield(m)
+		} else if err == nil && interrupted {
+			err = ErrInterrupted
+		}
+		return end, err
+	})
 	if !ended {
 		c.drain()
 	}
 	return err
-}
-
-// readDump reads an answer; ended is false if the kernel may have more of it.
-func (c *Conn) readDump(yield func(Message)) (ended bool, err error) {
-	interrupted := false
-	for {
-		data, err := c.read()
-		if err != nil {
-			return false, err
-		}
-		for len(data) > 0 {
-			var m Message
-			if m, data, err = cut(data); err != nil {
-				return false, err
-			}
-			if m.Seq != c.seq {
-				continue
-			}
-			interrupted = interrupted || m.Flags&unix.NLM_F_DUMP_INTR != 0
-			end, err := last(m)
-			if end && err == nil && interrupted {
-				err = ErrInterrupted
-			}
-			if end {
-				return true, err
-			}
-			yield(m)
-		}
-	}
 }
 
 // last tells whether m ends an answer.

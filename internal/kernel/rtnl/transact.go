@@ -39,31 +39,23 @@ func IsTooMuch(err error) bool {
 // verdicts reads the answers to a transaction: until the last message is
 // answered, or the whole is refused.
 func (c *Conn) verdicts(first, last uint32) (faults []Fault, err error) {
-	for {
-		data, err := c.read()
+	_, err = c.receive(func(m Message) (end bool, _ error) {
+		if m.Type != unix.NLMSG_ERROR || m.Seq-first > last-first {
+			return false, nil
+		}
+		err := fault(m)
+		if err != nil && m.Seq == first {
+			return true, err
+		}
 		if err != nil {
-			return nil, err
+			faults = append(faults, Fault{int(m.Seq - first), err})
 		}
-		for len(data) > 0 {
-			var m Message
-			if m, data, err = cut(data); err != nil {
-				return nil, err
-			}
-			if m.Type != unix.NLMSG_ERROR || m.Seq-first > last-first {
-				continue
-			}
-			err := fault(m)
-			if err != nil && m.Seq == first {
-				return nil, err
-			}
-			if err != nil {
-				faults = append(faults, Fault{int(m.Seq - first), err})
-			}
-			if m.Seq == last {
-				return faults, nil
-			}
-		}
+		return m.Seq == last, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	return faults, nil
 }
 
 // setAck asks for an acknowledgement of message i, or does not.
