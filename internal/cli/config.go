@@ -70,7 +70,7 @@ func checkDocument(warn io.Writer, doc []byte) (netconf.Network, error) {
 		return net, fmt.Errorf("the config is not valid: %w", err)
 	}
 	for _, key := range net.Unknown {
-		fmt.Fprintf(warn, "weft: warning: weft does not know the key %s; it is kept and has no effect\n", key)
+		fmt.Fprintf(warn, "weft: warning: weft does not know the key %s; it is kept and has no effect\n", oneLine(key))
 	}
 	return net, nil
 }

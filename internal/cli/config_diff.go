@@ -31,11 +31,11 @@ func compareDocuments(from, to []byte) []string {
 		is, has := now[k]
 		switch {
 		case !had:
-			out = append(out, fmt.Sprintf("+ %s: %s", is.key, is.value))
+			out = append(out, fmt.Sprintf("+ %s: %s", oneLine(is.key), is.value))
 		case !has:
-			out = append(out, fmt.Sprintf("- %s: %s", was.key, was.value))
+			out = append(out, fmt.Sprintf("- %s: %s", oneLine(was.key), was.value))
 		case was.value != is.value:
-			out = append(out, fmt.Sprintf("~ %s: %s -> %s", is.key, was.value, is.value))
+			out = append(out, fmt.Sprintf("~ %s: %s -> %s", oneLine(is.key), was.value, is.value))
 		}
 	}
 	return out

@@ -48,7 +48,7 @@ func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.
 func laggards(behind []lease.Lease) string {
 	out := ""
 	for _, l := range behind {
-		out += fmt.Sprintf("\n  %s at %s announces %s", lease.FormatSubnets(l.Subnets), addrs(l.Public), orNone(plan.Announced(l.Attrs)))
+		out += fmt.Sprintf("\n%s at %s announces %s", lease.FormatSubnets(l.Subnets), addrs(l.Public), oneLine(orNone(plan.Announced(l.Attrs))))
 	}
 	return out
 }

@@ -65,7 +65,7 @@ func showEvents(ctx context.Context, w io.Writer, agent *api.Client, after int64
 		if output == outputJSON {
 			err = enc.Encode(e)
 		} else {
-			_, err = fmt.Fprintf(w, "%s  %-5s  %s  %s\n", e.At.Format(time.DateTime), e.Level, e.Message, e.Detail)
+			_, err = fmt.Fprintf(w, "%s  %-5s  %s  %s\n", e.At.Format(time.DateTime), oneLine(e.Level), oneLine(e.Message), oneLine(e.Detail))
 		}
 		if err != nil {
 			return after, err

@@ -15,6 +15,7 @@ import (
 // or two, its defaults, its exit codes.
 func flanneld(ctx context.Context, p Process) int {
 	s := &settings{}
+	p.Stderr = newPrinter(p.Stderr)
 	fs := newFlagSet()
 	fs.SetOutput(io.Discard)
 	addFlanneldFlags(fs, s)

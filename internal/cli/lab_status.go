@@ -2,10 +2,8 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -42,16 +40,10 @@ func newLabStatusCommand() *cobra.Command {
 }
 
 func writeLabStatus(w io.Writer, status *holder.Status) error {
-	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "HOST\tADDRESSES\tSUBNETS\tAGENT\tPODS")
+	t := newTable(w, columnGap+1)
+	t.row("HOST", "ADDRESSES", "SUBNETS", "AGENT", "PODS")
 	for _, h := range status.Hosts {
-		fmt.Fprintln(t, strings.Join([]string{
-			h.Name,
-			orNone(strings.Join(h.Addrs, ",")),
-			orNone(strings.Join(h.Subnets, ",")),
-			h.Agent,
-			orNone(strings.Join(h.Pods, ", ")),
-		}, "\t"))
+		t.row(h.Name, orNone(strings.Join(h.Addrs, ",")), orNone(strings.Join(h.Subnets, ",")), h.Agent, orNone(strings.Join(h.Pods, ", ")))
 	}
-	return t.Flush()
+	return t.flush()
 }

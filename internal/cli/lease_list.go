@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/netip"
 	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -136,14 +134,14 @@ func showLeases(w io.Writer, list []listedLease) error {
 		_, err := fmt.Fprintln(w, "no leases")
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "SUBNET\tPUBLIC\tBACKEND\tTERM\tPROBLEM")
+	t := newTable(w, columnGap)
+	t.row("SUBNET", "PUBLIC", "BACKEND", "TERM", "PROBLEM")
 	for _, l := range list {
 		name := lease.FormatSubnets(l.Subnets)
 		if name == "" {
 			name = l.Key
 		}
-		fmt.Fprintln(t, strings.Join([]string{name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem)}, "\t"))
+		t.row(name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem))
 	}
-	return t.Flush()
+	return t.flush()
 }

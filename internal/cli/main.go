@@ -47,6 +47,9 @@ func Main(ctx context.Context, p Process) int {
 		return flanneld(ctx, p)
 	}
 	root, began := newRoot(p)
+	stderr := newPrinter(p.Stderr)
+	root.SetOut(newPrinter(p.Stdout))
+	root.SetErr(stderr)
 	if len(p.Args) > 0 {
 		root.SetArgs(p.Args[1:])
 	}
@@ -54,7 +57,7 @@ func Main(ctx context.Context, p Process) int {
 	if _, known := errors.AsType[*usageError](err); err != nil && !known && !*began {
 		err = &usageError{err: err} // nothing ran: the words were wrong
 	}
-	return report(p.Stderr, err)
+	return report(stderr, err)
 }
 
 // report prints err with its hint, if it has words, and returns its exit code.
@@ -72,9 +75,9 @@ func report(w io.Writer, err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		code = exitUsage
 	}
-	fmt.Fprintf(w, "weft: %s\n", strings.TrimSpace(err.Error()))
+	fmt.Fprintf(w, "weft: %s\n", indented(strings.TrimSpace(err.Error())))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", hint)
+		fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
 	}
 	return code
 }

@@ -78,7 +78,7 @@ func (p *planner) run(cmd *cobra.Command) error {
 		return err
 	}
 	for _, problem := range seen.Problems {
-		fmt.Fprintf(cmd.ErrOrStderr(), "weft: problem: %s: %v\n", problem.Subject, problem.Err)
+		fmt.Fprintf(cmd.ErrOrStderr(), "weft: problem: %s: %v\n", oneLine(problem.Subject), indented(problem.Err.Error()))
 	}
 	if !p.diff {
 		return netstate.Format(cmd.OutOrStdout(), seen.Want)

@@ -38,8 +38,6 @@ It takes flannel's place host by host: same store, same flags, same subnet file.
 		PersistentPreRunE:          a.begin,
 	}
 	root.SetIn(p.Stdin)
-	root.SetOut(p.Stdout)
-	root.SetErr(p.Stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate(versionLine(p.Version) + "\n")
 	root.AddCommand(

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/netip"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,18 +56,18 @@ func showStatus(w io.Writer, s api.Status, output string, now time.Time) error {
 		return printJSON(w, s)
 	}
 	wide := output == outputWide
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	t := newTable(w, columnGap)
 	for _, line := range statusLines(s, wide, now) {
-		fmt.Fprintf(t, "%s\t%s\n", line[0], line[1])
+		t.row(line[0], line[1])
 	}
-	if err := t.Flush(); err != nil {
+	if err := t.flush(); err != nil {
 		return err
 	}
 	showPeers(w, s.Peers, wide)
 	if len(s.Problems) > 0 {
 		fmt.Fprintf(w, "\nproblems\n")
 		for _, p := range s.Problems {
-			fmt.Fprintf(w, "  %s: %s\n", p.Subject, strings.ReplaceAll(p.Message, "\n", "\n    "))
+			fmt.Fprintf(w, "  %s: %s\n", oneLine(p.Subject), indented(p.Message))
 		}
 	}
 	return nil
@@ -182,18 +181,18 @@ func showPeers(w io.Writer, peers []api.Peer, wide bool) {
 		return
 	}
 	fmt.Fprintln(w)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	head := "PEER\tPUBLIC\tPATH"
+	t := newTable(w, columnGap)
 	if wide {
-		head = "PEER\tPUBLIC\tBACKEND\tPATH\tVIA\tDEVICE\tPROBLEM"
+		t.row("PEER", "PUBLIC", "BACKEND", "PATH", "VIA", "DEVICE", "PROBLEM")
+	} else {
+		t.row("PEER", "PUBLIC", "PATH")
 	}
-	fmt.Fprintln(t, head)
 	for _, p := range peers {
 		for _, path := range pathsOf(p) {
-			fmt.Fprintln(t, strings.Join(peerCells(p, path, wide), "\t"))
+			t.row(peerCells(p, path, wide)...)
 		}
 	}
-	_ = t.Flush() // as writing to a terminal anywhere else
+	_ = t.flush() // as writing to a terminal anywhere else
 }
 
 // pathsOf is the peer's paths, one "none" for each subnet that has none.
