@@ -24,7 +24,7 @@ func (e *FullError) Error() string {
 // one, a bridge would have the other), nor the last one, which is for
 // broadcast in IPv4.
 func next(subnet netip.Prefix, last netip.Addr, used map[netip.Addr]bool) (netip.Addr, bool) {
-	first := subnet.Masked().Addr().Next().Next()
+	first := first(subnet)
 	if !usable(subnet, first) {
 		return netip.Addr{}, false
 	}
@@ -42,6 +42,9 @@ func next(subnet netip.Prefix, last netip.Addr, used map[netip.Addr]bool) (netip
 	}
 	return netip.Addr{}, false
 }
+
+// first returns the first address of subnet that may be given out.
+func first(subnet netip.Prefix) netip.Addr { return subnet.Masked().Addr().Next().Next() }
 
 // usable reports whether a and the address after it are of subnet.
 func usable(subnet netip.Prefix, a netip.Addr) bool {
@@ -72,6 +75,9 @@ func readLast(lock io.ReaderAt) map[netip.Prefix]netip.Addr {
 func writeLast(lock *os.File, last map[netip.Prefix]netip.Addr) error {
 	var text strings.Builder
 	for subnet, a := range last {
+		if !a.IsValid() {
+			continue // none was chosen yet
+		}
 		fmt.Fprintln(&text, subnet, a)
 	}
 	_, err := lock.WriteAt([]byte(text.String()), 0)

@@ -76,38 +76,6 @@ func (s *Store) begin() error {
 	return nil
 }
 
-// Take gives o an address of each subnet and remembers it. It fails with a
-// *FullError if a subnet has none left, and with an error for which
-// errors.Is(err, fs.ErrExist) holds if o has addresses already.
-func (s *Store) Take(ctx context.Context, o Owner, network string, subnets []netip.Prefix) (Record, error) {
-	lock, err := s.lock(ctx)
-	if err != nil {
-		return Record{}, err
-	}
-	defer func() { _ = lock.Close() }() // holds but hints
-	taken, err := s.List()
-	if err != nil {
-		return Record{}, err
-	}
-	r := Record{Owner: o, Network: network}
-	used, before, last := inUse(taken), readLast(lock), map[netip.Prefix]netip.Addr{}
-	for _, subnet := range subnets {
-		a, ok := next(subnet, before[subnet], used)
-		if !ok {
-			return Record{}, &FullError{Subnet: subnet}
-		}
-		last[subnet] = a
-		r.Addrs = append(r.Addrs, a)
-	}
-	// Before the link: whatever happens, these are not the next to be given.
-	// It is a hint: an error, as of a full disk, changes only the order.
-	_ = writeLast(lock, last)
-	if err := os.Symlink(r.target(), s.path(o)); err != nil {
-		return Record{}, s.failed(err)
-	}
-	return r, nil
-}
-
 // Release forgets what o has. Nothing to forget is no error.
 func (s *Store) Release(o Owner) error {
 	if err := os.Remove(s.path(o)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -61,6 +61,7 @@ func recorded(ctx context.Context, c config, o ipam.Owner, addrs []netip.Addr) e
 type previous struct {
 	Interfaces []struct {
 		Name    string `json:"name"`
+		MAC     string `json:"mac"`
 		Sandbox string `json:"sandbox"` // path of the namespace; "" of the host's
 		MTU     int    `json:"mtu"`     // 0, not known, before version 1.1
 	} `json:"interfaces"`
@@ -84,6 +85,9 @@ func added(r cni.Request, c config) (podlink.Link, error) {
 	for i, dev := range prev.Interfaces {
 		if dev.Name == r.IfName && dev.Sandbox != "" {
 			at, link.MTU = i, dev.MTU
+			if mac, err := parseMAC(dev.MAC); err == nil { // the runtime may have requested it
+				link.PodMAC = mac
+			}
 		}
 	}
 	for _, ip := range prev.IPs {

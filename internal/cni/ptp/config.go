@@ -20,9 +20,11 @@ const dataDir = "/var/lib/cni/weft"
 type config struct {
 	fabric.Paths
 
-	DNS        types.DNS             `json:"dns"` // handed on
-	IPAM       struct{ Type string } `json:"ipam"`
-	PrevResult *json.RawMessage      `json:"prevResult"` // nil: absent, or null
+	DNS           types.DNS             `json:"dns"` // passed to the runtime
+	IPAM          struct{ Type string } `json:"ipam"`
+	PrevResult    *json.RawMessage      `json:"prevResult"`    // nil: absent, or null
+	RuntimeConfig json.RawMessage       `json:"runtimeConfig"` // capabilities; of ADD
+	Args          json.RawMessage       `json:"args"`          // of ADD
 }
 
 // parse reads the config; keys that it lacks have their defaults.

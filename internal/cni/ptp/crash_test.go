@@ -61,14 +61,7 @@ func TestKilled(t *testing.T) {
 // TestLeftover has an ADD find what one left that was killed half-way.
 func TestLeftover(t *testing.T) {
 	h := newHost(t, subnet4)
-	store, err := ipam.Open(t.Context(), h.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := ipam.Owner{ContainerID: "one", IfName: "eth0"}
-	if _, err := store.Take(t.Context(), o, "pods", []netip.Prefix{netip.MustParsePrefix("10.9.0.0/24")}); err != nil {
-		t.Fatal(err)
-	}
+	h.record(t, "one", "10.9.0.0/24")
 	if got := addrsOf(h.add(t, newContainer(t, "one"))); fmt.Sprint(got) != "[10.5.1.2]" {
 		t.Errorf("got %v, not an address of this host's subnet", got)
 	}
@@ -83,4 +76,17 @@ func (h *host) took(t *testing.T) time.Duration {
 	took := time.Since(start)
 	h.del(t, c.id)
 	return took
+}
+
+// record puts a container on record without a link.
+func (h *host) record(t *testing.T, id, subnet string) {
+	t.Helper()
+	store, err := ipam.Open(t.Context(), h.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := ipam.Owner{ContainerID: id, IfName: "eth0"}
+	if _, err := store.Take(t.Context(), o, "pods", []netip.Prefix{netip.MustParsePrefix(subnet)}); err != nil {
+		t.Fatal(err)
+	}
 }

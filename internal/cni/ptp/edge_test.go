@@ -31,6 +31,13 @@ func TestRefusals(t *testing.T) {
 		"odd path":         {nil, one.path(), []any{"dataDir", "here"}, types.ErrInvalidNetworkConfig, "dataDir"},
 		"odd keys":         {nil, one.path(), []any{"subnetFile", 5}, types.ErrDecodingFailure, "subnetFile"},
 		"subnet too small": {func(h *host) { h.lease(t, "10.5.1.0/30"); h.add(t, newContainer(t, "two")) }, one.path(), nil, types.ErrTryAgainLater, "10.5.1.0/30 is in use"},
+		"a capability":     {nil, one.path(), []any{"runtimeConfig", map[string]any{"bandwidth": map[string]any{"ingressRate": 1}}}, types.ErrUnsupportedField, `the capability "bandwidth"`},
+		"odd capabilities": {nil, one.path(), []any{"runtimeConfig", []any{}}, types.ErrDecodingFailure, "runtimeConfig"},
+		"odd args":         {nil, one.path(), []any{"args", map[string]any{"cni": 1}}, types.ErrDecodingFailure, "args"},
+		"address used":     {func(h *host) { h.record(t, "three", subnet4) }, one.path(), []any{"runtimeConfig", map[string]any{"ips": []string{"10.5.1.2"}}}, types.ErrInvalidNetworkConfig, "container three has it"},
+		"foreign address":  {nil, one.path(), []any{"runtimeConfig", map[string]any{"ips": []string{"10.9.1.2"}}}, types.ErrInvalidNetworkConfig, "10.9.1.2"},
+		"no address":       {nil, one.path(), []any{"runtimeConfig", map[string]any{"ips": []string{"x"}}}, types.ErrInvalidNetworkConfig, `"x"`},
+		"multicast MAC":    {nil, one.path(), []any{"runtimeConfig", map[string]any{"mac": "01:00:5e:00:00:01"}}, types.ErrInvalidNetworkConfig, "01:00:5e:00:00:01"},
 		"name in use":      {nil, one.path(), []any{"-", "lo"}, types.ErrInternal, "something of that name"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,6 +32,10 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	want, err := c.wanted(r.Args)
+	if err != nil {
+		return nil, err
+	}
 	env, err := fabric.Await(ctx, c.SubnetFile, func() (subnetenv.Env, error) { return fabric.Subnets(c.SubnetFile) })
 	if err != nil {
 		return nil, err
@@ -45,7 +49,7 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	link, out, err := attach(ctx, r, store, env, pod)
+	link, out, err := attach(ctx, r, store, env, want, pod)
 	if err != nil {
 		return nil, err
 	}
@@ -62,9 +66,12 @@ func openPod(r cni.Request) (int, error) {
 
 // attach records addresses for the container and makes its link. out are the
 // gateways of the container's default routes by it.
-func attach(ctx context.Context, r cni.Request, store *ipam.Store, env subnetenv.Env, pod int) (link podlink.Link, out []netip.Addr, err error) {
+func attach(ctx context.Context, r cni.Request, store *ipam.Store, env subnetenv.Env, want wanted, pod int) (link podlink.Link, out []netip.Addr, err error) {
 	o := owner(r)
 	link = linkOf(o)
+	if want.mac != (podlink.MAC{}) {
+		link.PodMAC = want.mac
+	}
 	release, err := store.Hold(ctx, o)
 	if err != nil {
 		return link, nil, storeError(err)
@@ -73,10 +80,13 @@ func attach(ctx context.Context, r cni.Request, store *ipam.Store, env subnetenv
 	if err := leftover(store, o, link); err != nil {
 		return link, nil, err
 	}
-	record, err := store.Take(ctx, o, r.Network, env.Subnets)
+	record, err := store.Take(ctx, o, r.Network, env.Subnets, want.addrs...)
 	if full, ok := errors.AsType[*ipam.FullError](err); ok {
 		return link, nil, types.NewError(types.ErrTryAgainLater, full.Error(),
 			"remove containers, have the runtime collect garbage (CNI GC), or give the network a shorter SubnetLen")
+	}
+	if refused, ok := errors.AsType[*ipam.RequestError](err); ok {
+		return link, nil, types.NewError(types.ErrInvalidNetworkConfig, refused.Error(), "the runtime requests it (ips, or IP in CNI_ARGS)")
 	}
 	if err != nil {
 		return link, nil, storeError(err)
