@@ -245,6 +245,15 @@ func TestTenThousandElements(t *testing.T) {
 	m.settle(t, parse(t, whole))
 }
 
+// TestGrowingSets reads sets while the kernel makes room for what has come.
+func TestGrowingSets(t *testing.T) {
+	m := newMachine(t)
+	for range 4 {
+		m.settle(t, manyElements(t, 5_000))
+		m.settle(t, &netstate.State{})
+	}
+}
+
 // TestOneTransaction has somebody else see how many transactions it takes to
 // put up a large table.
 func TestOneTransaction(t *testing.T) {
