@@ -4,8 +4,8 @@
 // carries, and must not decide what is read or written.
 //
 // A session has to prove itself. The pauses grow until one has lasted for
-// Proof, so a server that accepts sessions and ends them at once is asked as
-// rarely as one that cannot be reached, and is reported as an outage, too.
+// Proof, so a server that accepts sessions and ends them at once is asked about
+// once a minute after a while, and is reported as an outage, too.
 package session
 
 import (
@@ -45,11 +45,11 @@ type Loop struct {
 
 // Keep runs sessions until ctx ends, and returns its error, or until Final.
 func (l *Loop) Keep(ctx context.Context) error {
-	pause := backoff.UntilBack()
+	pause, brief := backoff.UntilBack(), breaksOff()
 	for {
 		s := &Session{loop: l}
 		err := l.Run(ctx, s)
-		proven := s.end()
+		proven, next := s.end(), &pause
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -57,18 +57,27 @@ func (l *Loop) Keep(ctx context.Context) error {
 			return err
 		case proven:
 			pause.Reset()
+			brief.Reset()
 			l.short = 0
 		case s.isReady:
+			next = &brief
 			if l.short++; l.short > tolerated {
 				l.down(fmt.Errorf("the connection breaks off again and again: %w", err))
 			}
 		default:
 			l.down(err)
 		}
-		if err := pause.Wait(ctx); err != nil {
+		if err := next.Wait(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// breaksOff is the pause after sessions that do not last. A server that begins
+// them has work with each, for example to send everything that it holds, so it
+// is asked more rarely in the end than one that cannot be reached.
+func breaksOff() backoff.Backoff {
+	return backoff.Backoff{First: 100 * time.Millisecond, Most: time.Minute}
 }
 
 func (l *Loop) down(err error) {

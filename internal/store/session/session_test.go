@@ -74,14 +74,14 @@ func TestAnOutageIsReportedOnce(t *testing.T) {
 func TestPausesGrowUntilASessionHasLasted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		short := run{lasts: time.Second, err: errBroken}
-		got, pauses := play(t, short, short, short, short, short, short, short, short,
-			run{lasts: session.Proof, err: errBroken}, short)
-		for i, p := range pauses[:7] {
-			if most := min(100*time.Millisecond<<i, 5*time.Second); p < most/2 || p > most {
+		script := append(slices.Repeat([]run{short}, 12), run{lasts: session.Proof, err: errBroken}, short)
+		got, pauses := play(t, script...)
+		for i, p := range pauses[:12] {
+			if most := min(100*time.Millisecond<<i, time.Minute); p < most/2 || p > most {
 				t.Errorf("pause %d is %v, want up to %v", i, p, most)
 			}
 		}
-		if p := pauses[8]; p > 100*time.Millisecond {
+		if p := pauses[12]; p > 100*time.Millisecond {
 			t.Errorf("after a session that lasted the pause is %v", p)
 		}
 		if want := []string{"down: the connection breaks off again and again: broken", "up"}; !slices.Equal(got, want) {
