@@ -21,7 +21,7 @@ const serviceRanges = "10.96.0.0/16,fd96::/112"
 // StartAPI starts the API server, also again after StopAPI, at the same address.
 func (c *Cluster) StartAPI(ctx context.Context) error {
 	p, err := c.run("kube-apiserver",
-		"--etcd-servers="+c.etcd.Endpoints()[0],
+		"--etcd-servers="+c.o.Etcd,
 		"--bind-address="+c.Addr.Addr().String(), fmt.Sprintf("--secure-port=%d", c.Addr.Port()),
 		"--advertise-address="+c.Addr.Addr().String(), "--endpoint-reconciler-type=none", // nobody comes by the Service
 		"--service-cluster-ip-range="+serviceRanges,
@@ -78,7 +78,12 @@ func (c *Cluster) await(ctx context.Context, p *process, try func(context.Contex
 func (c *Cluster) StopAPI() error { return c.api.kill() }
 
 // FreezeAPI makes the API server stand still: connections stay up and nothing is answered.
-func (c *Cluster) FreezeAPI() error { return c.api.signal(syscall.SIGSTOP) }
+func (c *Cluster) FreezeAPI() error {
+	if err := c.api.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return c.api.awaitStop()
+}
 
 // ThawAPI ends FreezeAPI.
 func (c *Cluster) ThawAPI() error { return c.api.signal(syscall.SIGCONT) }

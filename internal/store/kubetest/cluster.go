@@ -28,6 +28,10 @@ type Options struct {
 	// Addr is where the API server serves; zero is a free port of 127.0.0.1.
 	Addr netip.AddrPort
 
+	// Etcd is the URL of an etcd that the caller runs; "" is one of this
+	// module's version, run in this process.
+	Etcd string
+
 	// Controllers are run beside the one that gives out PodCIDRs, by the
 	// names that kube-controller-manager has for them.
 	Controllers []string
@@ -46,8 +50,8 @@ type Cluster struct {
 	Client kubernetes.Interface // the admin's
 
 	o           Options
-	bin         string // the folder of Kubernetes's programs
-	etcd        *embedded.Server
+	bin         string           // the folder of Kubernetes's programs
+	etcd        *embedded.Server // nil if the caller runs one
 	creds       credentials
 	http        *http.Client // Client's connections; nil before the first start
 	api         *process     // nil before the first start
@@ -71,8 +75,11 @@ func (c *Cluster) start(ctx context.Context) error {
 	if c.bin, err = programs.Kube.Dir(ctx); err != nil {
 		return err
 	}
-	if c.etcd, err = embedded.Serve(ctx, embedded.ServerOptions{Dir: filepath.Join(c.o.Dir, "etcd")}); err != nil {
-		return err
+	if c.o.Etcd == "" {
+		if c.etcd, err = embedded.Serve(ctx, embedded.ServerOptions{Dir: filepath.Join(c.o.Dir, "etcd")}); err != nil {
+			return err
+		}
+		c.o.Etcd = c.etcd.Endpoints()[0]
 	}
 	if !c.Addr.IsValid() {
 		if c.Addr, err = freePort(); err != nil {

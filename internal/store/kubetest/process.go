@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // process is a running program of the control plane.
@@ -67,6 +69,16 @@ func (p *process) signal(s syscall.Signal) error {
 		return fmt.Errorf("send %v to %s, process %d: %w", s, p.name, p.cmd.Process.Pid, err)
 	}
 	return nil
+}
+
+// awaitStop returns when SIGSTOP has stopped all threads of the program.
+func (p *process) awaitStop() error {
+	for {
+		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return os.NewSyscallError("waitid", err)
+		}
+	}
 }
 
 // tail is the end of the program's log, for error messages.
