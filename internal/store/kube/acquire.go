@@ -137,7 +137,7 @@ func within(network, p netip.Prefix) bool {
 // made of.
 func (s *Store) await(ctx context.Context, n node) error {
 	change := &waiter{was: n.facts(), exists: n.version != ""}
-	w := &watcher{client: s.client, decode: s.decode, only: n.name, sink: change, from: n.version}
+	w := &watcher{client: s.client, decode: s.decode, only: n.name, sink: change}
 	loop := session.Loop{
 		Run: func(ctx context.Context, running *session.Session) error {
 			ctx, change.seen = context.WithCancel(ctx)
@@ -176,7 +176,7 @@ func (w *waiter) changed() {
 func (w *waiter) begin() { w.present = false }
 func (w *waiter) live()  { w.running.Ready() }
 
-func (w *waiter) put(n node) {
+func (w *waiter) put(n *node) {
 	w.present = true
 	if !w.exists || n.facts() != w.was {
 		w.changed()

@@ -42,7 +42,10 @@ func newBetween(t *testing.T, c *kubetest.Cluster) *between {
 	must(t, err)
 	b := &between{}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Header.Del("Accept-Encoding") // answers pass in clear
+		},
 		Transport:     transport,
 		FlushInterval: -1,
 		ErrorLog:      slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
@@ -52,8 +55,9 @@ func newBetween(t *testing.T, c *kubetest.Cluster) *between {
 		b.seen = append(b.seen, r.Method+" "+r.URL.RequestURI())
 		answer := b.answer
 		b.mu.Unlock()
-		if answer == nil || !answer(w, r) {
-			proxy.ServeHTTP(w, r)
+		out := &passing{ResponseWriter: w}
+		if answer == nil || !answer(out, r) {
+			proxy.ServeHTTP(out, r)
 		}
 	}))
 	b.url = server.URL

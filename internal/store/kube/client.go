@@ -102,7 +102,26 @@ func (c *client) raw(ctx context.Context, what string, r *rest.Request) ([]byte,
 // retries is how often client-go asks again when the server says "later".
 const retries = 3
 
-func (c *client) nodes(verb string) *rest.Request { return c.rest.Verb(verb).Resource("nodes") }
+// nodes asks for the nodes that o means; only that of a name, if there is one.
+func (c *client) nodes(name string, o metav1.ListOptions) *rest.Request {
+	if name != "" {
+		o.FieldSelector = "metadata.name=" + name
+	}
+	return c.rest.Get().Resource("nodes").VersionedParams(&o, metav1.ParameterCodec)
+}
+
+// page asks for a list of nodes, or for a page of one.
+func (c *client) page(ctx context.Context, d decoder, r *rest.Request) (*nodeList, error) {
+	body, err := c.ask(ctx, r, c.timeout)
+	if err == nil {
+		defer body.Close()
+		var l *nodeList
+		if l, err = d.list(body); err == nil {
+			return l, nil
+		}
+	}
+	return nil, c.explain(ctx, "listing nodes", err)
+}
 
 // close drops the connections.
 func (c *client) close() {

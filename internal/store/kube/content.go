@@ -1,9 +1,9 @@
 package kube
 
 import (
-	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 
@@ -11,124 +11,187 @@ import (
 	"github.com/weft-net/weft/internal/store"
 )
 
-// content is the config and the nodes that an agent has announced. Not safe
-// for concurrent use.
+// content is the config and the nodes that an agent has announced. A change of
+// one node costs the same however many there are. Not safe for concurrent use.
 type content struct {
 	doc      document
-	nodes    map[string]node   // by name: what was announced, without version
-	holders  map[string]string // by lease.Key: the node that has it
-	bad      map[string]error  // by the name of a node
+	members  map[string]*member         // by name: the nodes that were announced
+	holders  map[string]string          // by lease.Key: the node that has it
+	rivals   map[string]map[string]bool // by lease.Key: other nodes with these subnets
+	bad      map[string]bool            // members without a lease, by name
 	leases   lease.Set
 	revision int64
-	listed   map[string]bool // while a list comes in: the nodes in it so far
-	self     string          // the name of this host's node; "" if nobody said
-	own      node            // it, without version; zero if there is none
+	listed   map[string]bool   // while a list comes in: the nodes in it so far
+	self     string            // the name of this host's node; "" if nobody said
+	own      node              // it, without version; zero if there is none
+	assigned *store.Assignment // by own
+	entries  []store.Entry     // of bad, for snapshots; nil when it has changed
 }
+
+// member is a node that an agent has announced.
+type member struct {
+	node    *node          // without version
+	subnets []netip.Prefix // of its lease
+	err     error          // why the node itself makes no lease
+}
+
+func (m *member) key() string { return lease.Key(m.subnets) }
 
 func newContent() *content {
-	return &content{nodes: map[string]node{}, holders: map[string]string{}, bad: map[string]error{}}
+	c := &content{
+		members: map[string]*member{}, holders: map[string]string{}, rivals: map[string]map[string]bool{}, bad: map[string]bool{},
+	}
+	c.setOwn(node{})
+	return c
 }
 
-// put takes in a node as it is now, and tells whether that changed anything a
-// snapshot shows.
-func (c *content) put(n node) bool {
+// put records a node as it is now, and returns whether snapshots show a change.
+// The node is the content's from then on.
+func (c *content) put(n *node) bool {
 	if rev, err := strconv.ParseInt(n.version, 10, 64); err == nil {
 		c.revision = max(c.revision, rev)
 	}
 	if c.listed != nil {
 		c.listed[n.name] = true
 	}
-	n = n.facts()
-	own := n.name == c.self && n != c.own
+	*n = n.facts()
+	own := n.name == c.self && *n != c.own
 	if own {
-		c.own = n
+		c.setOwn(*n)
 	}
 	if !n.joined() {
 		return c.unplace(n.name) || own
 	}
-	if old, ok := c.nodes[n.name]; ok && old == n {
+	if old := c.members[n.name]; old != nil && *old.node == *n {
 		return own
 	}
 	c.unplace(n.name)
-	c.nodes[n.name] = n
 	c.place(n)
 	return true
 }
 
-// remove takes out the node of a name, and tells whether a snapshot shows that.
+// remove forgets the node of a name, and returns whether snapshots show that.
 func (c *content) remove(name string) bool {
 	own := name == c.self && c.own != node{}
 	if own {
-		c.own = node{}
+		c.setOwn(node{})
 	}
 	return c.unplace(name) || own
 }
 
-// unplace takes a node from among those that were announced.
+func (c *content) setOwn(n node) { c.own, c.assigned = n, n.assignment() }
+
+// place makes n a member. Of two nodes with the same PodCIDR the one whose name
+// comes first has it, on every host alike.
+func (c *content) place(n *node) {
+	l, err := n.lease()
+	m := &member{n, l.Subnets, err}
+	c.members[n.name] = m
+	if err != nil {
+		c.setBad(n.name, true)
+		return
+	}
+	key := m.key()
+	switch holder, taken := c.holders[key]; {
+	case !taken:
+		c.give(key, n.name, l)
+	case holder < n.name:
+		c.addRival(key, n.name)
+	default:
+		c.addRival(key, holder)
+		c.give(key, n.name, l)
+	}
+}
+
+// give makes the node of a name the holder of the subnets with this key.
+func (c *content) give(key, name string, l lease.Lease) {
+	c.holders[key] = name
+	c.leases = c.leases.With(l)
+	if len(c.rivals[key]) > 0 {
+		c.entries = nil // they name the holder
+	}
+}
+
+func (c *content) addRival(key, name string) {
+	if c.rivals[key] == nil {
+		c.rivals[key] = map[string]bool{}
+	}
+	c.rivals[key][name] = true
+	c.setBad(name, true)
+}
+
+func (c *content) removeRival(key, name string) {
+	if delete(c.rivals[key], name); len(c.rivals[key]) == 0 {
+		delete(c.rivals, key)
+	}
+	c.setBad(name, false)
+}
+
+func (c *content) setBad(name string, bad bool) {
+	c.entries = nil
+	if delete(c.bad, name); bad {
+		c.bad[name] = true
+	}
+}
+
+// unplace removes the member of a name, and returns whether there was one.
 func (c *content) unplace(name string) bool {
-	n, ok := c.nodes[name]
-	if !ok {
+	m := c.members[name]
+	if m == nil {
 		return false
 	}
-	delete(c.nodes, name)
-	delete(c.bad, name)
-	l, err := n.lease()
-	key := lease.Key(l.Subnets)
-	if err != nil || c.holders[key] != name {
-		return true
-	}
-	delete(c.holders, key)
-	c.leases = c.leases.Without(l)
-	for other := range c.bad { // somebody may have waited for these subnets
-		c.place(c.nodes[other])
+	delete(c.members, name)
+	key := m.key()
+	switch {
+	case m.err != nil:
+		c.setBad(name, false)
+	case c.holders[key] != name:
+		c.removeRival(key, name)
+	default:
+		c.vacate(key, m)
 	}
 	return true
 }
 
-// place puts n among the leases, or among what is bad. Of two nodes with the
-// same PodCIDR the one whose name comes first has it, on every host alike.
-func (c *content) place(n node) {
-	delete(c.bad, n.name)
-	l, err := n.lease()
-	if err != nil {
-		c.bad[n.name] = err
+// vacate takes the subnets with this key from m and gives them to the first of
+// its rivals.
+func (c *content) vacate(key string, m *member) {
+	delete(c.holders, key)
+	c.leases = c.leases.Without(lease.At(m.subnets))
+	if len(c.rivals[key]) == 0 {
 		return
 	}
-	key := lease.Key(l.Subnets)
-	holder, taken := c.holders[key]
-	if taken && holder < n.name {
-		c.bad[n.name] = &twiceError{key}
-		return
+	first := slices.Min(slices.Collect(maps.Keys(c.rivals[key])))
+	c.removeRival(key, first)
+	if l, err := c.members[first].node.lease(); err == nil { // it was one before
+		c.give(key, first, l)
 	}
-	if taken && holder != n.name {
-		c.bad[holder] = &twiceError{key}
-	}
-	c.holders[key] = n.name
-	c.leases = c.leases.With(l)
 }
 
-// twiceError says that another node has the subnets with this key. Which one
-// may change.
-type twiceError struct{ key string }
-
-func (e *twiceError) Error() string { return "another node has " + e.key }
-
-// fault is why the node of a name is no lease, nil if it is one.
+// fault is why the node of a name has no lease, nil if it has one or wants none.
 func (c *content) fault(name string) error {
-	if e, twice := errors.AsType[*twiceError](c.bad[name]); twice {
-		return fmt.Errorf("its PodCIDR %s is also that of node %s; delete the node and let it register again to get another", c.nodes[name].cidrs, c.holders[e.key])
+	m := c.members[name]
+	switch {
+	case m == nil:
+		return nil
+	case m.err != nil:
+		return m.err
 	}
-	return c.bad[name]
+	holder := c.holders[m.key()]
+	if holder == name {
+		return nil
+	}
+	return fmt.Errorf("its PodCIDR %s is also that of node %s; delete the node and let it register again to get another", m.node.cidrs, holder)
 }
 
-// begin starts taking in a list of all nodes.
+// begin starts recording a list of all nodes.
 func (c *content) begin() { c.listed = map[string]bool{} }
 
-// end takes out the nodes that the list did not hold, and tells whether there
-// were any.
+// end removes the nodes that the list did not hold, and returns whether
+// snapshots show that.
 func (c *content) end(version string) bool {
 	changed := false
-	for name := range c.nodes {
+	for name := range c.members {
 		if !c.listed[name] {
 			changed = c.remove(name) || changed
 		}
@@ -143,21 +206,28 @@ func (c *content) end(version string) bool {
 	return changed
 }
 
-// Snapshot implements feed.Content. Snapshots share their leases, which nobody
-// changes.
+// Snapshot implements feed.Content. What snapshots share, nobody changes.
 func (c *content) Snapshot() store.Snapshot {
 	s := store.Snapshot{
 		Revision:       c.revision,
 		Config:         c.doc.text,
 		ConfigRevision: c.doc.revision,
 		Leases:         c.leases,
-		Assigned:       c.own.assignment(),
+		Assigned:       c.assigned,
+		Bad:            c.badEntries(),
 	}
 	if c.doc.err != nil {
-		s.Bad = append(s.Bad, store.Entry{Key: "config", Err: c.doc.err})
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.bad)) {
-		s.Bad = append(s.Bad, store.Entry{Key: "node/" + name, Err: c.fault(name)})
+		s.Bad = slices.Concat([]store.Entry{{Key: "config", Err: c.doc.err}}, s.Bad)
 	}
 	return s
+}
+
+// badEntries are the nodes without a lease, sorted.
+func (c *content) badEntries() []store.Entry {
+	if c.entries == nil && len(c.bad) > 0 {
+		for _, name := range slices.Sorted(maps.Keys(c.bad)) {
+			c.entries = append(c.entries, store.Entry{Key: "node/" + name, Err: c.fault(name)})
+		}
+	}
+	return c.entries
 }

@@ -58,13 +58,13 @@ func TestChangesOfNodesAddUp(t *testing.T) {
 				}
 				c.begin()
 				for _, n := range held {
-					changed = c.put(n) || changed
+					changed = c.put(&n) || changed
 				}
 				changed = c.end("1") || changed
 			default:
 				n := node{name: name, uid: strconv.Itoa(rev), version: strconv.Itoa(rev), network: "True", cidrs: someCIDRs[r.IntN(len(someCIDRs))], notes: someNotes[r.IntN(len(someNotes))]}
 				held[name] = n
-				changed = c.put(n)
+				changed = c.put(&n)
 			}
 			after := c.Snapshot()
 			if d := cmp.Diff(fresh(held).Snapshot(), after, sameSnapshot); d != "" {
@@ -85,7 +85,8 @@ func fresh(nodes map[string]node) *content {
 	c.self = "n0"
 	c.begin()
 	for _, name := range slices.Sorted(maps.Keys(nodes)) {
-		c.put(nodes[name])
+		n := nodes[name]
+		c.put(&n)
 	}
 	c.end("1")
 	return c
@@ -94,11 +95,11 @@ func fresh(nodes map[string]node) *content {
 func TestHeartbeatsAreNoChange(t *testing.T) {
 	c := newContent()
 	n := node{name: "n", uid: "u", version: "7", cidrs: "10.5.1.0/24", notes: someNotes[2]}
-	if !c.put(n) {
+	if first := n; !c.put(&first) {
 		t.Error("a new node is no change")
 	}
 	n.version, n.network = "8", "False"
-	if c.put(n) || c.Snapshot().Revision != 8 {
+	if c.put(&n) || c.Snapshot().Revision != 8 {
 		t.Errorf("a heartbeat is a change, or its revision %d was not taken", c.Snapshot().Revision)
 	}
 }
@@ -139,5 +140,37 @@ func TestALostFileLeavesTheLastConfig(t *testing.T) {
 	lost := d.read(path)
 	if lost.err == nil || string(lost.text) != "{}" || lost.revision != d.revision || lost.same(d) || !lost.same(lost.read(path)) {
 		t.Errorf("after the file was removed: %+v", lost)
+	}
+}
+
+// BenchmarkJoin is one more node among others: the two events in which it
+// registers and is announced, and the snapshots that follow.
+func BenchmarkJoin(b *testing.B) {
+	for _, others := range []int{100, 5000} {
+		b.Run(strconv.Itoa(others), func(b *testing.B) {
+			c := newContent()
+			for i := range others {
+				c.put(numbered(i))
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				first := numbered(others)
+				first.notes = notes{}
+				c.put(first)
+				c.put(numbered(others))
+				if s := c.Snapshot(); s.Leases.Len() != others+1 {
+					b.Fatal(s.Leases.Len())
+				}
+				c.remove(first.name)
+			}
+		})
+	}
+}
+
+// numbered is a node that is announced.
+func numbered(i int) *node {
+	return &node{
+		name: fmt.Sprintf("node-%d", i), version: strconv.Itoa(i), cidrs: fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255),
+		notes: notes{noteManaged: "true", noteType: "vxlan", notePublic: fmt.Sprintf("192.0.%d.%d", i>>8, i&255), noteData: mac4},
 	}
 }

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"net/http"
+	"path"
 	"sync"
 )
 
@@ -45,15 +46,14 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // verbOf is what RBAC would call the request.
 func verbOf(r *http.Request) string {
-	query := r.URL.Query()
 	switch {
 	case r.Method == http.MethodPost:
 		return "create"
 	case r.Method == http.MethodPatch:
 		return "patch"
-	case query.Get("watch") != "":
+	case r.URL.Query().Get("watch") != "":
 		return "watch"
-	case query.Has("limit"):
+	case path.Base(r.URL.Path) == "nodes":
 		return "list"
 	}
 	return "get"

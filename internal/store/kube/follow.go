@@ -5,9 +5,15 @@ import (
 	"errors"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/pager"
+
 	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/feed"
+	"github.com/weft-net/weft/internal/store/session"
 )
 
 // Snapshot reads the file, and the nodes page by page.
@@ -24,20 +30,21 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 			c.self = name
 		}
 	}
-	w := &watcher{client: s.client, decode: s.decode, sink: &once{c}}
-	if err := w.list(ctx); err != nil {
+	nodes, _, err := pager.New(pager.SimplePageFunc(func(o metav1.ListOptions) (runtime.Object, error) {
+		return s.page(ctx, s.decode, s.nodes("", o))
+	})).List(ctx, metav1.ListOptions{})
+	if err != nil {
 		return store.Snapshot{}, err
 	}
-	return c.Snapshot(), nil
+	list, err := meta.ListAccessor(nodes)
+	if err != nil {
+		return store.Snapshot{}, err
+	}
+	c.begin()
+	err = meta.EachListItem(nodes, func(n runtime.Object) error { c.put(n.(*node)); return nil })
+	c.end(list.GetResourceVersion())
+	return c.Snapshot(), err
 }
-
-// once is a sink for one list.
-type once struct{ *content }
-
-func (o *once) put(n node)         { o.content.put(n) }
-func (o *once) gone(name string)   { o.remove(name) }
-func (o *once) end(version string) { o.content.end(version) }
-func (o *once) live()              {}
 
 // Follow calls fn with the present snapshot and after every change. Goroutines
 // of its own take in what happens to nodes and to the config file while fn
@@ -66,30 +73,27 @@ type follower struct {
 	feed    *feed.Feed
 	content *content // behind feed's lock
 	known   bool     // a whole list has come in
-	isLive  bool     // the present watch has been ready
+	running *session.Session
 }
 
+// runNodes follows the nodes until ctx ends.
 func (f *follower) runNodes(ctx context.Context) {
 	w := &watcher{client: f.client, decode: f.decode, sink: f}
-	pause := backoff.UntilBack()
-	for ctx.Err() == nil {
-		f.isLive = false
-		err := f.open(ctx)
-		if err == nil {
-			err = f.findSelf(ctx)
-		}
-		if err == nil {
-			err = w.session(ctx)
-		}
-		switch {
-		case f.isLive:
-			pause.Reset()
-		case ctx.Err() == nil && !errors.Is(err, errEnded):
-			f.log.Debug("nodes cannot be followed now", "err", err)
-			f.feed.Down(f.explain(ctx, "following nodes", err))
-		}
-		_ = pause.Wait(ctx)
+	loop := session.Loop{
+		Run: func(ctx context.Context, running *session.Session) error {
+			f.running = running
+			if err := f.open(ctx); err != nil {
+				return err
+			}
+			if err := f.findSelf(ctx); err != nil {
+				return err
+			}
+			return f.explain(ctx, "following nodes", w.session(ctx))
+		},
+		Down: f.feed.Down,
+		Up:   f.feed.Up,
 	}
+	_ = loop.Keep(ctx) // it ends with ctx
 }
 
 // findSelf learns which node this host is, if that can be known.
@@ -106,26 +110,33 @@ func (f *follower) findSelf(ctx context.Context) error {
 
 func (f *follower) begin() { f.feed.Change(func() bool { f.content.begin(); return false }) }
 
-func (f *follower) put(n node) {
-	f.feed.Change(func() bool { return f.content.put(n) })
+func (f *follower) put(n *node) {
+	f.change(func() bool { return f.content.put(n) })
 	if n.name == f.content.self {
 		f.Trouble("node", errors.Join(n.faults(), f.content.fault(n.name)))
 	}
 }
 
-func (f *follower) gone(name string) { f.feed.Change(func() bool { return f.content.remove(name) }) }
+func (f *follower) gone(name string) { f.change(func() bool { return f.content.remove(name) }) }
 
 func (f *follower) end(version string) {
-	f.feed.Change(func() bool { return f.content.end(version) })
+	f.change(func() bool { return f.content.end(version) })
 	if !f.known {
 		f.known = true
 		f.feed.Replace(f.content)
 	}
 }
 
-func (f *follower) live() {
-	f.isLive = true
-	f.feed.Up()
+func (f *follower) live() { f.running.Ready() }
+
+// change alters the content. What is new is passed on even if the connection
+// keeps breaking off.
+func (f *follower) change(change func() bool) {
+	news := false
+	f.feed.Change(func() bool { news = change(); return news })
+	if news && f.known {
+		f.running.Delivered()
+	}
 }
 
 // runConfig follows the config file.

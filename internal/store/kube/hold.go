@@ -75,20 +75,16 @@ func (h *holder) session(ctx context.Context, s *session.Session) error {
 	h.running = s
 	ctx, h.stop = context.WithCancel(ctx)
 	defer h.stop()
-	err := h.watcher.session(ctx)
-	if errors.Is(err, errEnded) && h.watcher.from == "" {
-		err = h.watcher.session(ctx) // it has found out how to list
-	}
-	return h.explain(ctx, "watching this host's node", err)
+	return h.explain(ctx, "watching this host's node", h.watcher.session(ctx))
 }
 
 func (h *holder) begin() { h.present = false }
 
 func (h *holder) live() { h.running.Ready() }
 
-func (h *holder) put(n node) {
+func (h *holder) put(n *node) {
 	h.present = true
-	if err := h.check(n); err != nil {
+	if err := h.check(*n); err != nil {
 		h.lose(err)
 		return
 	}

@@ -21,6 +21,7 @@ type node struct {
 	cidrs   string // spec.podCIDRs, with commas
 	notes   notes
 	network string // status of the condition NetworkUnavailable; "" if it has none
+	listed  bool   // not a node, but the end of a list that comes as a watch
 }
 
 // facts are the parts of a node of which leases are made; a change of any

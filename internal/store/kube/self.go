@@ -40,7 +40,7 @@ func (s *Store) ownName(ctx context.Context) (string, error) {
 // get reads the node of a name; one that does not exist has no version.
 func (s *Store) get(ctx context.Context, name string) (node, error) {
 	what := "reading node " + name
-	doc, err := s.raw(ctx, what, s.nodes("GET").Name(name))
+	doc, err := s.raw(ctx, what, s.rest.Get().Resource("nodes").Name(name))
 	if apierrors.IsNotFound(err) {
 		return node{name: name}, nil
 	}

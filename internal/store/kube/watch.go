@@ -1,194 +1,163 @@
 package kube
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"math/rand/v2"
-	"strconv"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/rest"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/weft-net/weft/internal/store/session"
 )
 
 const (
-	// pageSize is how many nodes are asked for at once where a list comes in
-	// pages: some 6 MB.
-	pageSize = 500
-	// watchTime is the least that a watch is asked to last; the most is twice
-	// as long, at random, so that a cluster's agents do not come at once.
+	// watchTime is the least time that a watch is asked to last; the most is
+	// twice as long, at random, so that a cluster's agents do not come at once.
 	watchTime = 30 * time.Minute
 	// silence is after what time without an event a watch is taken for dead.
 	// The server sends a bookmark every minute.
 	silence = 3 * time.Minute
 )
 
-// sink takes in nodes. All calls come from one goroutine.
+// sink receives nodes. All calls come from one goroutine, or one at a time.
 type sink interface {
-	begin()             // a whole list begins
-	put(node)           // the node is like this
+	begin()             // a list of all nodes begins
+	put(*node)          // the node is like this; it is the sink's from then on
 	gone(name string)   // it was deleted
 	end(version string) // the list is complete
-	live()              // the server answers, and tells of changes from now on
+	live()              // the server answers, and reports changes from now on
 }
 
-// watcher keeps a sink up to date with all nodes, or with one. What it knows
-// lets it go on after a lost connection without reading everything again.
+// watcher keeps a sink up to date with all nodes, or with one. client-go's
+// reflector decides what to ask for; the watcher does the requests. It ends a
+// session where the reflector would ask again without a pause, and begins the
+// next one where the last has ended, where the reflector would list again.
 type watcher struct {
 	*client
-	decode decoder
-	only   string // the name of the one node; "" for all
-	sink   sink
-	from   string // the version after which to go on; "" list first
-	paged  bool   // the server has no lists that come as a stream
+	decode    decoder
+	only      string // the name of the one node; "" for all
+	sink      sink
+	reflector *cache.Reflector
+	plain     bool // the server does not complete lists that come as a watch
+	stale     bool // watching cannot go on where it has ended: list again
+
+	// Of the present session:
+	streamed bool    // a list that comes as a watch was asked for
+	resumed  bool    // the last watch that was asked for goes on from the last session
+	current  *stream // the last watch that the server accepted, if no list was asked for since
+	err      error   // of the last request, if it failed
+	listing  sync.Mutex
 }
 
-// session lists if need be and watches until something breaks. errEnded is the
-// regular end.
+// errEnded is why a watch has ended that did not fail.
+var errEnded = errors.New("the server ended the watch")
+
+// session lists if need be and watches until something breaks, and returns why.
 func (w *watcher) session(ctx context.Context) error {
-	if w.from == "" && w.paged {
-		if err := w.list(ctx); err != nil {
-			return err
-		}
+	if w.reflector == nil {
+		w.reflector = cache.NewReflectorWithOptions(
+			&cache.ListWatch{ListWithContextFunc: w.list, WatchFuncWithContext: w.watch}, &node{}, w,
+			cache.ReflectorOptions{Name: "nodes", MinWatchTimeout: watchTime, Backoff: &noBackoff})
 	}
-	err := w.watch(ctx)
+	w.streamed, w.resumed, w.current, w.err = false, false, nil, nil
+	err := w.reflector.ListAndWatchWithContext(ctx)
+	w.listing.Lock() // when ctx ends, the reflector does not wait for its list
+	defer w.listing.Unlock()
+	if s := w.current; s != nil {
+		w.plain = w.plain && s.lasted < session.Proof // else it may be another server by now
+		w.stale = w.stale || s.refused()
+	}
 	switch {
-	case apierrors.IsResourceExpired(err), apierrors.IsGone(err):
-		w.from = ""
-	case w.from == "" && (apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)):
-		w.paged = true
-		return errEnded
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case w.err != nil:
+		return w.err // the reflector says less
+	case err != nil:
+		return err
+	case w.current != nil && w.current.failed():
+		return w.current.err
 	}
-	return err
+	return errEnded
 }
 
-// errEnded is how a watch ends that was not meant to last longer.
-var errEnded = errors.New("the watch has ended")
+// noBackoff is the reflector's: whoever calls session pauses between sessions,
+// and within one nothing is asked for again and again.
+var noBackoff = wait.Backoff{Duration: time.Millisecond}
 
-func (w *watcher) watch(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	patience := time.AfterFunc(w.timeout, cancel)
-	defer patience.Stop()
-	body, err := w.request().MaxRetries(retries).Stream(ctx)
-	if err != nil {
-		return w.late(patience, err)
+// errAskedOnce ends what the reflector would do again and again.
+var errAskedOnce = errors.New("asked for already")
+
+// watch asks for changes, and for all nodes before if o says so and the sink
+// does not have them.
+func (w *watcher) watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	if w.err != nil && !unknownVersion(w.err) {
+		return nil, errAskedOnce
 	}
-	defer body.Close()
-	if w.from == "" {
-		w.sink.begin()
-	} else {
+	all := o.SendInitialEvents != nil && *o.SendInitialEvents
+	w.resumed = all && o.ResourceVersion != "" && !w.stale && !w.resumed
+	switch {
+	case w.resumed:
+		o.SendInitialEvents, o.ResourceVersionMatch = nil, ""
+	case all && (w.plain || w.streamed), !all && w.over():
+		return nil, errAskedOnce
+	case all:
+		w.streamed = true
+	}
+	o.Watch = true
+	ctx, cancel := context.WithCancel(ctx)
+	body, err := w.ask(ctx, w.nodes(w.only, o).SetHeader("Accept", watchTypes), silence)
+	if err != nil {
+		cancel()
+		w.err = err
+		w.stale = w.stale || w.resumed && unknownVersion(err)
+		return nil, err
+	}
+	w.current, w.err = newStream(ctx, cancel, body, w.decode, w.resumed, o.ResourceVersion), nil
+	if !all {
 		w.sink.live()
 	}
-	events := frames{from: bufio.NewReaderSize(body, spareFrame)}
-	for {
-		patience.Reset(silence)
-		e, err := events.next()
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return errEnded
-		}
-		if err != nil {
-			return w.late(patience, err)
-		}
-		if err := w.take(e); err != nil {
-			return err
-		}
-	}
+	return w.current, nil
 }
 
-// late names the reason if it was patience that ended a request.
-func (w *watcher) late(patience *time.Timer, err error) error {
-	if errors.Is(err, context.Canceled) && !patience.Stop() {
-		return context.DeadlineExceeded
-	}
-	return err
+// watchTypes are the forms in which a watch is understood.
+const watchTypes = "application/vnd.kubernetes.protobuf;stream=watch, application/vnd.kubernetes.protobuf"
+
+// over tells whether the session has to end before another watch: the last
+// one could not go on, or was too short.
+func (w *watcher) over() bool {
+	return w.err != nil || w.current != nil && w.current.lasted < session.Proof
 }
 
-// request asks for changes after what is known; if nothing is, for all there
-// is and what changes then.
-func (w *watcher) request() *rest.Request {
-	r := w.nodes("GET").Param("watch", "true").Param("allowWatchBookmarks", "true").
-		Param("timeoutSeconds", strconv.Itoa(int((watchTime+rand.N(watchTime))/time.Second)))
-	r.SetHeader("Accept", "application/vnd.kubernetes.protobuf;stream=watch, application/vnd.kubernetes.protobuf")
-	if w.only != "" {
-		r.Param("fieldSelector", "metadata.name="+w.only)
-	}
-	if w.from == "" {
-		return r.Param("sendInitialEvents", "true").Param("resourceVersionMatch", "NotOlderThan")
-	}
-	return r.Param("resourceVersion", w.from)
+// unknownVersion tells whether the server refuses to watch from a version.
+func unknownVersion(err error) bool {
+	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
 }
 
-func (w *watcher) take(e event) error {
-	switch e.kind {
-	case bookmark:
-		m, err := bookmarkIn(e.object)
-		if err != nil {
-			return err
-		}
-		if m.listed && w.from == "" {
-			w.sink.end(m.version)
-			w.sink.live()
-		}
-		if m.listed || w.from != "" {
-			w.from = m.version
-		}
-		return nil
-	case failed:
-		return failureIn(e.object)
-	case added, modified, deleted:
-		n, err := w.decode.nodeIn(e.object)
-		if err != nil {
-			return err
-		}
-		if e.kind == deleted {
-			w.sink.gone(n.name)
-		} else {
-			w.sink.put(n)
-		}
-		if w.from != "" {
-			w.from = n.version
-		}
-		return nil
+// list asks for nodes, a page of them if o has a limit.
+func (w *watcher) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	w.listing.Lock()
+	defer w.listing.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	return fmt.Errorf("%w: an event of kind %.20q", errNotProto, e.kind)
+	if w.err != nil && (w.resumed || !answered(w.err) || apierrors.IsTooManyRequests(w.err)) {
+		return nil, w.err // a list would fare no better, or is not needed
+	}
+	w.plain = w.plain || w.streamed // that is why a list follows
+	var l *nodeList
+	w.current = nil
+	l, w.err = w.page(ctx, w.decode, w.nodes(w.only, o))
+	return l, w.err
 }
 
-// list reads all nodes page by page.
-func (w *watcher) list(ctx context.Context) error {
-	w.sink.begin()
-	for next := ""; ; {
-		p, err := w.page(ctx, w.decode, w.only, next)
-		if err != nil {
-			return err
-		}
-		for _, n := range p.nodes {
-			w.sink.put(n)
-		}
-		if next = p.next; next == "" {
-			w.sink.end(p.version)
-			w.from = p.version
-			return nil
-		}
-	}
-}
-
-// page reads a part of the list of nodes, from the token of the part before.
-func (c *client) page(ctx context.Context, d decoder, only, token string) (page, error) {
-	r := c.nodes("GET").Param("limit", strconv.Itoa(pageSize))
-	if only != "" {
-		r.Param("fieldSelector", "metadata.name="+only)
-	}
-	if token != "" {
-		r.Param("continue", token)
-	}
-	doc, err := c.raw(ctx, "listing nodes", r)
-	if err != nil {
-		return page{}, err
-	}
-	p, err := d.pageIn(doc)
-	return p, c.explain(ctx, "listing nodes", err)
+// answered tells whether err is what a server said.
+func answered(err error) bool {
+	_, ok := errors.AsType[*apierrors.StatusError](err)
+	return ok
 }

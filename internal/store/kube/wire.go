@@ -6,13 +6,14 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Field numbers of Kubernetes' protobuf, which never change:
 // k8s.io/apimachinery/pkg/runtime, .../apis/meta/v1 and k8s.io/api/core/v1,
 // generated.proto in each.
 const (
-	unknownRaw = 2
+	unknownRaw = 2 // of the envelope's content
 
 	listMeta         = 1
 	listItems        = 2
@@ -101,7 +102,11 @@ func (d *decoder) nodeIn(doc []byte) (node, error) {
 	if err != nil {
 		return node{}, err
 	}
-	return d.node(raw)
+	n, err := d.node(raw)
+	if err == nil && n.name == "" {
+		err = fmt.Errorf("%w: a node without a name", errNotProto)
+	}
+	return n, err
 }
 
 func (d *decoder) node(message []byte) (node, error) {
@@ -117,9 +122,6 @@ func (d *decoder) node(message []byte) (node, error) {
 		}
 		return nil
 	})
-	if err == nil && n.name == "" {
-		err = fmt.Errorf("%w: a node without a name", errNotProto)
-	}
 	return n, err
 }
 
@@ -150,7 +152,9 @@ func (d *decoder) annotation(n *node, entry []byte) error {
 		}
 		return nil
 	})
-	if i, ok := d.keys.find(key); ok {
+	if string(key) == metav1.InitialEventsAnnotationKey {
+		n.listed = string(text) == "true"
+	} else if i, ok := d.keys.find(key); ok {
 		n.notes[i] = string(text[:min(len(text), maxData+1)])
 	}
 	return err
@@ -201,46 +205,6 @@ func status(n *node, message []byte) error {
 			n.network = string(state)
 		}
 		return err
-	})
-}
-
-// page is a part of a list.
-type page struct {
-	nodes   []node
-	version string // resourceVersion of the whole list
-	next    string // continue token; "" at the end
-}
-
-// pageIn reads a NodeList in an envelope.
-func (d *decoder) pageIn(doc []byte) (page, error) {
-	raw, err := opened(doc)
-	if err != nil {
-		return page{}, err
-	}
-	var p page
-	err = fields(raw, func(num protowire.Number, value []byte) error {
-		switch num {
-		case listMeta:
-			return p.meta(value)
-		case listItems:
-			n, err := d.node(value)
-			p.nodes = append(p.nodes, n)
-			return err
-		}
-		return nil
-	})
-	return p, err
-}
-
-func (p *page) meta(message []byte) error {
-	return fields(message, func(num protowire.Number, value []byte) error {
-		switch num {
-		case listMetaVersion:
-			p.version = string(value)
-		case listMetaContinue:
-			p.next = string(value)
-		}
-		return nil
 	})
 }
 

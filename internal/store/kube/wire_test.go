@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -81,9 +82,15 @@ func TestReadsWhatKubernetesWrites(t *testing.T) {
 		t.Errorf("PodCIDR alone: %+v, %v", got, err)
 	}
 	list := &corev1.NodeList{ListMeta: metav1.ListMeta{ResourceVersion: "99", Continue: "more"}, Items: []corev1.Node{*usual(), *usual()}}
-	p, err := d.pageIn(encoded(t, list, "NodeList"))
-	if err != nil || len(p.nodes) != 2 || p.nodes[1] != want || p.version != "99" || p.next != "more" {
-		t.Errorf("list %+v, %v", p, err)
+	doc := encoded(t, list, "NodeList")
+	l, err := d.list(bytes.NewReader(doc))
+	if err != nil || len(l.Items) != 2 || *l.Items[1] != want || l.ResourceVersion != "99" || l.Continue != "more" {
+		t.Errorf("list %+v, %v", l, err)
+	}
+	for n := range doc {
+		if l, err := d.list(bytes.NewReader(doc[:n])); err == nil && len(l.Items) != 2 {
+			t.Fatalf("the first %d of %d bytes of a list are taken for %d nodes", n, len(doc), len(l.Items))
+		}
 	}
 	host, err := hostOfPod(encoded(t, &corev1.Pod{Spec: corev1.PodSpec{NodeName: "node-7"}}, "Pod"))
 	if err != nil || host != "node-7" {
@@ -114,10 +121,9 @@ func FuzzWire(f *testing.F) {
 		if n, err := d.nodeIn(doc); err == nil && n.name == "" {
 			t.Error("a node without a name")
 		}
-		_, _ = d.pageIn(doc)
+		_, _ = d.list(bytes.NewReader(doc))
 		_, _ = hostOfPod(doc)
-		_, _ = eventIn(doc)
-		_, _ = bookmarkIn(doc)
+		_, _, _ = (&eventDecoder{node: d}).Decode(doc, nil, nil)
 	})
 }
 
