@@ -13,9 +13,9 @@ import (
 )
 
 // Acquire announces claim's attributes on this host's node and returns the
-// lease that follows from its PodCIDRs; what the claim would prefer does not
-// count. When it fails because of what the Node object says, the next call
-// with the same outcome waits until that changes.
+// lease that follows from its PodCIDRs; what the claim prefers is ignored.
+// After a failure because of the Node object, the next call that would fail for
+// the same reason waits until the object changes.
 func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Claim) (lease.Lease, error) {
 	if err := s.open(ctx); err != nil {
 		return lease.Lease{}, err
@@ -27,7 +27,7 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 	for {
 		l, err := s.announce(ctx, name, net, claim.Attrs)
 		why, waits := errors.AsType[*nodeError](err)
-		if !waits || s.refuses(why.Error()) {
+		if !waits || s.isNews(why.Error()) {
 			return l, err
 		}
 		if err := s.await(ctx, why.node); err != nil {
@@ -36,8 +36,8 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 	}
 }
 
-// refuses takes note of a refusal and tells whether it is another one.
-func (s *Store) refuses(why string) bool {
+// isNews records why Acquire fails and reports whether that is another reason.
+func (s *Store) isNews(why string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	news := s.refused != why
@@ -45,7 +45,7 @@ func (s *Store) refuses(why string) bool {
 	return news
 }
 
-// nodeError is a reason that lies in the Node object.
+// nodeError is a failure for a reason in the Node object.
 type nodeError struct {
 	node node
 	why  string
@@ -53,7 +53,7 @@ type nodeError struct {
 
 func (e *nodeError) Error() string { return fmt.Sprintf("node %s: %s", e.node.name, e.why) }
 
-// announce writes what attrs say to the node, if it says something else.
+// announce writes attrs to the node's annotations, if they differ.
 func (s *Store) announce(ctx context.Context, name string, net netconf.Network, attrs lease.Attrs) (lease.Lease, error) {
 	n, err := s.get(ctx, name)
 	if err != nil {
@@ -65,22 +65,22 @@ func (s *Store) announce(ctx context.Context, name string, net netconf.Network, 
 			return lease.Lease{}, err
 		}
 		s.expect(attrs)
-		p, differs := s.decode.keys.difference(n.notes, want)
+		p, differs := s.decode.keys.difference(n.annotations, want)
 		if !differs {
 			return l, nil
 		}
 		if err := s.pace.Wait(ctx); err != nil {
 			return lease.Lease{}, err
 		}
-		// The answer shows what became of it: somebody may have changed the
-		// node, or made it anew, meanwhile.
+		// The response is checked, too: the node may have been changed or
+		// recreated meanwhile.
 		if n, err = s.send(ctx, "writing the annotations", name, p); err != nil {
 			return lease.Lease{}, err
 		}
 	}
 }
 
-// expect notes what the node is to say from now on, for Hold.
+// expect records for Hold what the node has to announce from now on.
 func (s *Store) expect(attrs lease.Attrs) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,25 +89,25 @@ func (s *Store) expect(attrs lease.Attrs) {
 
 // settle returns the lease that n gives its host in net when it announces
 // attrs, and the annotations for that.
-func settle(n node, net netconf.Network, attrs lease.Attrs) (lease.Lease, notes, error) {
-	refuse := func(why string, args ...any) (lease.Lease, notes, error) {
-		return lease.Lease{}, notes{}, &nodeError{n, fmt.Sprintf(why, args...)}
+func settle(n node, net netconf.Network, attrs lease.Attrs) (lease.Lease, annotations, error) {
+	refuse := func(why string, args ...any) (lease.Lease, annotations, error) {
+		return lease.Lease{}, annotations{}, &nodeError{n, fmt.Sprintf(why, args...)}
 	}
 	if n.version == "" {
-		return refuse("there is no such node yet; the host's kubelet makes it, under this name if NODE_NAME is right")
+		return refuse("there is no such node yet; the host's kubelet creates it, with this name if NODE_NAME is right")
 	}
 	subnets, err := n.subnets()
 	if err != nil {
 		return refuse("%v", err)
 	}
 	if len(subnets) == 0 {
-		return refuse("it has no PodCIDR; the controller manager assigns one if it runs with --allocate-node-cidrs and a --cluster-cidr, which is to be the network %s", lease.FormatSubnets(net.Prefixes()))
+		return refuse("it has no PodCIDR; the controller manager assigns one if it runs with --allocate-node-cidrs and --cluster-cidr=%s, the network", lease.FormatSubnets(net.Prefixes()))
 	}
 	usable := 0
 	for _, p := range subnets {
 		r, ok := net.Range(netconf.FamilyOf(p.Addr()))
 		if ok && !within(r.Network, p) {
-			return refuse("its PodCIDR %s lies outside the network %s; the controller manager's --cluster-cidr and the config's network must be the same", p, r.Network)
+			return refuse("its PodCIDR %s is outside the network %s; the controller manager's --cluster-cidr and the config's network must be the same", p, r.Network)
 		}
 		if ok {
 			usable++
@@ -120,7 +120,7 @@ func settle(n node, net netconf.Network, attrs lease.Attrs) (lease.Lease, notes,
 	if err != nil {
 		return refuse("%v", err)
 	}
-	n.notes = want
+	n.annotations = want
 	l, err := n.lease()
 	if err != nil {
 		return refuse("%v", err)
@@ -128,13 +128,13 @@ func settle(n node, net netconf.Network, attrs lease.Attrs) (lease.Lease, notes,
 	return l, want, nil
 }
 
-// within tells whether all of p lies in network.
+// within reports whether all of p is in network.
 func within(network, p netip.Prefix) bool {
 	return network.Bits() <= p.Bits() && network.Contains(p.Addr())
 }
 
-// await returns nil when the node is not any more like n in what leases are
-// made of.
+// await returns nil as soon as the node differs from n in what a lease is read
+// from.
 func (s *Store) await(ctx context.Context, n node) error {
 	change := &waiter{was: n.facts(), exists: n.version != ""}
 	w := &watcher{client: s.client, decode: s.decode, only: n.name, sink: change}
@@ -162,7 +162,7 @@ func (s *Store) await(ctx context.Context, n node) error {
 type waiter struct {
 	was     node
 	exists  bool
-	present bool // in the list that comes in
+	present bool // in the present list
 	differs bool
 	seen    context.CancelFunc
 	running *session.Session

@@ -26,12 +26,12 @@ import (
 	"github.com/weft-net/weft/internal/store/storetest"
 )
 
-// between is a proxy before the API server, which notes what passes.
+// between is a proxy in front of the API server, which records the requests.
 type between struct {
 	url    string
 	mu     sync.Mutex
 	seen   []string
-	answer func(http.ResponseWriter, *http.Request) bool // true: it has answered in the server's place
+	answer func(http.ResponseWriter, *http.Request) bool // true: it has answered instead of the server
 }
 
 func newBetween(t *testing.T, c *kubetest.Cluster) *between {
@@ -65,8 +65,8 @@ func newBetween(t *testing.T, c *kubetest.Cluster) *between {
 	return b
 }
 
-// take returns what has passed since the last time.
-func (b *between) take() []string {
+// requests returns the requests since the last call.
+func (b *between) requests() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	seen := b.seen
@@ -74,20 +74,21 @@ func (b *between) take() []string {
 	return seen
 }
 
-func (b *between) refuse(answer func(http.ResponseWriter, *http.Request) bool) {
+// intercept lets answer see every request first; nil ends that.
+func (b *between) intercept(answer func(http.ResponseWriter, *http.Request) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.answer = answer
 }
 
-// through opens a store that asks by way of b.
+// through opens a store that connects to b.
 func (w *world) through(t *testing.T, b *between, name string) *kube.Store {
 	return w.openWith(t, kube.Options{APIURL: b.url, Self: kube.Self{Node: w.node(name)}, SetNetworkUnavailable: true})
 }
 
-// An agent at rest holds two watches and asks for nothing else, whatever the
+// An agent at rest has two watches and sends no other requests, whatever the
 // heartbeats are.
-func TestAtRestNothingIsAskedFor(t *testing.T) {
+func TestAtRestNothingIsRequested(t *testing.T) {
 	w := newWorld(t)
 	for i, name := range []string{"a", "b", "c"} {
 		w.add(t, name, fmt.Sprintf("10.5.%d.0/24", i+1))
@@ -101,7 +102,7 @@ func TestAtRestNothingIsAskedFor(t *testing.T) {
 	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 })
 	s.Serving()
 	w.awaitCondition(t, "a")
-	start := b.take()
+	start := b.requests()
 	if len(start) != 5 { // two watches, a get of the node, a patch of its annotations and one of the condition
 		t.Errorf("a start takes %d requests:\n%s", len(start), strings.Join(start, "\n"))
 	}
@@ -117,7 +118,7 @@ func TestAtRestNothingIsAskedFor(t *testing.T) {
 	if next := follower.Next(t); next.Snapshot == nil || next.Snapshot.Leases.Len() != 2 {
 		t.Errorf("the next update is %+v, want the one with the new lease", next)
 	}
-	if seen := b.take(); len(seen) != 0 {
+	if seen := b.requests(); len(seen) != 0 {
 		t.Errorf("at rest:\n%s", strings.Join(seen, "\n"))
 	}
 }
@@ -131,7 +132,7 @@ func TestAnOlderServerIsReadInPages(t *testing.T) {
 	w := newWorld(t)
 	w.add(t, "a", "10.5.1.0/24")
 	b := newBetween(t, w.Cluster)
-	b.refuse(func(rw http.ResponseWriter, r *http.Request) bool {
+	b.intercept(func(rw http.ResponseWriter, r *http.Request) bool {
 		if !r.URL.Query().Has("sendInitialEvents") {
 			return false
 		}
@@ -148,14 +149,15 @@ func TestAnOlderServerIsReadInPages(t *testing.T) {
 	}
 	acquire(t, s, claim("192.0.2.1"))
 	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 })
-	lists := slices.DeleteFunc(b.take(), func(r string) bool { return !strings.Contains(r, "limit=") })
+	lists := slices.DeleteFunc(b.requests(), func(r string) bool { return !strings.Contains(r, "limit=") })
 	if len(lists) != 1 {
 		t.Errorf("lists: %v", lists)
 	}
 }
 
-// A watch that breaks goes on where it was; what was too long ago is read anew.
-func TestABrokenWatchGoesOn(t *testing.T) {
+// A watch that breaks off is resumed where it ended; if that is too long ago,
+// the nodes are listed again.
+func TestABrokenWatchIsResumed(t *testing.T) {
 	w := newWorld(t)
 	w.add(t, "a", "10.5.1.0/24")
 	b := newBetween(t, w.Cluster)
@@ -163,15 +165,15 @@ func TestABrokenWatchGoesOn(t *testing.T) {
 	w.write(t, wide)
 	follower := storetest.Follow(t, s)
 	follower.Next(t)
-	b.take()
+	b.requests()
 	s.Redial()
 	acquire(t, s, claim("192.0.2.1"))
 	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 })
-	if seen := strings.Join(b.take(), "\n"); strings.Contains(seen, "sendInitialEvents") || !strings.Contains(seen, "resourceVersion=") {
+	if seen := strings.Join(b.requests(), "\n"); strings.Contains(seen, "sendInitialEvents") || !strings.Contains(seen, "resourceVersion=") {
 		t.Errorf("after a broken connection:\n%s", seen)
 	}
 	first := true
-	b.refuse(func(rw http.ResponseWriter, r *http.Request) bool {
+	b.intercept(func(rw http.ResponseWriter, r *http.Request) bool {
 		if !first || !r.URL.Query().Has("resourceVersion") {
 			return false
 		}
@@ -184,8 +186,8 @@ func TestABrokenWatchGoesOn(t *testing.T) {
 	s.Redial()
 	w.remove(t, "a")
 	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 0 })
-	if seen := strings.Join(b.take(), "\n"); !strings.Contains(seen, "sendInitialEvents") {
-		t.Errorf("after what it knew was too old:\n%s", seen)
+	if seen := strings.Join(b.requests(), "\n"); !strings.Contains(seen, "sendInitialEvents") {
+		t.Errorf("after its version had expired:\n%s", seen)
 	}
 }
 
@@ -212,7 +214,7 @@ func TestFlannelsRightsAreEnough(t *testing.T) {
 	s.Serving()
 	w.awaitCondition(t, "a")
 	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 && len(s.Assigned.Subnets) == 1 })
-	if err := s.Tell(within(t), "lease", "none"); err == nil || !strings.Contains(err.Error(), "events") {
+	if err := s.CreateEvent(within(t), "lease", "none"); err == nil || !strings.Contains(err.Error(), "events") {
 		t.Errorf("an Event without the right to make one: %v", err)
 	}
 	stranger, err := w.AddUser(t.Context(), w.node("stranger"))
@@ -229,7 +231,7 @@ func TestFaultsBecomeEvents(t *testing.T) {
 	user, err := w.AddUser(t.Context(), w.node("teller"), rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create"}})
 	must(t, err)
 	s := w.openWith(t, kube.Options{Kubeconfig: user, Self: kube.Self{Node: w.node("a")}})
-	must(t, s.Tell(within(t), "lease", strings.Repeat("ä", 2000)))
+	must(t, s.CreateEvent(within(t), "lease", strings.Repeat("ä", 2000)))
 	events, err := w.Client.CoreV1().Events("default").List(t.Context(), metav1.ListOptions{FieldSelector: "involvedObject.kind=Node,involvedObject.name=" + w.node("a")})
 	must(t, err)
 	if len(events.Items) != 1 || events.Items[0].Reason != "WeftLease" || events.Items[0].Type != "Warning" || len(events.Items[0].Message) > 1024 {
@@ -269,7 +271,7 @@ func TestOutage(t *testing.T) {
 	}
 	must(t, c.FreezeAPI())
 	if _, err := s.Snapshot(within(t)); err == nil || !strings.Contains(err.Error(), "no answer within 2s") {
-		t.Errorf("of a server that stands still: %v", err)
+		t.Errorf("of a server that hangs: %v", err)
 	}
 	must(t, c.ThawAPI())
 	w.annotate(t, "a", map[string]string{"public-ip": "192.0.2.9"})

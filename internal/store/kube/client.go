@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,16 +17,16 @@ import (
 	"k8s.io/client-go/util/connrotation"
 )
 
-// Bounds on what one agent may ask of the API server. At rest it asks for
-// nothing but a watch from time to time; this is for when something flaps.
+// Limits on the requests of one agent to the API server. At rest there are
+// only its watches; the limits are for when something flaps.
 const (
 	requestsPerSecond = 10
 	requestsAtOnce    = 20
 )
 
-// client speaks with the API server. client-go reads the credentials and
-// makes the connection; its typed clients and caches are left out, as they
-// would cost every start of the program more than all else together.
+// client sends requests to the API server. client-go reads the credentials and
+// makes the connection; its typed clients and informers are not used, as they
+// would slow down every start of the program more than everything else.
 type client struct {
 	rest    *rest.RESTClient
 	url     string
@@ -34,8 +35,8 @@ type client struct {
 	timeout time.Duration
 }
 
-// scheme knows the one kind of object that client-go must read by itself: the
-// API server's reasons for refusing something.
+// newScheme returns a scheme for the one kind of object that client-go itself
+// reads: the Status with which the API server refuses a request.
 func newScheme() *runtime.Scheme {
 	s := runtime.NewScheme()
 	metav1.AddToGroupVersion(s, schema.GroupVersion{Version: "v1"})
@@ -81,14 +82,14 @@ func connection(o Options) (*rest.Config, error) {
 	case err == nil:
 		return config, nil
 	case clientcmd.IsEmptyConfig(err):
-		return nil, fmt.Errorf("nothing says where the Kubernetes API server is: this process runs in no pod of a cluster, and there is no kubeconfig; give --kubeconfig-file or --kube-api-url")
+		return nil, errors.New("no Kubernetes API server is configured: this process does not run in a pod, and there is no kubeconfig; set --kubeconfig-file or --kube-api-url")
 	case o.Kubeconfig != "":
 		return nil, fmt.Errorf("kubeconfig %s: %w", o.Kubeconfig, err)
 	}
 	return nil, fmt.Errorf("connection to Kubernetes: %w", err)
 }
 
-// raw does one request within the time for one, and returns the answer.
+// raw sends one request and returns the whole response.
 func (c *client) raw(ctx context.Context, what string, r *rest.Request) ([]byte, error) {
 	within, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -99,10 +100,11 @@ func (c *client) raw(ctx context.Context, what string, r *rest.Request) ([]byte,
 	return doc, nil
 }
 
-// retries is how often client-go asks again when the server says "later".
+// retries is how often client-go repeats a request when the response says
+// Retry-After.
 const retries = 3
 
-// nodes asks for the nodes that o means; only that of a name, if there is one.
+// nodes is a request for the nodes that o selects; if name is set, for that one.
 func (c *client) nodes(name string, o metav1.ListOptions) *rest.Request {
 	if name != "" {
 		o.FieldSelector = "metadata.name=" + name
@@ -110,9 +112,9 @@ func (c *client) nodes(name string, o metav1.ListOptions) *rest.Request {
 	return c.rest.Get().Resource("nodes").VersionedParams(&o, metav1.ParameterCodec)
 }
 
-// page asks for a list of nodes, or for a page of one.
+// page sends r, for a list of nodes or a page of one.
 func (c *client) page(ctx context.Context, d decoder, r *rest.Request) (*nodeList, error) {
-	body, err := c.ask(ctx, r, c.timeout)
+	body, err := c.stream(ctx, r, c.timeout)
 	if err == nil {
 		defer body.Close()
 		var l *nodeList
@@ -123,7 +125,7 @@ func (c *client) page(ctx context.Context, d decoder, r *rest.Request) (*nodeLis
 	return nil, c.explain(ctx, "listing nodes", err)
 }
 
-// close drops the connections.
+// close closes the connections.
 func (c *client) close() {
 	c.dialer.CloseAll()
 	if c.rest.Client != nil {

@@ -17,7 +17,7 @@ type condition struct {
 	LastHeartbeatTime  time.Time `json:"lastHeartbeatTime"`
 }
 
-// networkUp is flannel's condition, word for word: others look for it.
+// networkUp is flannel's condition, word for word: other programs look for it.
 func networkUp(now time.Time) condition {
 	now = now.UTC().Truncate(time.Second)
 	return condition{
@@ -26,9 +26,9 @@ func networkUp(now time.Time) condition {
 	}
 }
 
-// keepCondition keeps the node's condition NetworkUnavailable at False from
-// the time the network is up: whoever sets it again, a cloud's node controller
-// say, does not know. It gives way more and more to one that insists.
+// keepCondition keeps the node's condition NetworkUnavailable at False once the
+// network is up. Another program may set it to True again, for example a cloud's
+// node controller; it is set back after pauses that grow.
 func (h *holder) keepCondition(ctx context.Context) {
 	if !h.o.SetNetworkUnavailable {
 		return
@@ -65,16 +65,16 @@ func (h *holder) keepCondition(ctx context.Context) {
 func (h *holder) setCondition(ctx context.Context, pause backoff.Backoff) bool {
 	p := patch{}
 	p.Status.Conditions = []condition{networkUp(time.Now())}
-	said := ""
+	logged := ""
 	for {
 		_, err := h.send(ctx, "setting the condition "+networkUnavailable, h.name, p)
 		if err == nil {
-			h.log.Info("the node's condition NetworkUnavailable is False now: pods may come", "node", h.name)
+			h.log.Info("set the node's condition NetworkUnavailable to False", "node", h.name)
 			return true
 		}
-		if ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			h.log.Warn("the node's condition cannot be set; trying on", "err", err)
+		if ctx.Err() == nil && err.Error() != logged {
+			logged = err.Error()
+			h.log.Warn("cannot set the node's condition NetworkUnavailable; retrying", "node", h.name, "error", err)
 		}
 		if pause.Wait(ctx) != nil {
 			return false

@@ -28,11 +28,11 @@ var sameSnapshot = cmp.Options{
 
 // variants of a node, of which few have a PodCIDR of their own.
 var (
-	someCIDRs = []string{"10.5.1.0/24", "10.5.1.0/24", "10.5.2.0/24", "10.5.1.0/24,fc00:5::/64", "", "rubbish"}
-	someNotes = []notes{
-		{}, {noteManaged: "true"}, {noteManaged: "true", notePublic: "192.0.2.1", noteType: "vxlan"},
-		{noteManaged: "true", notePublic: "192.0.2.2", noteType: "host-gw", noteNode: "192.0.2.9"},
-		{noteManaged: "true", notePublic: "rubbish"}, {noteManaged: "false", notePublic: "192.0.2.1"},
+	someCIDRs       = []string{"10.5.1.0/24", "10.5.1.0/24", "10.5.2.0/24", "10.5.1.0/24,fc00:5::/64", "", "rubbish"}
+	someAnnotations = []annotations{
+		{}, {annManaged: "true"}, {annManaged: "true", annPublic: "192.0.2.1", annType: "vxlan"},
+		{annManaged: "true", annPublic: "192.0.2.2", annType: "host-gw", annNode: "192.0.2.9"},
+		{annManaged: "true", annPublic: "rubbish"}, {annManaged: "false", annPublic: "192.0.2.1"},
 	}
 )
 
@@ -62,7 +62,7 @@ func TestChangesOfNodesAddUp(t *testing.T) {
 				}
 				changed = c.end("1") || changed
 			default:
-				n := node{name: name, uid: strconv.Itoa(rev), version: strconv.Itoa(rev), network: "True", cidrs: someCIDRs[r.IntN(len(someCIDRs))], notes: someNotes[r.IntN(len(someNotes))]}
+				n := node{name: name, uid: strconv.Itoa(rev), version: strconv.Itoa(rev), network: "True", cidrs: someCIDRs[r.IntN(len(someCIDRs))], annotations: someAnnotations[r.IntN(len(someAnnotations))]}
 				held[name] = n
 				changed = c.put(&n)
 			}
@@ -94,7 +94,7 @@ func fresh(nodes map[string]node) *content {
 
 func TestHeartbeatsAreNoChange(t *testing.T) {
 	c := newContent()
-	n := node{name: "n", uid: "u", version: "7", cidrs: "10.5.1.0/24", notes: someNotes[2]}
+	n := node{name: "n", uid: "u", version: "7", cidrs: "10.5.1.0/24", annotations: someAnnotations[2]}
 	if first := n; !c.put(&first) {
 		t.Error("a new node is no change")
 	}
@@ -155,7 +155,7 @@ func BenchmarkJoin(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				first := numbered(others)
-				first.notes = notes{}
+				first.annotations = annotations{}
 				c.put(first)
 				c.put(numbered(others))
 				if s := c.Snapshot(); s.Leases.Len() != others+1 {
@@ -171,6 +171,6 @@ func BenchmarkJoin(b *testing.B) {
 func numbered(i int) *node {
 	return &node{
 		name: fmt.Sprintf("node-%d", i), version: strconv.Itoa(i), cidrs: fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255),
-		notes: notes{noteManaged: "true", noteType: "vxlan", notePublic: fmt.Sprintf("192.0.%d.%d", i>>8, i&255), noteData: mac4},
+		annotations: annotations{annManaged: "true", annType: "vxlan", annPublic: fmt.Sprintf("192.0.%d.%d", i>>8, i&255), annData: mac4},
 	}
 }

@@ -21,7 +21,7 @@ func (c *counts) add(verb string) {
 	c.by[verb]++
 }
 
-// read returns a copy. The verbs that an agent uses at all are always there.
+// read returns a copy. It always has the verbs that an agent uses.
 func (c *counts) read() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -32,7 +32,7 @@ func (c *counts) read() map[string]int {
 	return out
 }
 
-// counter counts what goes over the wire, each try.
+// counter counts the requests that are sent, retries included.
 type counter struct {
 	next   http.RoundTripper
 	counts *counts
@@ -44,7 +44,7 @@ func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(r)
 }
 
-// verbOf is what RBAC would call the request.
+// verbOf is RBAC's verb for the request.
 func verbOf(r *http.Request) string {
 	switch {
 	case r.Method == http.MethodPost:

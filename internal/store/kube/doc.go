@@ -1,11 +1,12 @@
 // Package kube is the store on Kubernetes, flannel's --kube-subnet-mgr: a
-// host's lease is what its Node object says, the subnets in spec.podCIDRs and
-// the rest in annotations; the config document is a file, mounted from a
-// ConfigMap. Nobody chooses subnets here, the controller manager has done that.
+// host's lease is read from its Node object, the subnets from spec.podCIDRs and
+// the rest from annotations; the config document is a file, mounted from a
+// ConfigMap. Hosts do not choose subnets: the controller manager assigns them.
 //
-// It asks for Nodes as Kubernetes' own protobuf and takes out of each the few
-// fields that matter, so that neither their size nor their heartbeats cost an
-// agent anything. It must not know what a lease's data means to a backend, nor
+// Nodes are read as Kubernetes' own protobuf, and only the few fields that
+// matter are decoded, so that the size of nodes and their heartbeats cost an
+// agent little. client-go's reflector decides when to list and when to watch.
+// The package must not know what a lease's data means to a backend, nor
 // write anything but flannel's annotations, the NetworkUnavailable condition
 // and Events of its own node.
 package kube

@@ -22,11 +22,11 @@ type document struct {
 	err      error  // why the file cannot be read now; text is then the last good one
 }
 
-// maxDocument is the length of the longest config, in bytes. A ConfigMap holds
-// no more.
+// maxDocument is the length of the longest config, in bytes; that of a ConfigMap.
 const maxDocument = 1 << 20
 
-// read returns the file's document, d's if it cannot be read.
+// read returns the document in the file, or d with an error if it cannot be
+// read.
 func (d document) read(path string) document {
 	text, err := readFile(path)
 	if err != nil {
@@ -37,7 +37,7 @@ func (d document) read(path string) document {
 	return document{text: text, revision: revisionOf(text)}
 }
 
-// same tells whether a snapshot shows no difference between d and o.
+// same reports whether snapshots show no difference between d and o.
 func (d document) same(o document) bool {
 	return bytes.Equal(d.text, o.text) && (d.err == nil) == (o.err == nil) && (d.err == nil || d.err.Error() == o.err.Error())
 }
@@ -45,7 +45,7 @@ func (d document) same(o document) bool {
 func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the network config %s does not exist; mount the ConfigMap that holds it, or name another file with --net-config-path", path)
+		return nil, fmt.Errorf("the network config %s does not exist; mount the ConfigMap that holds it, or set --net-config-path", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the network config cannot be read: %w", err)
@@ -63,20 +63,20 @@ func readFile(path string) ([]byte, error) {
 	return text, nil
 }
 
-// revisionOf is a number that is another one for another text: files have no
-// revisions, and so hosts that read the same document show the same number. It
-// fits into what JSON readers take for a whole number, 53 bits.
+// revisionOf is a number made of the text, since files have no revisions: hosts
+// that read the same document show the same number. It fits into the integers
+// of every JSON reader, 53 bits.
 func revisionOf(text []byte) int64 {
 	sum := sha256.Sum256(text)
 	return int64(binary.BigEndian.Uint64(sum[:8])>>12) | 1
 }
 
-// choosing are the keys that say how a network is cut up. On Kubernetes the
-// controller manager does that, and flannel does not even look at them.
-var choosing = []string{"SubnetLen", "SubnetMin", "SubnetMax", "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax"}
+// ignored are the keys that say how a network is divided into subnets. On
+// Kubernetes the controller manager does that, and flannel ignores them, too.
+var ignored = []string{"SubnetLen", "SubnetMin", "SubnetMax", "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax"}
 
 // assigned returns the document without the keys that mean nothing where
-// subnets are assigned, if it is refused with them and taken without.
+// subnets are assigned, if it is valid only without them.
 func assigned(text []byte) []byte {
 	if _, err := netconf.Parse(text); err == nil {
 		return text
@@ -86,7 +86,7 @@ func assigned(text []byte) []byte {
 		return text
 	}
 	for key := range keys {
-		for _, name := range choosing {
+		for _, name := range ignored {
 			if strings.EqualFold(key, name) {
 				delete(keys, key)
 			}

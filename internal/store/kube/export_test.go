@@ -2,5 +2,7 @@ package kube
 
 import "context"
 
-// Tell makes an Event at once, without waiting for the fault to stand.
-func (s *Store) Tell(ctx context.Context, part, text string) error { return s.tell(ctx, part, text) }
+// CreateEvent does not wait until the fault has lasted.
+func (s *Store) CreateEvent(ctx context.Context, part, text string) error {
+	return s.createEvent(ctx, part, text)
+}

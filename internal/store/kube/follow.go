@@ -16,7 +16,7 @@ import (
 	"github.com/weft-net/weft/internal/store/session"
 )
 
-// Snapshot reads the file, and the nodes page by page.
+// Snapshot reads the config file, and the nodes page by page.
 func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	if err := s.open(ctx); err != nil {
 		return store.Snapshot{}, err
@@ -47,8 +47,8 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 }
 
 // Follow calls fn with the present snapshot and after every change. Goroutines
-// of its own take in what happens to nodes and to the config file while fn
-// runs in the caller's.
+// of its own record changes of nodes and of the config file while fn runs in
+// the caller's.
 func (s *Store) Follow(ctx context.Context, fn func(store.Update)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &follower{Store: s, feed: feed.New(), content: newContent()}
@@ -72,7 +72,7 @@ type follower struct {
 	*Store
 	feed    *feed.Feed
 	content *content // behind feed's lock
-	known   bool     // a whole list has come in
+	known   bool     // the content has been complete
 	running *session.Session
 }
 
@@ -96,7 +96,7 @@ func (f *follower) runNodes(ctx context.Context) {
 	_ = loop.Keep(ctx) // it ends with ctx
 }
 
-// findSelf learns which node this host is, if that can be known.
+// findSelf sets which node this host is, if that can be known.
 func (f *follower) findSelf(ctx context.Context) error {
 	if f.content.self != "" || !f.o.Self.Known() {
 		return nil
@@ -145,7 +145,7 @@ func (f *follower) runConfig(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := watchFile(ctx, f.o.ConfigFile, f.readConfig)
 		if ctx.Err() == nil {
-			f.log.Warn("changes of the network config go unnoticed until it can be watched again", "err", err)
+			f.log.Warn("cannot watch the network config for changes; retrying", "error", err)
 		}
 		_ = pause.Wait(ctx)
 	}

@@ -36,7 +36,7 @@ type holder struct {
 	lease   lease.Lease
 	name    string      // of the node
 	network chan string // the status of the node's condition, the newest alone
-	present bool        // in the list that comes in
+	present bool        // in the present list
 	lost    error       // why the lease is lost
 	stop    func()      // ends the present session
 	watcher *watcher    // nil until the node is known
@@ -108,7 +108,7 @@ func (h *holder) lose(why error) {
 	h.stop()
 }
 
-// check holds n against what Acquire left.
+// check compares n with what Acquire left.
 func (h *holder) check(n node) error {
 	subnets, err := n.subnets()
 	if err != nil {
@@ -123,9 +123,9 @@ func (h *holder) check(n node) error {
 	if err != nil {
 		return err
 	}
-	for i := range notesWritten {
-		if n.notes[i] != want[i] {
-			return fmt.Errorf("its annotation %s is %.80q now, and has to be %.80q", noteNames[i], n.notes[i], want[i])
+	for i := range annotationsWritten {
+		if n.annotations[i] != want[i] {
+			return fmt.Errorf("its annotation %s is %.80q now, and has to be %.80q", annotationNames[i], n.annotations[i], want[i])
 		}
 	}
 	return nil

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchFile calls changed after everything that may have changed what path
-// reads as, and once at the beginning, until ctx ends. A ConfigMap's files are
+// watchFile calls changed after every event that may have changed the content
+// of the file at path, and once at the beginning, until ctx ends. A ConfigMap's files are
 // links through a directory link that is replaced by a rename, so it is the
 // directories that are watched (inotify(7)). A file that is being written is
 // reported when it is closed.
@@ -55,8 +55,9 @@ type fileWatch struct {
 const dirEvents = unix.IN_CLOSE_WRITE | unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO |
 	unix.IN_DELETE_SELF | unix.IN_MOVE_SELF | unix.IN_ONLYDIR
 
-// arm watches the directory in which path stands, and the one in which the
-// file stands that it leads to. Where there is none, the nearest above it.
+// arm watches the directory of path, and the directory of the file to which
+// links lead from there. Instead of one that does not exist, it watches the
+// nearest directory above.
 func (w *fileWatch) arm() error {
 	places := []string{filepath.Dir(w.path)}
 	if target, err := filepath.EvalSymlinks(w.path); err == nil {
@@ -94,9 +95,9 @@ func (w *fileWatch) add(dir string) (int, string, error) {
 	}
 }
 
-// matters tells whether any of the events, as the kernel writes them, may have
-// changed what the path reads as. A regular file that was just created has
-// nothing in it yet; closing it will tell.
+// matters reports whether any of the events, as the kernel writes them, may have
+// changed the content of the file. A regular file that was just created is still
+// empty; an event follows when it is closed.
 func (w *fileWatch) matters(events []byte) bool {
 	for len(events) >= unix.SizeofInotifyEvent {
 		wd := int(int32(binary.NativeEndian.Uint32(events[0:4])))

@@ -150,14 +150,14 @@ func TestAcquireRefusesWhatCannotWork(t *testing.T) {
 	w.add(t, "broken", "10.5.1.0/24")
 	w.annotate(t, "broken", map[string]string{"public-ip-overwrite": "rubbish"})
 	for name, want := range map[string]string{
-		"far": "10.77.1.0/24 lies outside the network 10.5.0.0/16", "six": "of another family", "broken": "public-ip-overwrite",
+		"far": "10.77.1.0/24 is outside the network 10.5.0.0/16", "six": "of another family", "broken": "public-ip-overwrite",
 	} {
 		_, err := w.open(t, name).Acquire(within(t), network(t, wide), claim("192.0.2.1"))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
-		if notes := w.get(t, name).Annotations; notes[w.prefix+"/kube-subnet-manager"] != "" {
-			t.Errorf("%s was announced: %v", name, notes)
+		if annotations := w.get(t, name).Annotations; annotations[w.prefix+"/kube-subnet-manager"] != "" {
+			t.Errorf("%s was announced: %v", name, annotations)
 		}
 	}
 }

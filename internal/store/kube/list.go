@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// list reads a NodeList in an envelope. It holds one node's message at a time:
-// the whole answer is 50 MB for 5,000 nodes.
+// list reads a NodeList in an envelope. It buffers one node at a time: the whole
+// response is 50 MB for 5,000 nodes.
 func (d *decoder) list(from io.Reader) (*nodeList, error) {
 	in := bufio.NewReaderSize(from, 32<<10)
 	head := make([]byte, len(envelope))
@@ -65,7 +65,7 @@ func (d *decoder) items(l *nodeList, f *fieldReader) error {
 	return nil
 }
 
-// whole makes the end of an answer that is cut off an error.
+// whole returns the error for a response that ends too soon.
 func whole(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -73,8 +73,8 @@ func whole(err error) error {
 	return err
 }
 
-// fieldReader reads the fields of a message one after the other. All of those
-// that it meets here have a length.
+// fieldReader reads the fields of a message one after the other. All fields of
+// an envelope and of a NodeList are length-delimited.
 type fieldReader struct {
 	in   *bufio.Reader
 	left int // of the message, in bytes; negative: it ends with in
@@ -113,7 +113,7 @@ func (f *fieldReader) varint() (uint64, error) {
 // bytes (1.5 MiB in etcd).
 const maxValue = 16 << 20
 
-// value reads the value of a field, which is good until the next one is read.
+// value reads the value of a field, which is valid until the next call.
 func (f *fieldReader) value(size int) ([]byte, error) {
 	if size > maxValue {
 		return nil, fmt.Errorf("%w: an object of %d bytes", errNotProto, size)

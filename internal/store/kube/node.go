@@ -13,31 +13,31 @@ import (
 	"github.com/weft-net/weft/internal/store"
 )
 
-// node is what is kept of a Node object.
+// node holds the fields of a Node object that matter.
 type node struct {
-	name    string
-	uid     string // another one for a node that was deleted and made again
-	version string // resourceVersion
-	cidrs   string // spec.podCIDRs, with commas
-	notes   notes
-	network string // status of the condition NetworkUnavailable; "" if it has none
-	listed  bool   // not a node, but the end of a list that comes as a watch
+	name        string
+	uid         string // differs after a node was deleted and created again
+	version     string // resourceVersion
+	cidrs       string // spec.podCIDRs, with commas
+	annotations annotations
+	network     string // status of the condition NetworkUnavailable; "" if it has none
+	listed      bool   // not a node, but the end of a list that comes as a watch
 }
 
-// facts are the parts of a node of which leases are made; a change of any
-// other part, such as a heartbeat, changes no snapshot.
+// facts are the fields of a node from which a lease is read; a change of any
+// other field, such as a heartbeat, changes no snapshot.
 func (n node) facts() node {
 	n.uid, n.version, n.network = "", "", ""
 	return n
 }
 
-// joined tells whether an agent has announced the node.
-func (n *node) joined() bool { return n.notes[noteManaged] == "true" }
+// joined reports whether an agent has announced the node.
+func (n *node) joined() bool { return n.annotations[annManaged] == "true" }
 
 // The annotations of a family.
-var familyNotes = map[netconf.Family]struct{ data, public, overwrite, node note }{
-	netconf.V4: {noteData, notePublic, noteOverwrite, noteNode},
-	netconf.V6: {noteData6, notePublic6, noteOverwrite6, noteNode6},
+var familyAnnotations = map[netconf.Family]struct{ data, public, overwrite, node annotation }{
+	netconf.V4: {annData, annPublic, annOverwrite, annNode},
+	netconf.V6: {annData6, annPublic6, annOverwrite6, annNode6},
 }
 
 // subnets returns the node's PodCIDRs, v4 first.
@@ -62,7 +62,8 @@ func (n *node) subnets() ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// errNoSubnet is the state of a node that waits for the controller manager.
+// errNoSubnet is why a node has no lease until the controller manager has
+// assigned a PodCIDR.
 var errNoSubnet = errors.New("it has no PodCIDR")
 
 // lease returns what an agent announced for the node: the subnets of the
@@ -90,15 +91,15 @@ func (n *node) lease() (lease.Lease, error) {
 	return l, nil
 }
 
-// maxData is how long an annotation may be, in bytes: many times what any
-// backend writes. Of a longer one the decoder keeps only the beginning.
+// maxData is the length of the longest annotation, in bytes: many times what any
+// backend writes. The decoder truncates longer ones to a byte more.
 const maxData = 4096
 
-// attrs reads what an agent wrote, and refuses what it would not have written.
+// attrs reads what an agent announced, and fails if an agent would not write it.
 func (n *node) attrs() (lease.Attrs, error) {
-	a := lease.Attrs{Backend: n.notes[noteType]}
+	a := lease.Attrs{Backend: n.annotations[annType]}
 	for _, f := range netconf.Families {
-		names := familyNotes[f]
+		names := familyAnnotations[f]
 		addr, ok, err := n.address(f, names.public)
 		if err != nil {
 			return lease.Attrs{}, err
@@ -106,19 +107,19 @@ func (n *node) attrs() (lease.Attrs, error) {
 		if ok {
 			a.Public = append(a.Public, addr)
 		}
-		data := strings.TrimSpace(n.notes[names.data])
+		data := strings.TrimSpace(n.annotations[names.data])
 		if data == "" || data == "null" {
 			continue
 		}
 		if len(data) > maxData || !json.Valid([]byte(data)) {
-			return lease.Attrs{}, fmt.Errorf("its annotation %s %.80q is not JSON of up to %d bytes", noteNames[names.data], data, maxData)
+			return lease.Attrs{}, fmt.Errorf("its annotation %s %.80q is not JSON of up to %d bytes", annotationNames[names.data], data, maxData)
 		}
 		if a.Data == nil {
 			a.Data = lease.Data{}
 		}
 		a.Data[f] = json.RawMessage(data)
 	}
-	// The rules for what peers may announce are those of every store.
+	// Apply the rules of all stores for what peers may announce.
 	doc, err := lease.MarshalAttrs(a)
 	if err != nil {
 		return lease.Attrs{}, fmt.Errorf("its annotations: %w", err)
@@ -128,28 +129,28 @@ func (n *node) attrs() (lease.Attrs, error) {
 
 // address reads an address of family f out of an annotation. The unspecified
 // address means none, as in flannel's leases.
-func (n *node) address(f netconf.Family, from note) (netip.Addr, bool, error) {
-	text := n.notes[from]
+func (n *node) address(f netconf.Family, from annotation) (netip.Addr, bool, error) {
+	text := n.annotations[from]
 	if text == "" {
 		return netip.Addr{}, false, nil
 	}
 	a, err := netip.ParseAddr(text)
 	if err != nil || a.Zone() != "" || a.Is4In6() || netconf.FamilyOf(a) != f {
-		return netip.Addr{}, false, fmt.Errorf("its annotation %s %.60q is not an %s address", noteNames[from], text, f)
+		return netip.Addr{}, false, fmt.Errorf("its annotation %s %.60q is not an %s address", annotationNames[from], text, f)
 	}
 	return a, !a.IsUnspecified(), nil
 }
 
 // written returns the annotations that announce a, with the operator's of n.
-func (n *node) written(a lease.Attrs) (notes, error) {
-	out := n.notes
-	clear(out[:notesWritten])
-	out[noteManaged], out[noteType] = "true", a.Backend
+func (n *node) written(a lease.Attrs) (annotations, error) {
+	out := n.annotations
+	clear(out[:annotationsWritten])
+	out[annManaged], out[annType] = "true", a.Backend
 	for _, addr := range a.Public {
 		f := netconf.FamilyOf(addr)
-		names := familyNotes[f]
+		names := familyAnnotations[f]
 		if over, ok, err := n.address(f, names.overwrite); err != nil {
-			return notes{}, err
+			return annotations{}, err
 		} else if ok {
 			addr = over
 		}
@@ -161,8 +162,8 @@ func (n *node) written(a lease.Attrs) (notes, error) {
 	return out, nil
 }
 
-// assignment is what the node says of its host. What cannot be read is left
-// out; the lease made of it says why.
+// assignment is what the node says of its host, without what cannot be read; the
+// error of lease says why.
 func (n node) assignment() *store.Assignment {
 	a := &store.Assignment{}
 	a.Subnets, _ = n.subnets()
@@ -170,18 +171,18 @@ func (n node) assignment() *store.Assignment {
 		a.Attrs, _ = n.attrs()
 	}
 	for _, f := range netconf.Families {
-		if addr, ok, err := n.address(f, familyNotes[f].node); ok && err == nil {
+		if addr, ok, err := n.address(f, familyAnnotations[f].node); ok && err == nil {
 			a.Uplink = append(a.Uplink, addr)
 		}
 	}
 	return a
 }
 
-// faults are what of n its host's operator must mend.
+// faults are the errors in n that an operator has to fix.
 func (n *node) faults() error {
 	var errs []error
 	for _, f := range netconf.Families {
-		for _, from := range []note{familyNotes[f].overwrite, familyNotes[f].node} {
+		for _, from := range []annotation{familyAnnotations[f].overwrite, familyAnnotations[f].node} {
 			_, _, err := n.address(f, from)
 			errs = append(errs, err)
 		}

@@ -6,9 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// A node passes through client-go's reflector as an object of Kubernetes. The
-// reflector asks it for its name, its version and the mark of a bookmark; the
-// metadata with these is made when it asks and kept nowhere.
+// A node passes through client-go's reflector as a Kubernetes object. The
+// reflector needs its name, its version and the annotation of a bookmark; the
+// metadata with them is created on demand and not kept.
 var (
 	_ runtime.Object            = (*node)(nil)
 	_ metav1.ObjectMetaAccessor = (*node)(nil)

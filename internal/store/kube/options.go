@@ -11,13 +11,12 @@ const (
 	DefaultRequestTimeout = 10 * time.Second
 )
 
-// Options say where the API server is, who asks, and for which node. The zero
-// value of every field is usable by those that only read.
+// Options say where the API server is, and which node this host is. The zero
+// value of every field is enough for reading.
 type Options struct {
-	// Kubeconfig is a file, and APIURL the API server's address, in place of
-	// the one that the file names. Without both it is the cluster in whose pod
-	// this process runs, else what kubectl would use: $KUBECONFIG or
-	// ~/.kube/config.
+	// Kubeconfig is a file. APIURL is the API server's address and overrides
+	// the one in the file. Without both, it is the cluster in whose pod this
+	// process runs, else what kubectl uses: $KUBECONFIG or ~/.kube/config.
 	Kubeconfig, APIURL string
 
 	Prefix     string // of annotations; default DefaultPrefix
@@ -25,15 +24,15 @@ type Options struct {
 	Self       Self   // this host, for Acquire and Hold
 
 	// SetNetworkUnavailable makes Hold set the node's condition
-	// NetworkUnavailable to False once Serving was called.
+	// NetworkUnavailable to False after Serving was called.
 	SetNetworkUnavailable bool
 
 	RequestTimeout time.Duration // for one request; default DefaultRequestTimeout
 	Log            *slog.Logger  // default: nothing is logged
 }
 
-// Self tells which Node object this host is: by its name, or by the pod in
-// which this process runs.
+// Self identifies this host's Node object: by its name, or by the pod in which
+// this process runs.
 type Self struct{ Node, Pod, Namespace string }
 
 // SelfFrom reads the variables that flannel's manifest sets: NODE_NAME, or
@@ -43,7 +42,7 @@ func SelfFrom(env func(string) (string, bool)) Self {
 	return Self{Node: value("NODE_NAME"), Pod: value("POD_NAME"), Namespace: value("POD_NAMESPACE")}
 }
 
-// Known tells whether there is enough to find the Node object.
+// Known reports whether this is enough to find the Node object.
 func (s Self) Known() bool { return s.Node != "" || s.Pod != "" && s.Namespace != "" }
 
 func (o Options) withDefaults() Options {

@@ -11,7 +11,7 @@ var _ cache.ReflectorStore = (*watcher)(nil)
 var errNameless = errors.New("the server sent a node without a name")
 
 // Replace implements cache.ReflectorStore. It is given all nodes, or none when
-// the watch goes on from the last session: see watcher.watch.
+// the watch was resumed: see watcher.watch.
 func (w *watcher) Replace(nodes []any, version string) error {
 	if w.resumed {
 		w.sink.live()
@@ -25,7 +25,7 @@ func (w *watcher) Replace(nodes []any, version string) error {
 	}
 	w.sink.end(version)
 	w.stale = false
-	if w.current != nil { // the list came as a watch, which goes on
+	if w.current != nil { // the list was the beginning of a watch
 		w.sink.live()
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// ownName returns the name of this host's node, and remembers it.
+// ownName returns the name of this host's node, which it looks up only once.
 func (s *Store) ownName(ctx context.Context) (string, error) {
 	s.selfMu.Lock()
 	defer s.selfMu.Unlock()
@@ -22,7 +22,7 @@ func (s *Store) ownName(ctx context.Context) (string, error) {
 		s.self = who.Node
 		return s.self, nil
 	case !who.Known():
-		return "", errors.New("nothing says which node this host is: set NODE_NAME, or POD_NAME and POD_NAMESPACE")
+		return "", errors.New("the name of this host's node is not known: set NODE_NAME, or POD_NAME and POD_NAMESPACE")
 	}
 	what := fmt.Sprintf("reading pod %s/%s, which runs on this host's node", who.Namespace, who.Pod)
 	doc, err := s.raw(ctx, what, s.rest.Get().Namespace(who.Namespace).Resource("pods").Name(who.Pod))
@@ -31,13 +31,13 @@ func (s *Store) ownName(ctx context.Context) (string, error) {
 	}
 	name, err := hostOfPod(doc)
 	if err != nil || name == "" {
-		return "", fmt.Errorf("%s: it names no node: %w", what, err)
+		return "", fmt.Errorf("%s: no node in its spec: %w", what, err)
 	}
 	s.self = name
 	return name, nil
 }
 
-// get reads the node of a name; one that does not exist has no version.
+// get reads the node with this name; without a version it does not exist.
 func (s *Store) get(ctx context.Context, name string) (node, error) {
 	what := "reading node " + name
 	doc, err := s.raw(ctx, what, s.rest.Get().Resource("nodes").Name(name))
@@ -61,7 +61,7 @@ type patch struct {
 	} `json:"status,omitzero"`
 }
 
-// send applies p to the node and returns what the node then is.
+// send applies p to the node and returns the node as it is then.
 func (s *Store) send(ctx context.Context, what, name string, p patch) (node, error) {
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -77,11 +77,11 @@ func (s *Store) send(ctx context.Context, what, name string, p patch) (node, err
 	return n, s.explain(ctx, what, err)
 }
 
-// difference is the patch that makes the agent's annotations of n those of
-// want; ok is false if they are.
-func (k *noteKeys) difference(n, want notes) (p patch, ok bool) {
+// difference is the patch that turns the agent's annotations of n into want; ok
+// is false if they are equal.
+func (k *annotationKeys) difference(n, want annotations) (p patch, ok bool) {
 	p.Metadata.Annotations = map[string]*string{}
-	for i := range notesWritten {
+	for i := range annotationsWritten {
 		if n[i] == want[i] {
 			continue
 		}

@@ -39,11 +39,10 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // Open checks o, with the files it names, and returns the store. The API
-// server need not be reachable yet: every call tries, and says so when it is
-// not.
+// server need not be reachable yet: every call tries, and fails if it is not.
 func Open(_ context.Context, o Options) (*Store, error) {
 	o = o.withDefaults()
-	keys, err := newNoteKeys(o.Prefix)
+	keys, err := newAnnotationKeys(o.Prefix)
 	if err != nil {
 		return nil, fmt.Errorf("annotation prefix %q: %w", o.Prefix, err)
 	}
@@ -71,21 +70,21 @@ func (s *Store) URL() string { return s.url }
 // Requests returns how many requests were made so far, by Kubernetes' verb.
 func (s *Store) Requests() map[string]int { return s.counts.read() }
 
-// Serving says that pods on this host have their network: the node's condition
-// may say so, too. It returns at once.
+// Serving reports that pods on this host have their network, so that the
+// node's condition may be set. It returns at once.
 func (s *Store) Serving() { s.servingOnce.Do(func() { close(s.serving) }) }
 
 // Redial implements store.Store.
 func (s *Store) Redial() { s.close() }
 
-// Close ends the connections. Calls fail from then on.
+// Close closes the connections. Later calls fail.
 func (s *Store) Close() error {
 	s.end()
 	s.close()
 	return nil
 }
 
-// refusal says why something cannot be written here, and what to do.
+// refusal is why something cannot be written here, and what to do instead.
 type refusal struct{ what, instead string }
 
 func (r *refusal) Error() string { return r.what }
@@ -104,11 +103,11 @@ func (s *Store) SetConfig(ctx context.Context, _ []byte, _ int64) error {
 	return s.ReadOnly()
 }
 
-// ReadOnly is why SetConfig is refused, for those who would ask first.
+// ReadOnly is the error of SetConfig, for callers that check first.
 func (s *Store) ReadOnly() error {
 	return &refusal{
 		what:    fmt.Sprintf("on Kubernetes the network config is the file %s, which weft does not write", s.o.ConfigFile),
-		instead: "edit the ConfigMap that it is mounted from, with weft's manifest 'kubectl -n weft edit configmap weft'; agents follow as soon as the kubelet has updated the file",
+		instead: "edit the ConfigMap that it is mounted from, with weft's manifest 'kubectl -n weft edit configmap weft'; agents apply the change as soon as the kubelet has updated the file",
 	}
 }
 
@@ -119,7 +118,7 @@ func (s *Store) Reserve(ctx context.Context, l lease.Lease) error {
 	}
 	return &refusal{
 		what:    fmt.Sprintf("%s cannot be reserved: on Kubernetes the controller manager assigns subnets to nodes", lease.FormatSubnets(l.Subnets)),
-		instead: "a Node object can be made with the spec.podCIDRs it shall have, before its host joins",
+		instead: "create the Node object with the spec.podCIDRs it should have, before its host joins",
 	}
 }
 
@@ -130,6 +129,6 @@ func (s *Store) Release(ctx context.Context, subnets []netip.Prefix) error {
 	}
 	return &refusal{
 		what:    fmt.Sprintf("%s cannot be released: on Kubernetes a subnet belongs to a node", lease.FormatSubnets(subnets)),
-		instead: "'kubectl delete node NAME' gives a node's subnet free",
+		instead: "'kubectl delete node NAME' frees the node's subnet",
 	}
 }

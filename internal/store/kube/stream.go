@@ -35,9 +35,9 @@ var _ watch.Interface = (*stream)(nil)
 // bufferedEvents is how many events may wait for the reflector.
 const bufferedEvents = 16
 
-// newStream reads body, which cancel must make fail. If the watch goes on from
-// a version that is known, the end of a list comes first, as the reflector
-// always wants one.
+// newStream reads body, whose reads cancel must end. If the watch resumes from
+// version, the first event is the end of a list, because the reflector expects
+// one.
 func newStream(ctx context.Context, cancel context.CancelFunc, body io.ReadCloser, d decoder, resumed bool, version string) *stream {
 	s := &stream{events: make(chan watch.Event, bufferedEvents), cancel: cancel, ended: make(chan struct{})}
 	if resumed {
@@ -53,7 +53,7 @@ func newStream(ctx context.Context, cancel context.CancelFunc, body io.ReadClose
 	return s
 }
 
-// read passes on the events until one is an error or cannot be read.
+// read decodes events until one is an error or cannot be decoded.
 func (s *stream) read(ctx context.Context, body io.ReadCloser, d decoder) error {
 	buffered := struct {
 		io.Reader
@@ -86,13 +86,13 @@ func (s *stream) Stop() {
 	<-s.ended
 }
 
-// failed tells whether the watch, which has ended, did not end regularly.
+// failed reports whether the watch, which has ended, ended because of an error.
 func (s *stream) failed() bool {
 	return !errors.Is(s.err, io.EOF) && !errors.Is(s.err, io.ErrUnexpectedEOF) && !errors.Is(s.err, context.Canceled)
 }
 
-// refused tells whether the watch, which has ended, ended with something that
-// another one from the same version would come to as well.
+// refused reports whether the watch, which has ended, ended because of something
+// that would end another watch from the same version, too.
 func (s *stream) refused() bool {
 	return answered(s.err) || errors.Is(s.err, errNotProto) || errors.Is(s.err, streaming.ErrObjectTooLarge)
 }

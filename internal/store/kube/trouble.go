@@ -11,34 +11,33 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// What an operator must mend stands for a while and is told once; what
-// flaps is told now and then.
+// A fault that lasts is reported once, and one that flaps from time to time.
 const (
-	standing = 30 * time.Second // so old a fault must be to become an Event
-	between  = 10 * time.Minute // the least between two Events about one part
+	standing = 30 * time.Second // the age at which a fault becomes an Event
+	between  = 10 * time.Minute // the least time between two Events about one part
 )
 
 // troubles are the present faults of this host, by the part that has them.
 type troubles struct {
 	mu     *sync.Mutex
 	faults map[string]fault
-	said   map[string]time.Time // when the last Event about a part was made
-	bell   chan struct{}
+	last   map[string]time.Time // when the last Event about a part was created
+	wake   chan struct{}
 }
 
 type fault struct {
-	text  string
-	since time.Time
-	told  bool
+	text     string
+	since    time.Time
+	reported bool
 }
 
 func newTroubles() troubles {
-	return troubles{mu: &sync.Mutex{}, faults: map[string]fault{}, said: map[string]time.Time{}, bell: make(chan struct{}, 1)}
+	return troubles{mu: &sync.Mutex{}, faults: map[string]fault{}, last: map[string]time.Time{}, wake: make(chan struct{}, 1)}
 }
 
-// Trouble takes note that a part of this host's agent has a fault, nil for
-// none any more. A fault that stands becomes an Event of the node. It returns
-// at once.
+// Trouble records that a part of this host's agent has a fault, or with nil that
+// it has none any more. A fault that lasts becomes an Event of the node. Trouble
+// returns at once.
 func (s *Store) Trouble(part string, err error) { s.trouble.set(part, err, time.Now()) }
 
 func (t *troubles) set(part string, err error, now time.Time) {
@@ -55,31 +54,31 @@ func (t *troubles) set(part string, err error, now time.Time) {
 	if !stands {
 		f.since = now
 	}
-	f.text, f.told = err.Error(), false // in other words it is the same fault still
+	f.text, f.reported = err.Error(), false // another text does not make it younger
 	t.faults[part] = f
 	select {
-	case t.bell <- struct{}{}:
+	case t.wake <- struct{}{}:
 	default:
 	}
 }
 
-// due returns a fault to be told now, if there is one, and after what time
-// another may be; 0 if none waits.
+// due returns a fault to be reported now, if there is one, and the delay until
+// the next one is due, 0 if none is waiting.
 func (t *troubles) due(now time.Time) (part, text string, wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name, f := range t.faults {
-		if f.told {
+		if f.reported {
 			continue
 		}
 		at := f.since.Add(standing)
-		if last := t.said[name]; !last.IsZero() && at.Before(last.Add(between)) {
+		if last := t.last[name]; !last.IsZero() && at.Before(last.Add(between)) {
 			at = last.Add(between)
 		}
 		left := at.Sub(now)
 		if left <= 0 {
-			f.told = true
-			t.faults[name], t.said[name] = f, now
+			f.reported = true
+			t.faults[name], t.last[name] = f, now
 			return name, f.text, 0
 		}
 		if wait == 0 || left < wait {
@@ -89,19 +88,19 @@ func (t *troubles) due(now time.Time) (part, text string, wait time.Duration) {
 	return "", "", wait
 }
 
-// runEvents makes Events of faults until ctx ends, or it turns out that this
-// agent may not: flannel's ClusterRole does not allow it.
+// runEvents creates Events for faults until ctx ends, or the API server forbids
+// it: flannel's ClusterRole does not allow it.
 func (s *Store) runEvents(ctx context.Context) {
 	for ctx.Err() == nil {
 		part, text, wait := s.trouble.due(time.Now())
 		if part != "" {
-			err := s.tell(ctx, part, text)
+			err := s.createEvent(ctx, part, text)
 			if apierrors.IsForbidden(err) {
-				s.log.Info("faults are not told as Events of the node: the ClusterRole does not allow to create events", "err", err)
+				s.log.Info("faults do not become Events of the node: the ClusterRole does not allow to create events", "error", err)
 				return
 			}
 			if err != nil {
-				s.log.Debug("an Event was not made", "err", err)
+				s.log.Debug("cannot create an Event", "error", err)
 			}
 			continue
 		}
@@ -111,7 +110,7 @@ func (s *Store) runEvents(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-s.trouble.bell:
+		case <-s.trouble.wake:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -150,8 +149,8 @@ type nodeEvent struct {
 // eventSpace is the namespace of Events about nodes, which have none.
 const eventSpace = "default"
 
-// tell makes an Event about this host's node.
-func (s *Store) tell(ctx context.Context, part, text string) error {
+// createEvent creates an Event about this host's node.
+func (s *Store) createEvent(ctx context.Context, part, text string) error {
 	name, err := s.ownName(ctx)
 	if err != nil {
 		return err
@@ -168,7 +167,7 @@ func (s *Store) tell(ctx context.Context, part, text string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.raw(ctx, "making an Event of node "+name, s.rest.Post().Namespace(eventSpace).Resource("events").Body(body))
+	_, err = s.raw(ctx, "creating an Event of node "+name, s.rest.Post().Namespace(eventSpace).Resource("events").Body(body))
 	return err
 }
 

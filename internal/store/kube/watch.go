@@ -20,8 +20,8 @@ const (
 	// watchTime is the least time that a watch is asked to last; the most is
 	// twice as long, at random, so that a cluster's agents do not come at once.
 	watchTime = 30 * time.Minute
-	// silence is after what time without an event a watch is taken for dead.
-	// The server sends a bookmark every minute.
+	// silence is the time without an event after which a watch is considered
+	// dead. The server sends a bookmark every minute.
 	silence = 3 * time.Minute
 )
 
@@ -35,30 +35,31 @@ type sink interface {
 }
 
 // watcher keeps a sink up to date with all nodes, or with one. client-go's
-// reflector decides what to ask for; the watcher does the requests. It ends a
-// session where the reflector would ask again without a pause, and begins the
-// next one where the last has ended, where the reflector would list again.
+// reflector decides whether to list or to watch; the watcher sends the requests.
+// It ends the session where the reflector would repeat a request without a pause,
+// and resumes the watch in the next session where the reflector would list again.
 type watcher struct {
 	*client
 	decode    decoder
 	only      string // the name of the one node; "" for all
 	sink      sink
 	reflector *cache.Reflector
-	plain     bool // the server does not complete lists that come as a watch
-	stale     bool // watching cannot go on where it has ended: list again
+	plain     bool // the server does not complete watches that begin with a list
+	stale     bool // the server cannot resume the watch: list again
 
 	// Of the present session:
-	streamed bool    // a list that comes as a watch was asked for
-	resumed  bool    // the last watch that was asked for goes on from the last session
-	current  *stream // the last watch that the server accepted, if no list was asked for since
-	err      error   // of the last request, if it failed
-	listing  sync.Mutex
+	streamed bool       // a watch that begins with a list was requested
+	resumed  bool       // the last watch that was requested resumes that of the last session
+	current  *stream    // the last watch that the server accepted, if no list was requested since
+	err      error      // of the last request, if it failed
+	listing  sync.Mutex // held during a request for a list
 }
 
-// errEnded is why a watch has ended that did not fail.
+// errEnded is why a session ends whose watch did not fail.
 var errEnded = errors.New("the server ended the watch")
 
-// session lists if need be and watches until something breaks, and returns why.
+// session lists, if necessary, and watches until something fails, and returns
+// why.
 func (w *watcher) session(ctx context.Context) error {
 	if w.reflector == nil {
 		w.reflector = cache.NewReflectorWithOptions(
@@ -67,7 +68,7 @@ func (w *watcher) session(ctx context.Context) error {
 	}
 	w.streamed, w.resumed, w.current, w.err = false, false, nil, nil
 	err := w.reflector.ListAndWatchWithContext(ctx)
-	w.listing.Lock() // when ctx ends, the reflector does not wait for its list
+	w.listing.Lock() // when ctx ends, the reflector does not wait for its request
 	defer w.listing.Unlock()
 	if s := w.current; s != nil {
 		w.plain = w.plain && s.lasted < session.Proof // else it may be another server by now
@@ -86,18 +87,18 @@ func (w *watcher) session(ctx context.Context) error {
 	return errEnded
 }
 
-// noBackoff is the reflector's: whoever calls session pauses between sessions,
-// and within one nothing is asked for again and again.
+// noBackoff is the reflector's: session's caller pauses between sessions, and
+// within one no request is repeated.
 var noBackoff = wait.Backoff{Duration: time.Millisecond}
 
-// errAskedOnce ends what the reflector would do again and again.
-var errAskedOnce = errors.New("asked for already")
+// errNotAgain ends what the reflector would repeat.
+var errNotAgain = errors.New("the request was sent already")
 
-// watch asks for changes, and for all nodes before if o says so and the sink
+// watch requests changes, and before them all nodes, if o says so and the sink
 // does not have them.
 func (w *watcher) watch(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 	if w.err != nil && !unknownVersion(w.err) {
-		return nil, errAskedOnce
+		return nil, errNotAgain
 	}
 	all := o.SendInitialEvents != nil && *o.SendInitialEvents
 	w.resumed = all && o.ResourceVersion != "" && !w.stale && !w.resumed
@@ -105,13 +106,13 @@ func (w *watcher) watch(ctx context.Context, o metav1.ListOptions) (watch.Interf
 	case w.resumed:
 		o.SendInitialEvents, o.ResourceVersionMatch = nil, ""
 	case all && (w.plain || w.streamed), !all && w.over():
-		return nil, errAskedOnce
+		return nil, errNotAgain
 	case all:
 		w.streamed = true
 	}
 	o.Watch = true
 	ctx, cancel := context.WithCancel(ctx)
-	body, err := w.ask(ctx, w.nodes(w.only, o).SetHeader("Accept", watchTypes), silence)
+	body, err := w.stream(ctx, w.nodes(w.only, o).SetHeader("Accept", watchTypes), silence)
 	if err != nil {
 		cancel()
 		w.err = err
@@ -125,21 +126,21 @@ func (w *watcher) watch(ctx context.Context, o metav1.ListOptions) (watch.Interf
 	return w.current, nil
 }
 
-// watchTypes are the forms in which a watch is understood.
+// watchTypes are the media types for a watch.
 const watchTypes = "application/vnd.kubernetes.protobuf;stream=watch, application/vnd.kubernetes.protobuf"
 
-// over tells whether the session has to end before another watch: the last
-// one could not go on, or was too short.
+// over reports whether the session has to end instead of another watch: the last
+// one failed or was too short.
 func (w *watcher) over() bool {
 	return w.err != nil || w.current != nil && w.current.lasted < session.Proof
 }
 
-// unknownVersion tells whether the server refuses to watch from a version.
+// unknownVersion reports whether the server refuses to watch from a version.
 func unknownVersion(err error) bool {
 	return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
 }
 
-// list asks for nodes, a page of them if o has a limit.
+// list requests nodes, a page of them if o has a limit.
 func (w *watcher) list(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 	w.listing.Lock()
 	defer w.listing.Unlock()
@@ -147,16 +148,16 @@ func (w *watcher) list(ctx context.Context, o metav1.ListOptions) (runtime.Objec
 		return nil, err
 	}
 	if w.err != nil && (w.resumed || !answered(w.err) || apierrors.IsTooManyRequests(w.err)) {
-		return nil, w.err // a list would fare no better, or is not needed
+		return nil, w.err // a list would fail alike, or is not needed
 	}
-	w.plain = w.plain || w.streamed // that is why a list follows
+	w.plain = w.plain || w.streamed // the list replaces that watch
 	var l *nodeList
 	w.current = nil
 	l, w.err = w.page(ctx, w.decode, w.nodes(w.only, o))
 	return l, w.err
 }
 
-// answered tells whether err is what a server said.
+// answered reports whether err is a response of a server.
 func answered(err error) bool {
 	_, ok := errors.AsType[*apierrors.StatusError](err)
 	return ok

@@ -92,7 +92,7 @@ func TestAServerThatEndsWatchesIsAnOutage(t *testing.T) {
 			w.add(t, "a", "10.5.1.0/24")
 			w.write(t, wide)
 			b := newBetween(t, w.Cluster)
-			b.refuse(c.answer)
+			b.intercept(c.answer)
 			follower := storetest.Follow(t, w.through(t, b, "a"))
 			if first := follower.Next(t).Snapshot; first == nil || len(first.Assigned.Subnets) != 1 {
 				t.Fatalf("the first update is %+v", first)
@@ -100,14 +100,14 @@ func TestAServerThatEndsWatchesIsAnOutage(t *testing.T) {
 			if err := follower.Outage(t); !strings.Contains(err.Error(), "the server ended the watch") {
 				t.Errorf("reported: %v", err)
 			}
-			if lists, withList, plain := kinds(b.take()); lists != c.lists || withList != c.withList || plain != c.plain {
+			if lists, withList, plain := kinds(b.requests()); lists != c.lists || withList != c.withList || plain != c.plain {
 				t.Errorf("%d lists, %d watches that begin with one and %d others until that was an outage", lists, withList, plain)
 			}
 			// What changes is passed on all the same, as soon as it is known.
 			w.annotate(t, "a", map[string]string{"node-public-ip": "192.0.2.9"})
-			b.refuse(nil)
+			b.intercept(nil)
 			follower.Until(t, func(s store.Snapshot) bool { return len(s.Assigned.Uplink) == 1 })
-			if lists, withList, _ := kinds(b.take()); lists+withList != 0 {
+			if lists, withList, _ := kinds(b.requests()); lists+withList != 0 {
 				t.Errorf("%d lists after it", lists+withList)
 			}
 		})
@@ -123,8 +123,8 @@ func TestAServerThatEndsWatchesDoesNotEndTheLease(t *testing.T) {
 	s := w.through(t, b, "a")
 	l := acquire(t, s, claim("192.0.2.1"))
 	ended := make(chan struct{}, 100)
-	b.take()
-	b.refuse(func(rw http.ResponseWriter, r *http.Request) bool {
+	b.requests()
+	b.intercept(func(rw http.ResponseWriter, r *http.Request) bool {
 		ended <- struct{}{}
 		return endAtOnce(rw, r)
 	})
@@ -132,10 +132,10 @@ func TestAServerThatEndsWatchesDoesNotEndTheLease(t *testing.T) {
 	for range 6 { // two lists and four watches
 		<-ended
 	}
-	if lists, withList, plain := kinds(b.take()); lists != 1 || withList != 1 || plain != 4 {
+	if lists, withList, plain := kinds(b.requests()); lists != 1 || withList != 1 || plain != 4 {
 		t.Errorf("%d lists, %d watches that begin with one, %d others", lists, withList, plain)
 	}
-	b.refuse(nil)
+	b.intercept(nil)
 	w.annotate(t, "a", map[string]string{"public-ip": "192.0.2.2"})
 	lost(t, h, "192.0.2.2")
 }
@@ -164,7 +164,7 @@ func TestAnAPIServerBeforeAnOlderEtcd(t *testing.T) {
 	}
 	acquire(t, s, claim("192.0.2.1"))
 	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 })
-	if lists, withList, plain := kinds(b.take()); lists != 1 || withList != 1 || plain != 1 {
+	if lists, withList, plain := kinds(b.requests()); lists != 1 || withList != 1 || plain != 1 {
 		t.Errorf("%d lists, %d watches that begin with one, %d others", lists, withList, plain)
 	}
 }

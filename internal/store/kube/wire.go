@@ -44,10 +44,10 @@ const (
 	conditionStatus = 2
 )
 
-// envelope begins every object that is not inside another one.
+// envelope precedes every object that is not part of another one.
 var envelope = []byte("k8s\x00")
 
-var errNotProto = errors.New("the answer is not Kubernetes' protobuf")
+var errNotProto = errors.New("the response is not Kubernetes' protobuf")
 
 // opened returns the object inside an envelope.
 func opened(doc []byte) ([]byte, error) {
@@ -65,8 +65,8 @@ func opened(doc []byte) ([]byte, error) {
 	return raw, err
 }
 
-// fields calls fn with each field of a message that has a length: messages,
-// texts, bytes. Others are passed over.
+// fields calls fn with each length-delimited field of a message, and skips the
+// others.
 func fields(message []byte, fn func(protowire.Number, []byte) error) error {
 	for len(message) > 0 {
 		num, kind, n := protowire.ConsumeTag(message)
@@ -93,8 +93,8 @@ func fields(message []byte, fn func(protowire.Number, []byte) error) error {
 	return nil
 }
 
-// decoder takes out of nodes what matters.
-type decoder struct{ keys noteKeys }
+// decoder reads the fields that matter.
+type decoder struct{ keys annotationKeys }
 
 // nodeIn reads a Node in an envelope.
 func (d *decoder) nodeIn(doc []byte) (node, error) {
@@ -155,13 +155,13 @@ func (d *decoder) annotation(n *node, entry []byte) error {
 	if string(key) == metav1.InitialEventsAnnotationKey {
 		n.listed = string(text) == "true"
 	} else if i, ok := d.keys.find(key); ok {
-		n.notes[i] = string(text[:min(len(text), maxData+1)])
+		n.annotations[i] = string(text[:min(len(text), maxData+1)])
 	}
 	return err
 }
 
-// spec reads the PodCIDRs; the field of one alone is older and counts only
-// without the other.
+// spec reads the PodCIDRs. The field for a single one is older, and is used only
+// if the other is empty.
 func spec(n *node, message []byte) error {
 	var one string
 	err := fields(message, func(num protowire.Number, value []byte) error {
@@ -208,7 +208,7 @@ func status(n *node, message []byte) error {
 	})
 }
 
-// hostOfPod reads the name of the node out of a Pod in an envelope.
+// hostOfPod reads the name of a Pod's node; the Pod is in an envelope.
 func hostOfPod(doc []byte) (string, error) {
 	raw, err := opened(doc)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 )
 
-func keysOf(t testing.TB, prefix string) noteKeys {
+func keysOf(t testing.TB, prefix string) annotationKeys {
 	t.Helper()
-	k, err := newNoteKeys(prefix)
+	k, err := newAnnotationKeys(prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func usual() *corev1.Node {
 func TestReadsWhatKubernetesWrites(t *testing.T) {
 	want := node{
 		name: "node-1", uid: "u-1", version: "4711", cidrs: "10.5.1.0/24,fc00:5:0:1::/64", network: "False",
-		notes: notes{noteManaged: "true", noteType: "vxlan", noteData: mac4, notePublic: "192.0.2.1"},
+		annotations: annotations{annManaged: "true", annType: "vxlan", annData: mac4, annPublic: "192.0.2.1"},
 	}
 	d := decoder{keysOf(t, DefaultPrefix)}
 	got, err := d.nodeIn(encoded(t, usual(), "Node"))
@@ -73,7 +73,7 @@ func TestReadsWhatKubernetesWrites(t *testing.T) {
 	}
 	other := decoder{keysOf(t, "example.com/blue")}
 	got, err = other.nodeIn(encoded(t, usual(), "Node"))
-	if want := (notes{notePublic: "198.51.100.1"}); err != nil || got.notes != want {
+	if want := (annotations{annPublic: "198.51.100.1"}); err != nil || got.annotations != want {
 		t.Errorf("with another prefix: %+v, %v", got, err)
 	}
 	old := usual()
@@ -103,8 +103,8 @@ func TestLongAnnotationsAreCut(t *testing.T) {
 	n.Annotations["flannel.alpha.coreos.com/backend-data"] = `"` + strings.Repeat("x", 100_000) + `"`
 	d := decoder{keysOf(t, DefaultPrefix)}
 	got, err := d.nodeIn(encoded(t, n, "Node"))
-	if err != nil || len(got.notes[noteData]) > maxData+1 {
-		t.Fatalf("%d bytes are kept, %v", len(got.notes[noteData]), err)
+	if err != nil || len(got.annotations[annData]) > maxData+1 {
+		t.Fatalf("%d bytes are kept, %v", len(got.annotations[annData]), err)
 	}
 	if _, err := got.lease(); err == nil || len(err.Error()) > 300 {
 		t.Errorf("the lease's error: %v", err)

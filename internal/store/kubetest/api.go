@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// startTimeout is how long a program may take until it serves, on a busy machine.
+	// startTimeout is the longest time until a program serves, on a busy machine.
 	startTimeout = 2 * time.Minute
-	// lookInterval is how often it is asked whether it serves.
-	lookInterval = 20 * time.Millisecond
+	// pollInterval is how often it is checked whether it serves.
+	pollInterval = 20 * time.Millisecond
 )
 
-// The cluster's addresses of Services: no test uses them, the API server asks for them.
+// The addresses of Services: no test uses them, the API server requires them.
 const serviceRanges = "10.96.0.0/16,fd96::/112"
 
-// StartAPI starts the API server, also again after StopAPI, at the same address.
+// StartAPI starts the API server, after StopAPI at the same address.
 func (c *Cluster) StartAPI(ctx context.Context) error {
 	p, err := c.run("kube-apiserver",
 		"--etcd-servers="+c.o.Etcd,
 		"--bind-address="+c.Addr.Addr().String(), fmt.Sprintf("--secure-port=%d", c.Addr.Port()),
-		"--advertise-address="+c.Addr.Addr().String(), "--endpoint-reconciler-type=none", // nobody comes by the Service
+		"--advertise-address="+c.Addr.Addr().String(), "--endpoint-reconciler-type=none", // no client uses the Service
 		"--service-cluster-ip-range="+serviceRanges,
 		"--tls-cert-file="+c.creds.cert, "--tls-private-key-file="+c.creds.key,
 		"--token-auth-file="+c.creds.tokens, "--authorization-mode=RBAC",
@@ -56,7 +56,7 @@ func (c *Cluster) awaitAPI(ctx context.Context) error {
 func (c *Cluster) await(ctx context.Context, p *process, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	ticker := time.NewTicker(lookInterval)
+	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	for {
 		err := try(ctx)
@@ -64,7 +64,7 @@ func (c *Cluster) await(ctx context.Context, p *process, try func(context.Contex
 			return nil
 		}
 		select {
-		case <-p.gone:
+		case <-p.exited:
 			return fmt.Errorf("%s ended; its log ends with:\n%s", p.name, p.tail())
 		case <-ctx.Done():
 			return fmt.Errorf("%w; the log of %s ends with:\n%s", err, p.name, p.tail())
@@ -73,11 +73,12 @@ func (c *Cluster) await(ctx context.Context, p *process, try func(context.Contex
 	}
 }
 
-// StopAPI kills the API server, as the end of its machine does; etcd keeps the
-// data for StartAPI. (Asked to end, it waits for its watchers for a minute.)
+// StopAPI kills the API server, as a failure of its machine does; etcd keeps the
+// data for StartAPI. (On SIGTERM it waits for its watchers for a minute.)
 func (c *Cluster) StopAPI() error { return c.api.kill() }
 
-// FreezeAPI makes the API server stand still: connections stay up and nothing is answered.
+// FreezeAPI stops all threads of the API server: connections stay up, and there
+// are no responses.
 func (c *Cluster) FreezeAPI() error {
 	if err := c.api.signal(syscall.SIGSTOP); err != nil {
 		return err

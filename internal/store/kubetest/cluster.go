@@ -21,8 +21,8 @@ import (
 
 // Options say where a control plane runs.
 type Options struct {
-	// Dir takes data, credentials and logs. It must exist, and its path be
-	// short (under 90 bytes): etcd's socket lies in it.
+	// Dir is for data, credentials and logs. It must exist, and its path must be
+	// short (under 90 bytes), because it holds etcd's socket.
 	Dir string
 
 	// Addr is where the API server serves; zero is a free port of 127.0.0.1.
@@ -32,12 +32,12 @@ type Options struct {
 	// module's version, run in this process.
 	Etcd string
 
-	// Controllers are run beside the one that gives out PodCIDRs, by the
-	// names that kube-controller-manager has for them.
+	// Controllers are run in addition to the one that assigns PodCIDRs, by
+	// kube-controller-manager's names for them.
 	Controllers []string
 
-	// Launch starts a program, and Dial connects to the API server, from
-	// where Addr is. Both nil: this machine.
+	// Launch starts a program, and Dial connects to the API server, where Addr
+	// is. Both nil: this machine.
 	Launch func(*exec.Cmd) error
 	Dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -50,7 +50,7 @@ type Cluster struct {
 	Client kubernetes.Interface // the admin's
 
 	o           Options
-	bin         string           // the folder of Kubernetes's programs
+	bin         string           // the directory of Kubernetes' programs
 	etcd        *embedded.Server // nil if the caller runs one
 	creds       credentials
 	http        *http.Client // Client's connections; nil before the first start
@@ -93,7 +93,7 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	c.Config.Dial = c.o.Dial
-	c.Config.QPS = -1 // a test waits for nobody
+	c.Config.QPS = -1 // no rate limit
 	if c.http, err = rest.HTTPClientFor(c.Config); err != nil {
 		return err
 	}
@@ -106,9 +106,8 @@ func (c *Cluster) start(ctx context.Context) error {
 // Kubeconfig is the path of the admin's.
 func (c *Cluster) Kubeconfig() string { return filepath.Join(c.o.Dir, "admin.kubeconfig") }
 
-// freePort is one of the loopback that nobody listens on, below those that the
-// kernel gives to connections: one of these could have it before the API
-// server does.
+// freePort returns an unused port of the loopback, below the kernel's ephemeral
+// ports: a connection could get one of those before the API server listens.
 func freePort() (netip.AddrPort, error) {
 	const lowest, number, tries = 20000, 12000, 100
 	var err error
@@ -122,8 +121,8 @@ func freePort() (netip.AddrPort, error) {
 	return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
 }
 
-// Close ends everything that Start and StartControllers started, at once.
-// Watches and informers of the caller's should have ended before.
+// Close kills everything that Start and StartControllers started. The caller's
+// watches and informers should have ended before.
 func (c *Cluster) Close() error {
 	var errs []error
 	for _, p := range []*process{c.controllers, c.api} {

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// StartControllers starts the controller that gives every node that has none
-// a PodCIDR of each of the cluster's CIDRs, one a family: a /24 of IPv4, a /64
-// of IPv6. It returns at once; the caller waits for a node's PodCIDR.
+// StartControllers starts the controller that assigns PodCIDRs to nodes without
+// any, one from each of the cluster's CIDRs: a /24 of IPv4, a /64 of IPv6. It
+// returns at once; the caller waits for a node's PodCIDR.
 func (c *Cluster) StartControllers(clusterCIDRs ...netip.Prefix) error {
 	args := []string{
 		"--kubeconfig=" + c.Kubeconfig(), "--controllers=" + strings.Join(append(c.o.Controllers, "node-ipam-controller"), ","),

@@ -18,10 +18,11 @@ import (
 	"github.com/weft-net/weft/internal/store/etcdtest"
 )
 
-// credentials are the files by which the API server and its clients know each other.
+// credentials are the files with which the API server and its clients
+// authenticate each other.
 type credentials struct {
 	dir        string
-	ca         string // certificate of who signed the server's
+	ca         string // certificate of the CA that signed the server's
 	cert, key  string // the server's
 	accountKey string // signs the tokens of ServiceAccounts
 	tokens     string // the admin's token, for the server
@@ -32,14 +33,14 @@ func newCredentials(dir string, addr netip.AddrPort) (credentials, error) {
 	c := credentials{dir: dir, accountKey: filepath.Join(dir, "accounts.key"), tokens: filepath.Join(dir, "tokens.csv")}
 	ca, err := etcdtest.NewCA(dir, "ca")
 	if err != nil {
-		return c, fmt.Errorf("make a CA in %s: %w", dir, err)
+		return c, fmt.Errorf("create a CA in %s: %w", dir, err)
 	}
 	c.ca = ca.File
 	if c.cert, c.key, err = ca.Issue("apiserver", net.IP(addr.Addr().AsSlice())); err != nil {
-		return c, fmt.Errorf("make the API server's certificate in %s: %w", dir, err)
+		return c, fmt.Errorf("create the API server's certificate in %s: %w", dir, err)
 	}
 	if err := writeKey(c.accountKey); err != nil {
-		return c, fmt.Errorf("make the key of ServiceAccounts: %w", err)
+		return c, fmt.Errorf("create the key of ServiceAccounts: %w", err)
 	}
 	token := rand.Text()
 	row := token + `,admin,admin,"system:masters"` + "\n"

@@ -1,6 +1,6 @@
 // Package kubetest gives tests a real Kubernetes control plane: an etcd, the
 // kube-apiserver and, where PodCIDRs are wanted, the kube-controller-manager
-// with its node-ipam controller and those that a test asks for. Nodes are plain
+// with its node-ipam controller and those that a test names. Nodes are only
 // objects: there is no kubelet, no scheduler and no proxy.
 //
 // It is for tests alone. It serves on loopback, or inside a namespace that

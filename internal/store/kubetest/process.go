@@ -17,10 +17,10 @@ import (
 type process struct {
 	name, log string
 	cmd       *exec.Cmd
-	gone      chan struct{} // closed when it has ended
+	exited    chan struct{} // closed when it has exited
 }
 
-// run starts a program whose output is added to the file log.
+// run starts a program and appends its output to the file log.
 func run(launch func(*exec.Cmd) error, program, log string, args []string) (*process, error) {
 	name := filepath.Base(program)
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -28,16 +28,16 @@ func run(launch func(*exec.Cmd) error, program, log string, args []string) (*pro
 		return nil, fmt.Errorf("open the log of %s: %w", name, err)
 	}
 	defer out.Close() // the program has its own copy
-	p := &process{name: name, log: log, cmd: exec.Command(program, args...), gone: make(chan struct{})}
+	p := &process{name: name, log: log, cmd: exec.Command(program, args...), exited: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	started := make(chan error)
 	go func() {
-		defer close(p.gone)
-		runtime.LockOSThread() // until the program has ended: see launchHere
+		defer close(p.exited)
+		runtime.LockOSThread() // until the program has exited: see launchHere
 		err := launch(p.cmd)
 		started <- err
 		if err == nil {
-			_ = p.cmd.Wait() // how it ended is in its log
+			_ = p.cmd.Wait() // the reason is in its log
 		}
 	}()
 	if err := <-started; err != nil {
@@ -46,24 +46,24 @@ func run(launch func(*exec.Cmd) error, program, log string, args []string) (*pro
 	return p, nil
 }
 
-// launchHere starts cmd on this machine; it dies with this process. The kernel
-// means the thread, and Go ends threads on which namespaces were changed: so
-// the calling goroutine must keep its thread for as long as cmd shall live.
+// launchHere starts cmd on this machine; the kernel kills it when this thread
+// ends. Go ends threads whose namespaces were changed, so the calling goroutine
+// must keep its thread for as long as cmd should run.
 func launchHere(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd.Start()
 }
 
-// kill ends the program at once and waits for it.
+// kill kills the program and waits until it has exited.
 func (p *process) kill() error {
 	err := p.signal(syscall.SIGKILL)
 	if err == nil {
-		<-p.gone
+		<-p.exited
 	}
 	return err
 }
 
-// signal sends s to the program, if it still runs.
+// signal sends s to the program, if it is still running.
 func (p *process) signal(s syscall.Signal) error {
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("send %v to %s, process %d: %w", s, p.name, p.cmd.Process.Pid, err)

@@ -10,16 +10,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// namespace is where users live; the API server makes it.
+// namespace is that of users; the API server creates it.
 const namespace = "default"
 
-// AddUser makes a ServiceAccount that may do what rules say and nothing else
-// (beyond what every authenticated client may), and returns the path of its
-// kubeconfig.
+// AddUser creates a ServiceAccount with the permissions in rules (and those of
+// every authenticated client), and returns the path of its kubeconfig.
 func (c *Cluster) AddUser(ctx context.Context, name string, rules ...rbacv1.PolicyRule) (kubeconfig string, err error) {
 	meta := metav1.ObjectMeta{Name: name}
 	if _, err := c.Client.RbacV1().ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: meta, Rules: rules}, metav1.CreateOptions{}); err != nil {
-		return "", fmt.Errorf("make the ClusterRole %s: %w", name, err)
+		return "", fmt.Errorf("create the ClusterRole %s: %w", name, err)
 	}
 	binding := &rbacv1.ClusterRoleBinding{
 		ObjectMeta: meta,
@@ -31,12 +30,12 @@ func (c *Cluster) AddUser(ctx context.Context, name string, rules ...rbacv1.Poli
 	}
 	accounts := c.Client.CoreV1().ServiceAccounts(namespace)
 	if _, err := accounts.Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta}, metav1.CreateOptions{}); err != nil {
-		return "", fmt.Errorf("make the ServiceAccount %s: %w", name, err)
+		return "", fmt.Errorf("create the ServiceAccount %s: %w", name, err)
 	}
 	return c.token(ctx, namespace, name, name, nil)
 }
 
-// AddPod makes a Pod object as of a DaemonSet, which no kubelet will run.
+// AddPod creates a Pod object like a DaemonSet's, which no kubelet runs.
 func (c *Cluster) AddPod(ctx context.Context, namespace, name, account, node string) (*corev1.Pod, error) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
@@ -47,14 +46,14 @@ func (c *Cluster) AddPod(ctx context.Context, namespace, name, account, node str
 	}
 	pod, err := c.Client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("make the pod %s/%s: %w", namespace, name, err)
+		return nil, fmt.Errorf("create the pod %s/%s: %w", namespace, name, err)
 	}
 	return pod, nil
 }
 
 // TokenForPod returns the path of a kubeconfig, FILE.kubeconfig in the
-// cluster's directory, with a token as the kubelet gives the pod: it says of
-// which ServiceAccount, pod and node it is.
+// cluster's directory, with a token as the kubelet gives it to the pod: it is
+// bound to a ServiceAccount, a pod and a node.
 func (c *Cluster) TokenForPod(ctx context.Context, pod *corev1.Pod, file string) (kubeconfig string, err error) {
 	bound := &authenticationv1.BoundObjectReference{Kind: "Pod", APIVersion: "v1", Name: pod.Name, UID: pod.UID}
 	return c.token(ctx, pod.Namespace, pod.Spec.ServiceAccountName, file, bound)

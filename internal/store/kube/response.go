@@ -9,9 +9,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// answer is the body of a response that is read while it comes. Reading fails
-// when nothing has come for as long as silence.
-type answer struct {
+// response is the body of a response that is decoded while it arrives. Reading
+// fails when the server has sent nothing for the time of silence.
+type response struct {
 	io.ReadCloser
 	ctx     context.Context // of the request; its cause says why reading failed
 	end     context.CancelCauseFunc
@@ -19,15 +19,15 @@ type answer struct {
 	silence time.Duration
 }
 
-// silentError says that the server did not send anything for some time.
+// silentError is why a request ends on which the server sends nothing.
 type silentError struct{ after time.Duration }
 
 func (e *silentError) Error() string { return fmt.Sprintf("no answer within %s", e.after) }
 
-// ask sends r and returns the answer, for which it waits no longer than for
-// that of any other request.
-func (c *client) ask(ctx context.Context, r *rest.Request, silence time.Duration) (*answer, error) {
-	a := &answer{silence: silence}
+// stream sends r and returns the response as soon as it begins, for which it
+// waits as long as for that of any other request.
+func (c *client) stream(ctx context.Context, r *rest.Request, silence time.Duration) (*response, error) {
+	a := &response{silence: silence}
 	a.ctx, a.end = context.WithCancelCause(ctx)
 	late := &silentError{c.timeout}
 	a.timer = time.AfterFunc(c.timeout, func() { a.end(late) })
@@ -44,14 +44,14 @@ func (c *client) ask(ctx context.Context, r *rest.Request, silence time.Duration
 }
 
 // Read implements io.Reader.
-func (a *answer) Read(p []byte) (int, error) {
+func (a *response) Read(p []byte) (int, error) {
 	a.timer.Reset(a.silence)
 	n, err := a.ReadCloser.Read(p)
 	return n, a.cause(err)
 }
 
-// cause is the reason of err if the request was given up.
-func (a *answer) cause(err error) error {
+// cause is why the request was canceled, if it was, and err otherwise.
+func (a *response) cause(err error) error {
 	if err != nil && err != io.EOF && a.ctx.Err() != nil {
 		return context.Cause(a.ctx)
 	}
@@ -59,12 +59,12 @@ func (a *answer) cause(err error) error {
 }
 
 // Close implements io.Closer.
-func (a *answer) Close() error {
+func (a *response) Close() error {
 	a.stop()
 	return a.ReadCloser.Close()
 }
 
-func (a *answer) stop() {
+func (a *response) stop() {
 	a.timer.Stop()
 	a.end(nil)
 }
