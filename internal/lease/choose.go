@@ -18,14 +18,17 @@ type Choice struct {
 	Drop  []Lease // the claimant's former leases, to be deleted
 	Rest  []Rest  // those of which something drains
 	Why   Reason  // for logs; of several families' the first in Reason's order
+	Ended []Owner // records of other sessions whose leases are the claimant's now: for Claim.Ended from here on
 }
 
 // Choose decides which subnets a claimant gets in net, one of every family,
 // given all leases and the owners recorded beside them by lease Key.
 //
 // First comes the claimant's own lease: the one recorded under its ID; or one
-// that announces its public address, if nobody is recorded (flanneld's) or a
-// host of the same name and machine is (its state directory was lost). What
+// that announces its public address, if nobody is recorded (flanneld's), or a
+// host of the same name and machine is (its state directory was lost), or a
+// host that no longer answers. A record that may be a running agent's is to be
+// asked first: see ContestedError. What
 // of it still fits net is kept, whatever address it announced. Next come the
 // preferred subnets, also out of a reservation without owner and address, and
 // at last the free subnet that pick selects, a random number, so that hosts
@@ -33,7 +36,7 @@ type Choice struct {
 // prefix to avoid is never chosen. A reservation stays one. What the claimant
 // had before and does not keep drains: see Rest.
 //
-// Errors: *AddressTakenError, ErrExhausted.
+// Errors: *AddressTakenError, *ContestedError, ErrExhausted.
 func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, pick uint64) (Choice, error) {
 	s, err := classify(net, all, owners, c)
 	if err != nil {
@@ -41,7 +44,7 @@ func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, 
 	}
 	base, why := s.base(net, c)
 	taken := s.taken(base, c.Avoid)
-	choice := Choice{Lease: Lease{Attrs: c.Attrs}, Why: ReasonFree}
+	choice := Choice{Lease: Lease{Attrs: c.Attrs}, Why: ReasonFree, Ended: s.ended}
 	for _, r := range net.Ranges {
 		from := candidates(r, base, why, c.Preferred)
 		p, reason, err := subnet(r, from, taken, s, pick)

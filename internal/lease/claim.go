@@ -10,15 +10,12 @@ import (
 type Claim struct {
 	Owner
 	Attrs                    // what the lease will announce
-	Preferred []netip.Prefix // from an old subnet.env or a copy of the last lease; taken when free and fitting
+	Preferred []netip.Prefix // from an old subnet.env or a copy of the last lease; chosen when free and fitting
 	Avoid     []netip.Prefix // prefixes of the uplink: a subnet that overlaps one is never chosen
 	Former    []netconf.Past // of earlier configs, in which the claimant may have leases that drain
-}
 
-// Owner identifies a host across changes of its addresses. It is stored in a
-// key of weft's own beside the lease, never in flannel's value.
-type Owner struct {
-	ID       string `json:"id"`                // random, kept in the state directory
-	Hostname string `json:"hostname"`          // for messages, and together with Machine to know a host whose state directory is gone
-	Machine  string `json:"machine,omitempty"` // hash of the machine id, if the host has one
+	// The rest is the store's to set, not the claimant's.
+
+	Held  bool    // the claimant's session has had a lease: a record of another session need not be of an earlier one
+	Ended []Owner // recorded agents that are known to have ended
 }

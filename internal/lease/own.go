@@ -15,38 +15,57 @@ type sides struct {
 	unowned []Lease               // nobody's by record, announce the claimant's address
 	open    []Lease               // reservations for whoever prefers their subnet
 	foreign []netip.Prefix        // the subnets of everybody else
+	ended   []Owner               // the records of other sessions by which leases are the claimant's
 	strays  map[netip.Prefix]bool // those of foreign that nobody is recorded for and that the network does not give out
 }
 
 // classify tells whose the leases are. It refuses the claim if a public
-// address of the claimant's belongs to another.
+// address of the claimant's belongs to another, and returns a ContestedError
+// if that depends on whether another agent runs.
 func classify(net netconf.Network, all []Lease, owners map[string]Owner, c Claim) (sides, error) {
 	s := sides{strays: map[netip.Prefix]bool{}}
 	for _, l := range all {
 		owner, owned := owners[Key(l.Subnets)]
+		if !owned {
+			s.addUnowned(net, l, c)
+			continue
+		}
 		addr, shared := sharedAddr(l.Public, c.Public)
-		mine := owned && (c.ID != "" && owner.ID == c.ID || shared && sameHost(owner, c.Owner))
-		switch {
-		case mine && l.Reserved:
-			s.pinned = append(s.pinned, l)
-		case mine:
-			s.old = append(s.old, l)
-		case owned && shared:
-			return sides{}, &AddressTakenError{Addr: addr, Holder: owner, Held: l.Subnets}
-		case shared && !l.Reserved && fitting(net, l, nil) == 0:
-			s.unfit = append(s.unfit, l)
-		case shared:
-			s.unowned = append(s.unowned, l)
-		case !owned && l.Reserved && len(l.Public) == 0:
-			s.open = append(s.open, l)
-		default:
-			s.foreign = append(s.foreign, l.Subnets...)
-			if !owned {
-				s.stray(net, l.Subnets)
+		switch c.relate(owner, shared) {
+		case refused:
+			return sides{}, &AddressTakenError{Addr: addr, Holder: owner, Held: l.Subnets, Claimant: c.Owner}
+		case contested:
+			return sides{}, &ContestedError{Holder: owner, Held: l, Addr: addr, Claim: c}
+		case own:
+			if owner.Session != c.Session && !slices.Contains(s.ended, owner) {
+				s.ended = append(s.ended, owner)
 			}
+			if l.Reserved {
+				s.pinned = append(s.pinned, l)
+			} else {
+				s.old = append(s.old, l)
+			}
+		case stranger:
+			s.foreign = append(s.foreign, l.Subnets...)
 		}
 	}
 	return s, nil
+}
+
+// addUnowned takes in a lease that nobody is recorded for.
+func (s *sides) addUnowned(net netconf.Network, l Lease, c Claim) {
+	_, shared := sharedAddr(l.Public, c.Public)
+	switch {
+	case shared && !l.Reserved && fitting(net, l, nil) == 0:
+		s.unfit = append(s.unfit, l)
+	case shared:
+		s.unowned = append(s.unowned, l)
+	case l.Reserved && len(l.Public) == 0:
+		s.open = append(s.open, l)
+	default:
+		s.foreign = append(s.foreign, l.Subnets...)
+		s.stray(net, l.Subnets)
+	}
 }
 
 // base returns the lease to build on, nil if there is none: of the claimant's
@@ -139,10 +158,4 @@ func sharedAddr(a, b []netip.Addr) (netip.Addr, bool) {
 		}
 	}
 	return netip.Addr{}, false
-}
-
-// sameHost tells whether two records are of one host, although their IDs may
-// differ because its state directory was lost.
-func sameHost(a, b Owner) bool {
-	return a.Hostname != "" && a.Hostname == b.Hostname && a.Machine == b.Machine
 }

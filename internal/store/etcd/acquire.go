@@ -21,10 +21,20 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 	if err := a.encode(); err != nil {
 		return lease.Lease{}, fmt.Errorf("acquiring a lease: %w", err)
 	}
+	if err := s.awaitTurn(ctx, claim); err != nil {
+		return lease.Lease{}, fmt.Errorf("acquiring a lease: %w", err)
+	}
+	s.sessions.tell(&a.claim)
 	defer a.tidy(ctx)
 	for pause := backoff.UntilWon(); ; {
 		l, ok, err := a.try(ctx)
+		if contest, is := errors.AsType[*lease.ContestedError](err); is {
+			if err = a.contest(ctx, contest); err == nil {
+				continue
+			}
+		}
 		if ok || err != nil {
+			s.refusals.note(claim, a.revision, err)
 			return l, err
 		}
 		if err := pause.Wait(ctx); err != nil {
@@ -36,12 +46,13 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 // acquisition is one call of Acquire.
 type acquisition struct {
 	*Store
-	net     netconf.Network
-	claim   lease.Claim
-	value   string  // what the lease's key will hold
-	owner   string  // what the owner's record will hold
-	granted ttlID   // made for this call; 0 if none was needed so far
-	unused  []ttlID // what may be left without a key
+	net      netconf.Network
+	claim    lease.Claim
+	value    string  // what the lease's key will hold
+	owner    string  // what the owner's record will hold
+	revision int64   // at which was read
+	granted  ttlID   // made for this call; 0 if none was needed so far
+	unused   []ttlID // what may be left without a key
 }
 
 // try reads, chooses and writes once; ok is false if somebody else was faster.
@@ -50,6 +61,7 @@ func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err erro
 	if err != nil {
 		return l, false, err
 	}
+	a.revision = have.revision
 	choice, err := lease.Choose(a.net, have.leases, have.owners, a.claim, rand.Uint64())
 	if err != nil {
 		return l, false, fmt.Errorf("acquiring a lease: %w", err)
@@ -73,6 +85,7 @@ func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err erro
 		}
 	}
 	a.obsolete(have, choice, id)
+	a.sessions.acquired(a.claim, choice.Ended)
 	a.log.Info("lease acquired", "subnets", lease.FormatSubnets(l.Subnets), "how", choice.Why, "reserved", l.Reserved)
 	return l, true, nil
 }
@@ -89,7 +102,7 @@ func (a *acquisition) ttl(ctx context.Context, have contents, c lease.Choice) (t
 	if a.granted != 0 {
 		return a.granted, leaseTTL, nil
 	}
-	id, err := a.grant(ctx)
+	id, err := a.grant(ctx, leaseTTL)
 	if err == nil {
 		a.granted = id
 	}

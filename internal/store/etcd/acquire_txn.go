@@ -27,6 +27,7 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 	e.put(a.keys.lease(name), a.value, id)
 	e.put(a.keys.owner(name), a.owner, id)
 	e.del(a.keys.former(name))
+	a.point(e, name, id)
 	var mine []string
 	for _, addr := range c.Lease.Public {
 		mine = append(mine, a.keys.addr(addr))
@@ -38,10 +39,12 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 		e.del(a.keys.owner(old))
 		e.del(a.keys.former(old))
 		a.forget(e, old, mine)
+		a.forgetID(e, old)
 	}
 	for _, r := range c.Rest {
 		a.drain(e, r)
 		a.forget(e, lease.Key(r.Of.Subnets), mine)
+		a.forgetID(e, lease.Key(r.Of.Subnets))
 	}
 	a.forget(e, name, mine)
 	if len(e.then) == 0 {
@@ -77,6 +80,27 @@ func (a *acquisition) forget(e *edit, name string, keep []string) {
 		if kv := e.have.key(key); kv != nil && string(kv.Value) == name && !slices.Contains(keep, key) {
 			e.del(key)
 		}
+	}
+}
+
+// point makes the claimant's id point to lease name, and no longer an id that
+// had it before.
+func (a *acquisition) point(e *edit, name string, id ttlID) {
+	if a.claim.ID != "" {
+		e.put(a.keys.id(a.claim.ID), name, id)
+	}
+	a.forgetID(e, name)
+}
+
+// forgetID deletes the key of another id than the claimant's that is recorded
+// for lease name.
+func (a *acquisition) forgetID(e *edit, name string) {
+	o, recorded := e.have.owners[name]
+	if !recorded || o.ID == "" || o.ID == a.claim.ID {
+		return
+	}
+	if kv := e.have.key(a.keys.id(o.ID)); kv != nil && string(kv.Value) == name {
+		e.del(a.keys.id(o.ID))
 	}
 }
 

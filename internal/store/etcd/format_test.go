@@ -54,6 +54,7 @@ func TestKeysAndValues(t *testing.T) {
 			map[string]string{
 				"subnets/10.5.34.0-24":     `{"PublicIP":"192.0.2.1","PublicIPv6":null,"BackendType":"vxlan","BackendData":` + mac + `}`,
 				"weft/owners/10.5.34.0-24": ownerRec,
+				"weft/ids/id-1":            "10.5.34.0-24",
 				"weft/addrs/192.0.2.1":     "10.5.34.0-24",
 			},
 		},
@@ -64,8 +65,9 @@ func TestKeysAndValues(t *testing.T) {
 			map[string]string{
 				"subnets/10.5.34.0-24&fc00:5:0:1b::-64":     `{"PublicIP":"192.0.2.1","PublicIPv6":"2001:db8::1","BackendType":"vxlan","BackendData":` + mac + `,"BackendV6Data":` + mac + `}`,
 				"weft/owners/10.5.34.0-24&fc00:5:0:1b::-64": ownerRec,
-				"weft/addrs/192.0.2.1":                      "10.5.34.0-24&fc00:5:0:1b::-64",
-				"weft/addrs/2001:db8::1":                    "10.5.34.0-24&fc00:5:0:1b::-64",
+				"weft/ids/id-1":          "10.5.34.0-24&fc00:5:0:1b::-64",
+				"weft/addrs/192.0.2.1":   "10.5.34.0-24&fc00:5:0:1b::-64",
+				"weft/addrs/2001:db8::1": "10.5.34.0-24&fc00:5:0:1b::-64",
 			},
 		},
 		"v6": {
@@ -74,6 +76,7 @@ func TestKeysAndValues(t *testing.T) {
 			map[string]string{
 				"subnets/0.0.0.0-0&fc00:5:0:1b::-64":     `{"PublicIP":"0.0.0.0","PublicIPv6":"2001:db8::1","BackendType":"vxlan"}`,
 				"weft/owners/0.0.0.0-0&fc00:5:0:1b::-64": ownerRec,
+				"weft/ids/id-1":                          "0.0.0.0-0&fc00:5:0:1b::-64",
 				"weft/addrs/2001:db8::1":                 "0.0.0.0-0&fc00:5:0:1b::-64",
 			},
 		},
@@ -184,7 +187,7 @@ func TestShortLivedLeaseIsReplaced(t *testing.T) {
 	short := put(t, other, leaseKey(prefix, 34), `{"PublicIP":"192.0.2.1","BackendType":"udp"}`, time.Minute)
 	l := acquireWide(t, open(t, etcd.Options{Endpoints: []string{shared.URL()}, Prefix: prefix}))
 	keys, ids := contents(t, other, prefix)
-	if l.TTL != 24*time.Hour || len(keys) != 3 || len(ids) != 1 || ids[0] == short {
+	if l.TTL != 24*time.Hour || len(keys) != 4 || len(ids) != 1 || ids[0] == short {
 		t.Errorf("TTL %v, keys %v on %v", l.TTL, keys, ids)
 	}
 	if ttl := must[*clientv3.LeaseTimeToLiveResponse](t)(other.TimeToLive(t.Context(), short)); ttl.TTL > 0 {
@@ -270,8 +273,8 @@ func TestOwnRecordsMakeNoSnapshot(t *testing.T) {
 	put(t, other, leaseKey(prefix, 34), string(value), 24*time.Hour)
 	follower := storetest.Follow(t, s)
 	follower.Until(t, subnets(34))
-	acquireWide(t, s) // adopts it: owner and address are recorded, the lease stays as it is
-	if keys, _ := contents(t, other, prefix); len(keys) != 3 {
+	acquireWide(t, s) // adopts it: owner, id and address are recorded, the lease stays as it is
+	if keys, _ := contents(t, other, prefix); len(keys) != 4 {
 		t.Fatalf("keys %v", keys)
 	}
 	put(t, other, leaseKey(prefix, 35), "{}", 0)

@@ -35,6 +35,7 @@ func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, marg
 	}
 	err := loop.Keep(ctx)
 	if errors.Is(err, store.ErrLost) {
+		s.sessions.lost()
 		return fmt.Errorf("lease %s: %w", lease.FormatSubnets(l.Subnets), err)
 	}
 	return err
@@ -80,6 +81,9 @@ func (h *holder) round(ctx context.Context) error {
 		if err := h.schedule(ctx, id); err != nil {
 			return err
 		}
+	}
+	if told, err := h.answer(ctx, k.questions); told || err != nil {
+		return err
 	}
 	if due, err := h.correct(ctx, k); due || err != nil {
 		return err
@@ -129,7 +133,8 @@ func (h *holder) await(ctx context.Context, rev int64) error {
 		timer := time.AfterFunc(time.Until(at), func() { close(due); cancel() })
 		defer timer.Stop()
 	}
-	err := h.watch(ctx, rev+1, doorbell{h}, h.keys.only(h.keys.lease(h.name)), h.keys.only(h.keys.owner(h.name)))
+	err := h.watch(ctx, rev+1, doorbell{h.present},
+		h.keys.only(h.keys.lease(h.name)), h.keys.only(h.keys.owner(h.name)), h.keys.questions(h.owner.ID))
 	select {
 	case <-due:
 		return nil
@@ -154,10 +159,10 @@ func (h *holder) next() (time.Time, bool) {
 var errRang = errors.New("a key has changed")
 
 // doorbell is a watcher that only wants to know that there is something.
-type doorbell struct{ h *holder }
+type doorbell struct{ present *session.Session }
 
 func (d doorbell) ready(*pb.ResponseHeader) error {
-	d.h.present.Ready()
+	d.present.Ready()
 	return nil
 }
 

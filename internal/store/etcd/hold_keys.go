@@ -19,12 +19,17 @@ import (
 type heldKeys struct {
 	revision     int64
 	lease, owner *mvccpb.KeyValue
+	questions    []*mvccpb.KeyValue // to this host's agent
 }
 
 func (h *holder) read(ctx context.Context) (heldKeys, error) {
 	var k heldKeys
 	err := h.call(ctx, "reading lease "+h.name, func(ctx context.Context, etcd *clientv3.Client) error {
-		resp, err := etcd.Txn(ctx).Then(clientv3.OpGet(h.keys.lease(h.name)), clientv3.OpGet(h.keys.owner(h.name))).Commit()
+		asked := h.keys.questions(h.owner.ID)
+		resp, err := etcd.Txn(ctx).Then(
+			clientv3.OpGet(h.keys.lease(h.name)), clientv3.OpGet(h.keys.owner(h.name)),
+			clientv3.OpGet(asked.first, clientv3.WithRange(asked.end)),
+		).Commit()
 		if err != nil {
 			return err
 		}
@@ -34,6 +39,7 @@ func (h *holder) read(ctx context.Context) (heldKeys, error) {
 				*to = kvs[0]
 			}
 		}
+		k.questions = resp.Responses[2].GetResponseRange().Kvs
 		return nil
 	})
 	return k, err
@@ -59,6 +65,9 @@ func (h *holder) lost(k heldKeys) error {
 		o, err := parseOwner(k.owner)
 		if err == nil && o.ID != h.owner.ID {
 			return fmt.Errorf("%w: %s has taken it", store.ErrLost, o.Hostname)
+		}
+		if err == nil && o.Session != h.owner.Session && o.Session != "" && h.owner.Session != "" {
+			return fmt.Errorf("%w: another agent with this host's identity has taken it, on %s", store.ErrLost, o.Hostname)
 		}
 		return nil
 	}

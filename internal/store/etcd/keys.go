@@ -2,6 +2,7 @@ package etcd
 
 import (
 	"net/netip"
+	"net/url"
 	"path"
 
 	"github.com/weft-net/weft/internal/store/view"
@@ -20,6 +21,21 @@ func (k layout) owner(name string) string { return path.Join(k.prefix, "weft/own
 func (k layout) addr(a netip.Addr) string {
 	return path.Join(k.prefix, "weft/addrs") + "/" + a.String()
 }
+
+// id is the key that keeps two leases from being made for one host's id.
+func (k layout) id(id string) string {
+	return path.Join(k.prefix, "weft/ids") + "/" + url.PathEscape(id)
+}
+
+// question is where the agent of one session asks the agent with an id.
+func (k layout) question(id, session string) string {
+	return k.questions(id).first + url.PathEscape(session)
+}
+
+func (k layout) questions(id string) span {
+	return under(path.Join(k.prefix, "weft/questions") + "/" + url.PathEscape(id) + "/")
+}
+
 func (k layout) former(name string) string  { return path.Join(k.prefix, view.Former) + "/" + name }
 func (k layout) only(key string) span       { return span{key, ""} }
 func (k layout) wefts() span                { return under(path.Join(k.prefix, "weft") + "/") }

@@ -16,6 +16,7 @@ type record struct {
 	lease *mvccpb.KeyValue
 	owner *mvccpb.KeyValue
 	addrs map[string]*mvccpb.KeyValue // by key: the announced addresses, and who has them
+	id    *mvccpb.KeyValue            // the key of its owner's id
 }
 
 // record reads what is stored for the lease with this name.
@@ -27,11 +28,17 @@ func (s *Store) record(ctx context.Context, name string) (record, error) {
 	}
 	r := record{name: name, lease: got[0], owner: got[1], addrs: map[string]*mvccpb.KeyValue{}}
 	keys := s.addrKeys(r.lease)
-	held, err := s.fetch(ctx, what, keys...)
+	held, err := s.fetch(ctx, what, append(keys, s.idKey(r.owner))...)
+	if err != nil {
+		return record{}, err
+	}
 	for i, k := range keys {
 		r.addrs[k] = held[i]
 	}
-	return r, err
+	if last := held[len(keys)]; r.holds(last) {
+		r.id = last
+	}
+	return r, nil
 }
 
 // addrKeys are the keys of the addresses that a stored lease announces; none
@@ -51,12 +58,24 @@ func (s *Store) addrKeys(kv *mvccpb.KeyValue) []string {
 	return keys
 }
 
+// idKey is the key of the id in an owner's record; of no id, if it has none.
+func (s *Store) idKey(kv *mvccpb.KeyValue) string {
+	if kv == nil {
+		return s.keys.id("")
+	}
+	o, _ := parseOwner(kv) // what cannot be read has no id
+	return s.keys.id(o.ID)
+}
+
 // unchanged asks that all of r is as it was read.
 func (s *Store) unchanged(t *txn, r record) {
 	t.unchanged(s.keys.lease(r.name), r.lease)
 	t.unchanged(s.keys.owner(r.name), r.owner)
 	for key, kv := range r.addrs {
 		t.unchanged(key, kv)
+	}
+	if r.id != nil {
+		t.unchanged(string(r.id.Key), r.id)
 	}
 }
 

@@ -13,6 +13,9 @@ type Store struct {
 	keys    layout
 	log     *slog.Logger
 	written written
+
+	refusals refusals
+	sessions *sessions
 }
 
 var (
@@ -28,7 +31,7 @@ func Open(_ context.Context, o Options) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{client: c, keys: layout{prefix: o.Prefix}, log: o.Log}, nil
+	return &Store{client: c, keys: layout{prefix: o.Prefix}, log: o.Log, sessions: newSessions()}, nil
 }
 
 // Redial implements store.Store.

@@ -20,10 +20,10 @@ type ttlID = clientv3.LeaseID
 
 // grant makes an etcd lease. The id is chosen here, so that a repeated
 // request after a lost answer does not leave a second one behind.
-func (s *Store) grant(ctx context.Context) (ttlID, error) {
+func (s *Store) grant(ctx context.Context, ttl time.Duration) (ttlID, error) {
 	id := 1 + rand.Int64N(1<<62)
 	err := s.call(ctx, "asking for a time to live", func(ctx context.Context, etcd *clientv3.Client) error {
-		req := &pb.LeaseGrantRequest{ID: id, TTL: int64(leaseTTL / time.Second)}
+		req := &pb.LeaseGrantRequest{ID: id, TTL: int64(ttl / time.Second)}
 		_, err := pb.NewLeaseClient(etcd.ActiveConnection()).LeaseGrant(ctx, req)
 		if err = rpctypes.Error(err); errors.Is(err, rpctypes.ErrLeaseExist) {
 			return nil

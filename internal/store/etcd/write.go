@@ -75,6 +75,9 @@ func (s *Store) reserving(r record, value string, keep bool) txn {
 	if r.owner != nil {
 		t.put(s.keys.owner(r.name), string(r.owner.Value), 0)
 	}
+	if r.id != nil {
+		t.put(string(r.id.Key), r.name, 0)
+	}
 	for key, kv := range r.addrs {
 		switch {
 		case !r.holds(kv):
@@ -124,6 +127,9 @@ func (s *Store) delete(t *txn, r record) {
 	t.del(s.keys.lease(r.name))
 	t.del(s.keys.owner(r.name))
 	t.del(s.keys.former(r.name))
+	if r.id != nil {
+		t.del(string(r.id.Key))
+	}
 	for key, kv := range r.addrs {
 		if r.holds(kv) {
 			t.del(key)

@@ -23,6 +23,20 @@ type holder struct {
 	restoreAt time.Time // when to restore the lease; zero if it is right
 }
 
+// enter lets others know that there is somebody who answers them.
+func (h *holder) enter() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.holders[h] = true
+	h.notify()
+}
+
+func (h *holder) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.holders, h)
+}
+
 // round renews or restores the lease if that is due. It returns what is closed
 // at the next change, and after how long to come again, 0 if only after a
 // change.
@@ -59,6 +73,9 @@ func (h *holder) lost(e *entry) error {
 	if o, ok := h.owners[h.name]; ok {
 		if o.ID != h.owner.ID {
 			return fmt.Errorf("%w: %s has taken it", store.ErrLost, o.Hostname)
+		}
+		if o.Session != h.owner.Session && o.Session != "" && h.owner.Session != "" {
+			return fmt.Errorf("%w: another agent with this host's identity has taken it, on %s", store.ErrLost, o.Hostname)
 		}
 		return nil
 	}

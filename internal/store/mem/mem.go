@@ -24,6 +24,8 @@ type Store struct {
 	*content
 	broken  error             // under content.mu: what every call of this client returns
 	written map[string][]byte // under content.mu: what this client's Acquire stored last, by name
+	held    map[string]bool   // under content.mu: sessions that had a lease through this client
+	ended   []lease.Owner     // under content.mu: sessions that have ended
 }
 
 var _ store.Store = (*Store)(nil)
@@ -35,7 +37,8 @@ type content struct {
 	keys     map[string]*entry // flannel's and those of former networks, below the prefix
 	owners   map[string]lease.Owner
 	reserved map[string]bool // the leases of owners that were reserved by weft
-	changed  chan struct{}   // closed and replaced at every change
+	holders  map[*holder]bool
+	changed  chan struct{} // closed and replaced at every change
 }
 
 type entry struct {
@@ -47,19 +50,22 @@ type entry struct {
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{written: map[string][]byte{}, content: &content{
+	return client(&content{
 		revision: 1,
 		keys:     map[string]*entry{},
 		owners:   map[string]lease.Owner{},
 		reserved: map[string]bool{},
+		holders:  map[*holder]bool{},
 		changed:  make(chan struct{}),
-	}}
+	})
+}
+
+func client(c *content) *Store {
+	return &Store{content: c, written: map[string][]byte{}, held: map[string]bool{}}
 }
 
 // Client returns another client of the same content, not broken.
-func (s *Store) Client() *Store {
-	return &Store{content: s.content, written: map[string][]byte{}}
-}
+func (s *Store) Client() *Store { return client(s.content) }
 
 // Break makes every call fail with err, and Follow report it, until Mend.
 func (s *Store) Break(err error) {

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 
 	"github.com/weft-net/weft/internal/backoff"
 	"github.com/weft-net/weft/internal/lease"
-	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/view"
 )
@@ -35,40 +33,6 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	}
 	defer s.mu.Unlock()
 	return s.snapshot(), nil
-}
-
-// Acquire gets claim's owner a lease.
-func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Claim) (lease.Lease, error) {
-	value, err := lease.MarshalAttrs(claim.Attrs)
-	if err != nil {
-		return lease.Lease{}, fmt.Errorf("acquiring a lease: %w", err)
-	}
-	if err := s.enter(ctx); err != nil {
-		return lease.Lease{}, err
-	}
-	defer s.mu.Unlock()
-	c, err := lease.Choose(net, s.occupied(), s.owners, claim, rand.Uint64())
-	if err != nil {
-		return lease.Lease{}, fmt.Errorf("acquiring a lease: %w", err)
-	}
-	for _, l := range c.Drop {
-		s.remove(lease.Key(l.Subnets))
-	}
-	for _, r := range c.Rest {
-		s.drain(r, value, claim)
-	}
-	name := lease.Key(c.Lease.Subnets)
-	if !c.Lease.Reserved {
-		c.Lease.TTL = leaseTTL
-	}
-	if e := s.keys[view.Subnets+name]; e != nil && bytes.Equal(e.value, value) && e.ends.IsZero() == c.Lease.Reserved {
-		e.renew()
-	} else {
-		s.put(view.Subnets+name, value, c.Lease.TTL)
-	}
-	s.owners[name], s.reserved[name], s.written[name] = claim.Owner, c.Lease.Reserved, value
-	s.drop(view.Former + name)
-	return c.Lease, nil
 }
 
 // occupied returns all leases. One that was stored without a time to live by
@@ -175,6 +139,8 @@ func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, marg
 		Store: s, name: lease.Key(l.Subnets), lease: l, owner: owner, margin: margin,
 		restores: backoff.Pace{First: time.Second, Most: time.Minute, Calm: 5 * time.Minute},
 	}
+	h.enter()
+	defer h.leave()
 	for ctx.Err() == nil {
 		changed, next, err := h.round()
 		if err != nil {
