@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/weft-net/weft/internal/identity"
 	"github.com/weft-net/weft/internal/lease"
 )
 
@@ -31,7 +32,7 @@ func identify(stateDir, hostname string) (lease.Owner, error) {
 		return lease.Owner{}, err
 	}
 	owner.Hostname, owner.Machine = hostname, machine()
-	return owner, nil
+	return identity.Mark(owner), nil
 }
 
 // readIdentity returns the identity kept in stateDir.

@@ -67,6 +67,9 @@ func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err erro
 		return l, false, fmt.Errorf("acquiring a lease: %w", err)
 	}
 	l = choice.Lease
+	if ok, err := a.load(ctx, &have, choice); !ok || err != nil {
+		return l, false, err
+	}
 	var id ttlID
 	if !l.Reserved {
 		id, l.TTL, err = a.ttl(ctx, have, choice)

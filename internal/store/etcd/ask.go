@@ -69,7 +69,7 @@ func (a *acquisition) ask(ctx context.Context, c *lease.ContestedError) (answere
 	case within.Err() == nil && !errors.Is(err, errRang):
 		return false, a.explain(ctx, "waiting for an answer", err)
 	}
-	got, err := a.fetch(ctx, "reading the answer", key)
+	got, err := a.fetch(ctx, "reading the answer", []string{key})
 	if err != nil {
 		return false, err
 	}

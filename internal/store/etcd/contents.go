@@ -2,10 +2,12 @@ package etcd
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/weft-net/weft/internal/lease"
@@ -15,71 +17,105 @@ import (
 // contents is all that matters to who gets which subnet, at one revision.
 type contents struct {
 	revision int64
-	leases   []lease.Lease
-	owners   map[string]lease.Owner // by lease.Key
-	theirs   keyValues              // flannel's
-	ours     keyValues              // weft's, which sort behind
-}
-
-// keyValues are as etcd lists them: by key.
-type keyValues []*mvccpb.KeyValue
-
-// find returns what is stored under key, nil if nothing is.
-func (kvs keyValues) find(key string) *mvccpb.KeyValue {
-	i, ok := slices.BinarySearchFunc(kvs, key, func(kv *mvccpb.KeyValue, key string) int {
-		return strings.Compare(string(kv.Key), key)
-	})
-	if !ok {
-		return nil
-	}
-	return kvs[i]
+	leases   []lease.Lease               // sorted
+	owners   map[string]lease.Owner      // by lease.Key
+	stored   map[string]*mvccpb.KeyValue // the keys that a choice is about; see load
 }
 
 // key returns what is stored under a full key, nil if nothing is.
-func (c contents) key(key string) *mvccpb.KeyValue {
-	if kv := c.theirs.find(key); kv != nil {
-		return kv
-	}
-	return c.ours.find(key)
-}
+func (c contents) key(key string) *mvccpb.KeyValue { return c.stored[key] }
 
+// contents reads all leases and their owners.
 func (s *Store) contents(ctx context.Context) (contents, error) {
-	var resp *clientv3.TxnResponse
-	theirs, ours := s.keys.flannels(), s.keys.wefts()
-	err := s.call(ctx, "reading leases and owners", func(ctx context.Context, etcd *clientv3.Client) (err error) {
-		resp, err = etcd.Txn(ctx).Then(
-			clientv3.OpGet(theirs.first, clientv3.WithRange(theirs.end)),
-			clientv3.OpGet(ours.first, clientv3.WithRange(ours.end)),
-		).Commit()
-		return err
+	var c contents
+	var unsure map[string]int // leases without a time to live, by name
+	header, err := s.read(ctx, "reading leases and owners", func() []part {
+		c, unsure = contents{owners: map[string]lease.Owner{}}, map[string]int{}
+		return []part{
+			{s.keys.leases(), func(kv *mvccpb.KeyValue) {
+				l, ok := view.Occupying(s.item(kv))
+				if !ok {
+					return
+				}
+				if l.Reserved {
+					unsure[lease.Key(l.Subnets)] = len(c.leases)
+				}
+				c.leases = append(c.leases, l)
+			}},
+			{s.keys.owners(), func(kv *mvccpb.KeyValue) {
+				name := strings.TrimPrefix(string(kv.Key), s.keys.owner(""))
+				o, err := parseOwner(kv)
+				if err != nil {
+					s.log.Warn("an owner's record cannot be read and is ignored", "error", err)
+					return
+				}
+				c.owners[name] = o
+				// A lease that another program than weft stored without a time
+				// to live is no reservation: its host's record has one.
+				if i, ok := unsure[name]; ok && ttlOf(kv) != 0 {
+					c.leases[i].Reserved = false
+				}
+			}},
+		}
 	})
 	if err != nil {
 		return contents{}, err
 	}
-	c := contents{
-		revision: resp.Header.Revision,
-		owners:   map[string]lease.Owner{},
-		theirs:   resp.Responses[0].GetResponseRange().Kvs,
-		ours:     resp.Responses[1].GetResponseRange().Kvs,
-	}
-	c.leases = view.Occupied(s.items(c.theirs))
-	for _, kv := range c.ours {
-		name, ok := strings.CutPrefix(string(kv.Key), s.keys.owner(""))
-		if !ok {
-			continue
-		}
-		if o, err := parseOwner(kv); err != nil {
-			s.log.Warn("an owner's record cannot be read and is passed over", "err", err)
-		} else {
-			c.owners[name] = o
-		}
-	}
-	for i, l := range c.leases {
-		// One that another program than weft stored without a time to live is
-		// no reservation: its host's record has one.
-		if l.Reserved && ttlOf(c.ours.find(s.keys.owner(lease.Key(l.Subnets)))) != 0 {
-			c.leases[i].Reserved = false
-		}
-	}
+	c.revision = header.Revision
+	slices.SortFunc(c.leases, lease.Lease.Compare)
 	return c, nil
+}
+
+// load reads the keys that choice c is about as they were when have was read.
+// It returns false if that is too long ago.
+func (a *acquisition) load(ctx context.Context, have *contents, c lease.Choice) (bool, error) {
+	keys := a.keysOf(*have, c)
+	have.stored = make(map[string]*mvccpb.KeyValue, len(keys))
+	for some := range slices.Chunk(keys, maxOps) {
+		got, err := a.fetch(ctx, "reading the leases to change", some, clientv3.WithRev(have.revision))
+		if errors.Is(err, rpctypes.ErrCompacted) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		for i, key := range some {
+			have.stored[key] = got[i]
+		}
+	}
+	return true, nil
+}
+
+// maxOps is how many operations go into one transaction; etcd's limit is 128.
+const maxOps = 100
+
+// keysOf returns all keys that may change for choice c.
+func (a *acquisition) keysOf(have contents, c lease.Choice) []string {
+	keys := []string{a.keys.id(a.claim.ID)}
+	addrs := func(l lease.Lease) {
+		for _, addr := range l.Public {
+			keys = append(keys, a.keys.addr(addr))
+		}
+	}
+	add := func(l lease.Lease) {
+		name := lease.Key(l.Subnets)
+		keys = append(keys, a.keys.lease(name), a.keys.owner(name), a.keys.former(name))
+		if o, ok := have.owners[name]; ok {
+			keys = append(keys, a.keys.id(o.ID))
+		}
+		if i, ok := slices.BinarySearchFunc(have.leases, l, lease.Lease.Compare); ok {
+			addrs(have.leases[i]) // what it announces so far
+		}
+	}
+	addrs(c.Lease)
+	add(c.Lease)
+	for _, l := range c.Drop {
+		add(l)
+	}
+	for _, r := range c.Rest {
+		add(r.Of)
+		add(lease.Lease{Subnets: r.Subnets})
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }

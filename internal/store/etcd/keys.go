@@ -38,7 +38,7 @@ func (k layout) questions(id string) span {
 
 func (k layout) former(name string) string  { return path.Join(k.prefix, view.Former) + "/" + name }
 func (k layout) only(key string) span       { return span{key, ""} }
-func (k layout) wefts() span                { return under(path.Join(k.prefix, "weft") + "/") }
+func (k layout) owners() span               { return under(k.owner("")) }
 func (k layout) leases() span               { return under(k.lease("")) }
 func (k layout) leasesOf(start string) span { return under(k.lease(start)) }
 

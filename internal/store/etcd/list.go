@@ -2,16 +2,15 @@ package etcd
 
 import (
 	"context"
-	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/view"
 )
 
-// Snapshot reads the config and all leases in one round trip.
+// Snapshot reads the config and all leases in one round trip, and one more for
+// each thousand leases.
 func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	l, err := s.list(ctx)
 	if err != nil {
@@ -28,32 +27,16 @@ type listing struct {
 }
 
 func (s *Store) list(ctx context.Context) (listing, error) {
-	var resp *clientv3.TxnResponse
-	all, former := s.keys.flannels(), s.keys.formers()
-	err := s.call(ctx, "reading config and leases", func(ctx context.Context, etcd *clientv3.Client) (err error) {
-		resp, err = etcd.Txn(ctx).Then(
-			clientv3.OpGet(all.first, clientv3.WithRange(all.end)),
-			clientv3.OpGet(former.first, clientv3.WithRange(former.end)),
-		).Commit()
-		return err
+	var b *view.Builder
+	header, err := s.read(ctx, "reading config and leases", func() []part {
+		b = view.NewBuilder()
+		take := func(kv *mvccpb.KeyValue) { b.Put(s.item(kv)) }
+		return []part{{s.keys.flannels(), take}, {s.keys.formers(), take}}
 	})
 	if err != nil {
 		return listing{}, err
 	}
-	kvs := func(i int) []*mvccpb.KeyValue { return resp.Responses[i].GetResponseRange().Kvs }
-	return listing{
-		view:     view.New(resp.Header.Revision, slices.Concat(s.items(kvs(0)), s.items(kvs(1)))),
-		revision: resp.Header.Revision,
-		cluster:  resp.Header.ClusterId,
-	}, nil
-}
-
-func (s *Store) items(kvs []*mvccpb.KeyValue) []view.Item {
-	out := make([]view.Item, 0, len(kvs))
-	for _, kv := range kvs {
-		out = append(out, s.item(kv))
-	}
-	return out
+	return listing{view: b.View(header.Revision), revision: header.Revision, cluster: header.ClusterId}, nil
 }
 
 func (s *Store) item(kv *mvccpb.KeyValue) view.Item {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
@@ -22,13 +23,13 @@ type record struct {
 // record reads what is stored for the lease with this name.
 func (s *Store) record(ctx context.Context, name string) (record, error) {
 	what := "reading lease " + name
-	got, err := s.fetch(ctx, what, s.keys.lease(name), s.keys.owner(name))
+	got, err := s.fetch(ctx, what, []string{s.keys.lease(name), s.keys.owner(name)})
 	if err != nil {
 		return record{}, err
 	}
 	r := record{name: name, lease: got[0], owner: got[1], addrs: map[string]*mvccpb.KeyValue{}}
 	keys := s.addrKeys(r.lease)
-	held, err := s.fetch(ctx, what, append(keys, s.idKey(r.owner))...)
+	held, err := s.fetch(ctx, what, append(slices.Clone(keys), s.idKey(r.owner)))
 	if err != nil {
 		return record{}, err
 	}

@@ -51,14 +51,14 @@ func (s *Store) commit(ctx context.Context, what string, t txn) (ok bool, err er
 }
 
 // fetch reads keys at one revision; the result has nil for what is not there.
-func (s *Store) fetch(ctx context.Context, what string, keys ...string) ([]*mvccpb.KeyValue, error) {
+func (s *Store) fetch(ctx context.Context, what string, keys []string, opts ...clientv3.OpOption) ([]*mvccpb.KeyValue, error) {
 	out := make([]*mvccpb.KeyValue, len(keys))
 	if len(keys) == 0 {
 		return out, nil
 	}
 	ops := make([]clientv3.Op, 0, len(keys))
 	for _, k := range keys {
-		ops = append(ops, clientv3.OpGet(k))
+		ops = append(ops, clientv3.OpGet(k, opts...))
 	}
 	err := s.call(ctx, what, func(ctx context.Context, etcd *clientv3.Client) error {
 		resp, err := etcd.Txn(ctx).Then(ops...).Commit()

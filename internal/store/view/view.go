@@ -40,35 +40,49 @@ type View struct {
 	config    []byte
 	configRev int64
 	leases    lease.Set
-	values    map[string]raw            // what the leases were decoded from
 	bad       map[string]error          // by key
 	former    map[string][]netconf.Past // by the whole key
 }
 
-type raw struct {
-	value    []byte
-	reserved bool
-}
-
 // New is a store at revision rev that holds items, each key once.
 func New(rev int64, items []Item) *View {
-	v := &View{values: make(map[string]raw, len(items)), bad: map[string]error{}, former: map[string][]netconf.Past{}}
-	var leases []lease.Lease
+	b := NewBuilder()
 	for _, it := range items {
-		name, ok := strings.CutPrefix(it.Key, Subnets)
-		if !ok {
-			v.Put(it)
-			continue
-		}
-		v.values[name] = raw{it.Value, it.Reserved}
-		if l, err := decode(name, it); err != nil {
-			v.bad[name] = err
-		} else {
-			leases = append(leases, l) // sorted once, below: inserting each would take long for many
-		}
+		b.Put(it)
 	}
-	v.leases, v.revision = lease.SetOf(leases...), rev
-	return v
+	return b.View(rev)
+}
+
+// Builder makes a View of a list that comes in parts. It keeps nothing of the
+// values.
+type Builder struct {
+	view   *View
+	leases []lease.Lease // sorted at the end: inserting each would take long for many
+}
+
+// NewBuilder returns a builder of an empty view.
+func NewBuilder() *Builder {
+	return &Builder{view: &View{bad: map[string]error{}, former: map[string][]netconf.Past{}}}
+}
+
+// Put takes in a key; each comes once.
+func (b *Builder) Put(it Item) {
+	name, ok := strings.CutPrefix(it.Key, Subnets)
+	if !ok {
+		b.view.Put(it)
+		return
+	}
+	if l, err := decode(name, it); err != nil {
+		b.view.bad[name] = err
+	} else {
+		b.leases = append(b.leases, l)
+	}
+}
+
+// View returns what was put, as of revision rev. It ends the builder.
+func (b *Builder) View(rev int64) *View {
+	b.view.leases, b.view.revision = lease.SetOf(b.leases...), rev
+	return b.view
 }
 
 // Put takes in a key that was written, and tells whether that changed
@@ -86,17 +100,17 @@ func (v *View) Put(it Item) bool {
 	if !ok {
 		return false
 	}
-	if old, ok := v.values[name]; ok && old.reserved == it.Reserved && bytes.Equal(old.value, it.Value) {
-		return false
-	}
-	v.values[name] = raw{it.Value, it.Reserved}
+	why, wasBad := v.bad[name]
 	l, err := decode(name, it)
 	if err != nil {
-		v.remove(name)
+		wasLease := v.remove(name)
 		v.bad[name] = err
-		return true
+		return wasLease || !wasBad || why.Error() != err.Error()
 	}
 	delete(v.bad, name)
+	if old, ok := v.leases.Find(l); ok && old.Reserved == l.Reserved && old.Attrs.Equal(l.Attrs) {
+		return false
+	}
 	v.leases = v.leases.With(l)
 	return true
 }
@@ -115,13 +129,12 @@ func (v *View) Delete(key string, rev int64) bool {
 		return true
 	}
 	name, ok := strings.CutPrefix(key, Subnets)
-	if _, known := v.values[name]; !ok || !known {
+	if !ok {
 		return false
 	}
-	delete(v.values, name)
+	_, wasBad := v.bad[name]
 	delete(v.bad, name)
-	v.remove(name)
-	return true
+	return v.remove(name) || wasBad
 }
 
 // Revision is that of the newest change.
@@ -155,36 +168,45 @@ func decode(name string, it Item) (lease.Lease, error) {
 	return lease.Lease{Subnets: subnets, Attrs: attrs, Reserved: it.Reserved}, nil
 }
 
-func (v *View) remove(name string) {
+// remove takes the lease with this name out, and reports whether there was one.
+func (v *View) remove(name string) bool {
 	subnets, err := lease.ParseKey(name)
-	if err != nil {
-		return // never was a lease
+	if err != nil || !v.leases.Has(lease.At(subnets)) {
+		return false
 	}
 	v.leases = v.leases.Without(lease.At(subnets))
+	return true
 }
 
-// Occupied returns the leases among items, sorted, as lease.Choose wants them:
-// a lease whose value cannot be read still takes up its subnets. What a backend
-// needs to know of others is left out, since there are many and this takes the
-// most room.
+// Occupied returns the leases among items, sorted, as lease.Choose wants them.
 func Occupied(items []Item) []lease.Lease {
 	out := make([]lease.Lease, 0, len(items))
 	for _, it := range items {
-		name, ok := strings.CutPrefix(it.Key, Subnets)
-		if !ok {
-			continue
+		if l, ok := Occupying(it); ok {
+			out = append(out, l)
 		}
-		l, err := decode(name, it)
-		if err != nil {
-			if l.Subnets, err = lease.ParseKey(name); err != nil {
-				continue
-			}
-		}
-		if l.Backend != "" { // else it may matter that there is something
-			l.Data = nil
-		}
-		out = append(out, l)
 	}
 	slices.SortFunc(out, lease.Lease.Compare)
 	return out
+}
+
+// Occupying returns the lease that it is, if it is one, as lease.Choose wants
+// it: a lease whose value cannot be read still takes up its subnets. What a
+// backend needs to know of others is left out, since there are many and this
+// takes the most room.
+func Occupying(it Item) (lease.Lease, bool) {
+	name, ok := strings.CutPrefix(it.Key, Subnets)
+	if !ok {
+		return lease.Lease{}, false
+	}
+	l, err := decode(name, it)
+	if err != nil {
+		if l.Subnets, err = lease.ParseKey(name); err != nil {
+			return lease.Lease{}, false
+		}
+	}
+	if l.Backend != "" { // else it may matter that there is something
+		l.Data = nil
+	}
+	return l, true
 }
