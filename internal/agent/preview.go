@@ -55,7 +55,9 @@ func Look(ctx context.Context, o Options) (Preview, error) {
 		Firewall: o.Firewall,
 	}
 	in.Peers = lease.SetOf(others(snap.Leases.Slice(), p.Self, in.Drains, facts.Public)...)
-	p.Want, p.Problems = plan.Build(in)
+	if p.Want, p.Problems = plan.Build(in); p.Want == nil {
+		return Preview{}, fmt.Errorf("no plan can be made: %w", p.Problems[len(p.Problems)-1].Err)
+	}
 	mem.served(allNetworks(net, in.Past), p.Want)
 	p.Have, err = o.Kernel.Observe(ctx, mem.scope(p.Want), netstate.AllKinds)
 	return p, err

@@ -225,7 +225,11 @@ func (s *steerer) plan(attrs lease.Attrs) {
 		Peers:    lease.SetOf(others(s.memory.Snapshot.Leases.Slice(), self, s.memory.drains, slices.Concat(self.Public, s.self.Public))...),
 		Firewall: s.opts.Firewall,
 	}
-	want, problems := s.planner.Build(in)
+	want, problems := s.planner.Update(in)
+	if want == nil {
+		s.log.Error("no plan can be made; the last one stays in force", "error", problems[len(problems)-1].Err)
+		return
+	}
 	s.memory.served(s.networks(), want)
 	s.serial++
 	// The board first: once the kernel is as wanted, the subnet file is written from it.

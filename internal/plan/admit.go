@@ -14,128 +14,132 @@ import (
 type peer struct {
 	*lease.Lease
 	subnet netip.Prefix
-	odd    bool // not of the kind that the network gives out
+	group  int // of the networks, the first that gives out such subnets; their count if none does
 }
 
-func (p *peer) problem(err error) Problem {
-	return Problem{Subject: lease.FormatSubnets(p.Subnets), Err: err}
-}
-
-// admit returns the peers whose subnet of family f may be routed, sorted by
-// subnet: within the network or a former one, and overlapping neither each
-// other nor this host's subnets nor the uplink's own prefixes. Of two that
-// overlap the one that has the network's subnet length wins, so that a stray
-// lease cannot take packets from a regular one.
-func admit(in Input, f netconf.Family) ([]peer, []Problem) {
-	r, ok := in.Net.Range(f)
-	if !ok {
-		return nil, nil
-	}
-	networks := append([]netconf.Past{r.Past()}, ofFamily(in.Past, f)...)
-	groups := candidates(&in, networks)
-	own := slices.Concat(in.Self.Subnets, in.Drains)
-	admitted := make([]peer, 0, len(groups[0]))
-	var problems []Problem
-	for _, group := range groups {
-		ranked := admitted
-		sortBySubnet(ranked)
-		for i := range group {
-			p := &group[i]
-			err := fits(p.subnet, networks, own, in.Host.Uplink.OnLink)
-			if err == nil {
-				err = clash(*p, ranked, admitted[len(ranked):])
-			}
-			if err != nil {
-				problems = append(problems, p.problem(err))
-				continue
-			}
-			admitted = append(admitted, *p)
-		}
-	}
-	sortBySubnet(admitted)
-	return admitted, problems
-}
-
-func ofFamily(pasts []netconf.Past, f netconf.Family) []netconf.Past {
-	return slices.DeleteFunc(slices.Clone(pasts), func(p netconf.Past) bool { return p.Family() != f })
-}
-
-// candidates returns in's peers that have a subnet in networks' family, but for
-// reservations that nobody has claimed, in groups and each group sorted: those
-// that are regular in the first network, in the second one and so on, and
-// the rest.
-func candidates(in *Input, networks []netconf.Past) [][]peer {
-	groups := make([][]peer, len(networks)+1)
-	leases := in.Peers.Slice()
-	groups[0] = make([]peer, 0, len(leases))
-	for i := range leases {
-		l := &leases[i]
-		subnet, ok := l.Subnet(networks[0].Family())
-		if !ok || l.Vacant() || !in.Foreign(l) {
-			continue
-		}
-		g := 0
-		for g < len(networks) && !networks[g].Regular(subnet) {
-			g++
-		}
-		groups[g] = append(groups[g], peer{l, subnet, g > 0})
-	}
-	for _, group := range groups {
-		sortBySubnet(group)
-	}
-	return groups
-}
-
-// sortBySubnet sorts peers; a store's leases come sorted already.
-func sortBySubnet(peers []peer) {
-	if !slices.IsSortedFunc(peers, bySubnet) {
-		slices.SortFunc(peers, bySubnet)
-	}
-}
-
-// bySubnet orders by address, then the wider first, then by what else tells
-// two leases apart, so that shuffled input gives the same plan.
-func bySubnet(a, b peer) int {
-	if c := a.subnet.Addr().Compare(b.subnet.Addr()); c != 0 {
+// compare orders by address, then the wider first, then by what else tells two
+// leases apart, so that no two are equal.
+func (p *peer) compare(o *peer) int {
+	if c := p.subnet.Addr().Compare(o.subnet.Addr()); c != 0 {
 		return c // nearly always
 	}
 	return cmp.Or(
-		cmp.Compare(a.subnet.Bits(), b.subnet.Bits()),
-		cmp.Compare(len(a.Subnets), len(b.Subnets)),
-		slices.CompareFunc(a.Subnets, b.Subnets, func(p, q netip.Prefix) int {
-			return cmp.Or(p.Addr().Compare(q.Addr()), cmp.Compare(p.Bits(), q.Bits()))
-		}),
+		cmp.Compare(p.subnet.Bits(), o.subnet.Bits()),
+		cmp.Compare(len(p.Subnets), len(o.Subnets)),
+		lease.CompareSubnets(p.Subnets, o.Subnets),
 	)
 }
 
-// fits returns what is wrong with subnet by itself. networks are the present
-// one and those of before.
-func fits(subnet netip.Prefix, networks []netconf.Past, own, uplink []netip.Prefix) error {
-	if !slices.ContainsFunc(networks, func(n netconf.Past) bool { return n.Holds(subnet) }) {
-		return fmt.Errorf("lies outside the network %s", networks[0].Network)
+// rank orders by who wins where subnets overlap: the one that has the
+// network's subnet length, so that a stray lease cannot take packets from a
+// regular one, then the first by compare.
+func (p *peer) rank(o *peer) int { return cmp.Or(cmp.Compare(p.group, o.group), p.compare(o)) }
+
+// candidate returns the peer that l is in family f; false if it is none, since
+// it has no subnet of f, is this host's own, or is a reservation that no host
+// has claimed.
+func (b *basis) candidate(l *lease.Lease, f netconf.Family) (peer, bool) {
+	subnet, ok := l.Subnet(f)
+	if !ok || l.Vacant() || !b.in.Foreign(l) {
+		return peer{}, false
 	}
-	for _, p := range own {
-		if p.Overlaps(subnet) {
-			return fmt.Errorf("overlaps this host's subnet %s", p)
+	networks := b.networks[f]
+	group := 0
+	for group < len(networks) && !networks[group].Regular(subnet) {
+		group++
+	}
+	return peer{l, subnet, group}, true
+}
+
+// fits returns what is wrong with p's subnet by itself.
+func (b *basis) fits(p *peer) error {
+	networks := b.networks[netconf.FamilyOf(p.subnet.Addr())]
+	if !slices.ContainsFunc(networks, func(n netconf.Past) bool { return n.Holds(p.subnet) }) {
+		return fmt.Errorf("is outside the network %s", networks[0].Network)
+	}
+	for _, own := range b.fw.Subnets {
+		if own.Overlaps(p.subnet) {
+			return fmt.Errorf("overlaps this host's subnet %s", own)
 		}
 	}
-	for _, p := range uplink {
-		if p.Overlaps(subnet) {
-			return fmt.Errorf("overlaps %s, which is connected to this host's uplink", p)
+	for _, connected := range b.in.Host.Uplink.OnLink {
+		if connected.Overlaps(p.subnet) {
+			return fmt.Errorf("overlaps %s, a directly connected subnet of this host's uplink", connected)
 		}
 	}
 	return nil
 }
 
-// clash reports an overlap of p with a peer of an earlier group (sorted, none
-// overlapping another) or with the one admitted last in its own sorted group.
-func clash(p peer, earlier, group []peer) error {
-	i, _ := slices.BinarySearchFunc(earlier, p, bySubnet)
-	near := [...][]peer{earlier[max(0, i-1):min(len(earlier), i+1)], group[max(0, len(group)-1):]}
+// overlaps says that p is left out because of o.
+func overlaps(o *peer) error {
+	return fmt.Errorf("overlaps %s of %s", o.subnet, lease.FormatSubnets(o.Subnets))
+}
+
+// admission is the peers of one family, each list sorted by compare.
+type admission struct {
+	fit      []*peer // nothing is wrong with them by themselves
+	admitted []*peer // of those, the ones whose subnets are routed; no two overlap
+}
+
+// admit decides which of leases have their subnet of family f routed: those
+// that lie within the network or a previous one, and overlap neither this
+// host's subnets, nor the uplink's connected ones, nor a peer of better rank.
+func (b *basis) admit(f netconf.Family, leases []lease.Lease) (a admission, faults []fault) {
+	for _, group := range b.candidates(f, leases) {
+		earlier := a.admitted
+		sortPeers(earlier)
+		for _, p := range group {
+			if err := b.fits(p); err != nil {
+				faults = append(faults, p.fault(f, admitting, err))
+				continue
+			}
+			a.fit = append(a.fit, p)
+			if o := clash(p, earlier, a.admitted[len(earlier):]); o != nil {
+				faults = append(faults, p.fault(f, admitting, overlaps(o)))
+				continue
+			}
+			a.admitted = append(a.admitted, p)
+		}
+	}
+	sortPeers(a.fit)
+	sortPeers(a.admitted)
+	return a, faults
+}
+
+// candidates returns the candidates among leases by group, each sorted.
+func (b *basis) candidates(f netconf.Family, leases []lease.Lease) [][]*peer {
+	peers := make([]peer, 0, len(leases))
+	groups := make([][]*peer, len(b.networks[f])+1)
+	groups[0] = make([]*peer, 0, len(leases))
+	for i := range leases {
+		if p, ok := b.candidate(&leases[i], f); ok {
+			peers = append(peers, p)
+			groups[p.group] = append(groups[p.group], &peers[len(peers)-1])
+		}
+	}
+	for _, group := range groups {
+		sortPeers(group)
+	}
+	return groups
+}
+
+// sortPeers sorts peers; a store's leases come sorted already.
+func sortPeers(peers []*peer) {
+	if !slices.IsSortedFunc(peers, (*peer).compare) {
+		slices.SortFunc(peers, (*peer).compare)
+	}
+}
+
+// clash returns the peer that p overlaps, of earlier groups (sorted, none
+// overlapping another) or the one admitted last in its own sorted group; nil
+// if none.
+func clash(p *peer, earlier, group []*peer) *peer {
+	i, _ := slices.BinarySearchFunc(earlier, p, (*peer).compare)
+	near := [...][]*peer{earlier[max(0, i-1):min(len(earlier), i+1)], group[max(0, len(group)-1):]}
 	for _, some := range near {
 		for _, o := range some {
 			if o.subnet.Overlaps(p.subnet) {
-				return fmt.Errorf("overlaps %s of %s", o.subnet, lease.FormatSubnets(o.Subnets))
+				return o
 			}
 		}
 	}

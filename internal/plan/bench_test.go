@@ -49,20 +49,21 @@ func withoutFirst(peers lease.Set) lease.Set {
 	return peers
 }
 
-// BenchmarkAmend is what the agent computes when one lease appears among n and
+// BenchmarkUpdate is what the agent computes when one lease appears among n and
 // it planned the others before.
-func BenchmarkAmend(b *testing.B) {
-	for _, n := range []int{100, 1000, 10000} {
+func BenchmarkUpdate(b *testing.B) {
+	for _, n := range []int{100, 1000, 10000, 30000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			in := crowd(b, n)
 			before := in
 			before.Peers = withoutFirst(in.Peers)
 			var last Planner
-			have, _ := last.Build(before)
+			last.Update(in)
+			have, _ := last.Update(before)
 			b.ReportAllocs()
 			for b.Loop() {
-				p := last
-				want, problems := p.Build(in)
+				want, problems := last.Update(in)
+				last.Update(before)
 				if ops := netstate.Diff(have, want); len(ops) != 4 || len(problems) != 0 {
 					b.Fatal(ops, problems)
 				}

@@ -92,12 +92,9 @@ func leftAndCameBack(t *testing.T, in Input) {
 func render(s *netstate.State, problems []Problem) string {
 	var b strings.Builder
 	b.WriteString(s.String())
-	lines := []string{}
 	for _, p := range problems {
-		lines = append(lines, "problem "+p.Error()+"\n")
+		b.WriteString("problem " + p.Error() + "\n")
 	}
-	slices.Sort(lines)
-	b.WriteString(strings.Join(lines, ""))
 	return b.String()
 }
 

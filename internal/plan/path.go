@@ -16,7 +16,7 @@ type Kind string
 
 // The kinds of path.
 const (
-	Direct    Kind = "direct" // through the peer's address on a connected prefix
+	Direct    Kind = "direct" // through the peer's address in a directly connected subnet
 	Tunnelled Kind = "vxlan"
 )
 
@@ -56,11 +56,11 @@ func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 	direct := Path{Kind: Direct, Via: remote, Dev: in.Host.Uplink.Name, Remote: remote}
 	switch {
 	case p.Backend != HostGW && p.Backend != VXLAN:
-		return Path{}, fmt.Errorf("announces backend %q, which weft does not speak; it speaks vxlan and host-gw", p.Backend)
+		return Path{}, fmt.Errorf("announces backend %q, which is unsupported; supported are vxlan and host-gw", p.Backend)
 	case near && (p.Backend == HostGW || in.direct()):
 		return direct, nil
 	case p.Backend == HostGW:
-		return Path{}, fmt.Errorf("its address %s is on no prefix connected to %s, and it announces host-gw, which cannot cross a router; use vxlan with DirectRouting", remote, in.Host.Uplink.Name)
+		return Path{}, fmt.Errorf("its address %s is not in a directly connected subnet of %s, and it announces host-gw, which cannot cross a router; use vxlan with DirectRouting", remote, in.Host.Uplink.Name)
 	}
 	return tunnelTo(in, p, f, remote)
 }

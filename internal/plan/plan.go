@@ -1,7 +1,8 @@
 // Package plan computes the network state a host should have from the network
-// config, the host's facts, its own lease and its peers' leases. It is pure
-// and has no memory: the same input gives the same state, and everything is
-// computed anew each time. It must not look at the system, a store or a clock.
+// config, the host's facts, its own lease and its peers' leases. It is pure:
+// the same input gives the same state. Build computes everything anew; a
+// Planner gives the same answers at the cost of what has changed. The package
+// must not look at the system, a store or a clock.
 package plan
 
 import (
@@ -29,8 +30,8 @@ type Input struct {
 	Host   host.Facts
 	Self   lease.Lease    // as announced, or about to be
 	Former []Former       // what was announced before and peers may still go by
-	Drains []netip.Prefix // subnets that this host had before and that peers still send to
-	Past   []netconf.Past // of earlier configs, in which leases still stand
+	Drains []netip.Prefix // draining subnets: this host's previous ones, which peers still send to
+	Past   []netconf.Past // previous networks, in which there still are leases
 	Peers  lease.Set      // everybody else; a lease of Self's subnets is passed over
 
 	Firewall firewall.Options
@@ -40,7 +41,7 @@ type Input struct {
 // leases need not be copied to take this host's own out.
 func (in *Input) Foreign(l *lease.Lease) bool { return !slices.Equal(l.Subnets, in.Self.Subnets) }
 
-// Former is a way of being reached that this host announced under an earlier
+// Former is a previous announcement of this host, made under an earlier
 // config.
 type Former struct {
 	Backend netconf.Backend
@@ -61,44 +62,95 @@ func (p Problem) Error() string { return fmt.Sprintf("%s: %v", p.Subject, p.Err)
 // Unwrap returns Err.
 func (p Problem) Unwrap() error { return p.Err }
 
-// Build returns the state that in calls for, and what had to be left out of it.
-// If no state can be made, because rows contradict each other, it is nil, and
-// the last problem says why; what was in force before should stay.
+// Build returns the state that in calls for, and what had to be left out of it:
+// problems sorted by subject and text. If no state can be made, because rows
+// contradict each other, it is nil, and a last problem says why; what was in
+// force before should stay.
 func Build(in Input) (*netstate.State, []Problem) {
-	s := &netstate.Builder{}
-	forward(s, &in)
-	own, problems := receive(s, &in)
-	fw := firewall.Plan{Net: in.Net, Past: in.Past, Host: in.Host, Options: in.Firewall, Subnets: slices.Concat(in.Self.Subnets, in.Drains)}
-	for _, f := range netconf.Families {
-		peers, bad := admit(in, f)
-		problems = append(problems, bad...)
-		problems = append(problems, twins(f, peers)...)
-		problems = append(problems, send(s, &in, f, own[f], peers)...)
-		protect(&fw, f, own[f], peers)
-	}
-	for _, err := range fw.Build(s) {
-		problems = append(problems, Problem{Subject: "firewall", Err: err})
-	}
-	state, err := s.State()
-	if err != nil {
-		// Peers were checked against each other, so this is a fault of the
-		// planner itself; to keep what there is is the safe answer.
-		return nil, append(problems, Problem{Subject: "plan", Err: err})
-	}
-	return state, problems
+	d := draw(in)
+	return d.state, d.allProblems()
 }
 
-// protect tells the firewall of the tunnels of family f and who may use them.
-// Peers that this host cannot reach may still be right to send.
-func protect(fw *firewall.Plan, f netconf.Family, own tunnels, peers []peer) {
-	for _, t := range own {
-		fw.Tunnels = append(fw.Tunnels, firewall.Tunnel{Family: f, Port: t.Conf.Port, VNI: t.Conf.VNI})
+// draft is a whole plan, with what led to it.
+type draft struct {
+	*basis
+	families map[netconf.Family]familyDraft
+	faults   []fault
+	state    *netstate.State // nil: see contradiction
+
+	contradiction error // between rows; a fault of the planner itself, since peers were checked against each other
+}
+
+func (d *draft) allProblems() []Problem {
+	out := d.report(slices.Values(d.faults))
+	if d.contradiction != nil {
+		out = append(out, Problem{Subject: "plan", Err: d.contradiction})
 	}
-	for i := range peers {
-		if a, ok := peers[i].PublicAddr(f); ok {
-			fw.Peers = append(fw.Peers, a)
+	return out
+}
+
+// familyDraft is the peers of a family in a draft.
+type familyDraft struct {
+	admission
+	ends []tunnelEnd // of the admitted that are tunnelled, sorted
+}
+
+// draw plans everything.
+func draw(in Input) *draft {
+	s := &netstate.Builder{}
+	leases := in.Peers.Slice()
+	in.Peers = lease.Set{}
+	d := &draft{basis: newBasis(s, &in), families: map[netconf.Family]familyDraft{}}
+	for _, r := range in.Net.Ranges {
+		f := r.Family()
+		a, bad := d.admit(f, leases)
+		ends, unsent := d.send(s, f, a.admitted)
+		d.faults = slices.Concat(d.faults, bad, duplicates(f, a.admitted), unsent)
+		d.families[f] = familyDraft{a, ends}
+		// Peers that this host cannot reach may still be right to send.
+		for _, p := range a.admitted {
+			if addr, ok := p.PublicAddr(f); ok {
+				d.fw.Peers = append(d.fw.Peers, addr)
+			}
 		}
 	}
+	for _, err := range d.fw.Build(s) {
+		d.problems = append(d.problems, Problem{Subject: "firewall", Err: err})
+	}
+	d.fw.Peers = nil
+	if d.state, d.contradiction = s.State(); d.contradiction != nil {
+		d.state = nil
+	}
+	return d
+}
+
+// basis is the part of a plan that does not depend on peers.
+type basis struct {
+	in       *Input                            // without Peers
+	networks map[netconf.Family][]netconf.Past // the present one first
+	tunnels  map[netconf.Family]tunnels        // this host's
+	fw       firewall.Plan
+	problems []Problem // of the host itself
+}
+
+// newBasis adds what the host needs whoever its peers are.
+func newBasis(s *netstate.Builder, in *Input) *basis {
+	b := &basis{in: in, networks: map[netconf.Family][]netconf.Past{}}
+	forward(s, in)
+	b.tunnels, b.problems = receive(s, in)
+	b.fw = firewall.Plan{Net: in.Net, Past: in.Past, Host: in.Host, Options: in.Firewall, Subnets: slices.Concat(in.Self.Subnets, in.Drains)}
+	for _, r := range in.Net.Ranges {
+		f := r.Family()
+		b.networks[f] = append([]netconf.Past{r.Past()}, ofFamily(in.Past, f)...)
+		for _, t := range b.tunnels[f] {
+			b.fw.Tunnels = append(b.fw.Tunnels, firewall.Tunnel{Family: f, Port: t.Conf.Port, VNI: t.Conf.VNI})
+		}
+	}
+	return b
+}
+
+func ofFamily(pasts []netconf.Past, f netconf.Family) []netconf.Past {
+	return slices.DeleteFunc(slices.Clone(pasts), func(p netconf.Past) bool { return p.Family() != f })
 }
 
 // forward wants the kernel to forward packets at all. A host that forwards
@@ -147,14 +199,14 @@ func receive(s *netstate.Builder, in *Input) (map[netconf.Family]tunnels, []Prob
 	return all, problems
 }
 
-// end is a way to this host through a tunnel.
+// end is an end of a tunnel on this host.
 type end struct {
 	Former
 	present   bool
 	displaced bool // another has its VNI, and the name that goes with it
 }
 
-// ends returns the ways through tunnels, the present one first.
+// ends returns this host's ends of tunnels, the present one first.
 func (in *Input) ends() []end {
 	var out []end
 	for i, f := range append([]Former{{Backend: in.Net.Backend, Attrs: in.Self.Attrs}}, in.Former...) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,133 +13,239 @@ import (
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
-// TestPlannerPlansAsBuildDoes lets peers come, go and change at random, some of
-// them at odds with others or with the network, and compares every plan.
-func TestPlannerPlansAsBuildDoes(t *testing.T) {
-	for _, backend := range []string{
+// TestUpdatePlansAsBuildDoes lets peers come, go and change at random, many of
+// them at odds with others or with the network, and compares every plan with
+// one that knows of no other.
+func TestUpdatePlansAsBuildDoes(t *testing.T) {
+	backends := []string{
 		`{"Type":"vxlan"}`, `{"Type":"vxlan","DirectRouting":true}`, `{"Type":"host-gw"}`,
-	} {
-		t.Run(backend, func(t *testing.T) {
-			c := newComings(t, backend)
-			var p Planner
-			amended := 0
-			for step := range 4000 {
-				c.step()
-				if p.amend(c.in) != nil {
-					amended++
+	}
+	for _, backend := range backends {
+		for stack, fams := range stacks {
+			t.Run(backend+stack, func(t *testing.T) {
+				tr := newTrace(t, backend, fams)
+				var p Planner
+				updated := 0
+				for step := range 1000 {
+					tr.step()
+					before := p.basis
+					state, problems := p.Update(tr.in)
+					if before != nil && p.basis == before {
+						updated++
+					}
+					if got, want := render(state, problems), render(Build(tr.in)); got != want {
+						t.Fatalf("step %d:\n%s", step, cmp.Diff(want, got))
+					}
 				}
-				got, want := render(p.Build(c.in)), render(Build(c.in))
-				if got != want {
-					t.Fatalf("step %d:\n%s", step, cmp.Diff(want, got))
+				if updated < 850 {
+					t.Errorf("only %d of 1000 plans were made from the one before", updated)
 				}
-				all := c.in // as a snapshot has them, this host's own lease among them
-				all.Peers = c.in.Peers.With(c.in.Self)
-				if got := render(Build(all)); got != want {
-					t.Fatalf("step %d, with the own lease among the peers:\n%s", step, cmp.Diff(want, got))
-				}
-			}
-			if amended < 500 || amended > 3500 {
-				t.Errorf("%d of 4000 plans were amended: one of the two ways is hardly tested", amended)
-			}
-		})
+			})
+		}
 	}
 }
 
-// comings is a network whose peers come and go.
-type comings struct {
-	rng *rand.Rand
-	in  Input
+// trace is a network whose peers come and go.
+type trace struct {
+	rng  *rand.Rand
+	in   Input
+	fams []netconf.Family
 }
 
-func newComings(t *testing.T, backend string) *comings {
-	net, err := netconf.Parse([]byte(`{"EnableIPv6":true,"Network":"10.0.0.0/8","IPv6Network":"fd00::/16","Backend":` + backend + `}`))
+func newTrace(t *testing.T, backend string, fams []netconf.Family) *trace {
+	doc := fmt.Sprintf(`{"EnableIPv4":%t,"EnableIPv6":%t,"Network":"10.0.0.0/8","IPv6Network":"fd00::/16","Backend":%s}`,
+		slices.Contains(fams, netconf.V4), slices.Contains(fams, netconf.V6), backend)
+	net, err := netconf.Parse([]byte(doc))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &comings{rng: rand.New(rand.NewPCG(3, 1)), in: Input{Net: net, Host: host.Facts{Uplink: host.Uplink{
+	tr := &trace{rng: rand.New(rand.NewPCG(3, 1)), fams: fams, in: Input{Net: net, Host: host.Facts{Uplink: host.Uplink{
 		Name: "eth0", MTU: 1500,
 		Addrs:  []netip.Addr{netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("fe00::1")},
 		OnLink: []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe00::/64")},
 	}}}}
-	c.in.Self = c.lease(0)
-	c.in.Self.Backend = net.Backend.Type
-	return c
+	tr.in.Self = tr.good(0)
+	tr.in.Self.Backend = net.Backend.Type
+	return tr
 }
 
 // step changes some peers: mostly one, sometimes many, sometimes what all
 // depend on.
-func (c *comings) step() {
+func (tr *trace) step() {
 	n := 1
-	if c.rng.IntN(20) == 0 {
-		n = c.rng.IntN(2 * mostAmended)
+	switch tr.rng.IntN(40) {
+	case 0:
+		n = tr.rng.IntN(60)
+	case 1:
+		n = 200
+	case 2:
+		tr.elsewhere()
 	}
 	for range n {
-		if k := c.in.Peers.Len(); k > 0 && c.rng.IntN(2) == 0 {
-			c.in.Peers = c.in.Peers.Without(c.any())
-		} else if k > 0 && c.rng.IntN(3) == 0 {
-			c.in.Peers = c.in.Peers.With(drained(c.any()))
-		} else {
-			c.in.Peers = c.in.Peers.With(c.lease(1 + c.rng.IntN(60)))
-		}
-	}
-	if c.rng.IntN(100) == 0 {
-		c.in.Host.Uplink.MTU = 1400 + c.rng.IntN(100)
+		tr.in.Peers = tr.peer(tr.in.Peers)
 	}
 }
 
-// any returns one of the peers.
-func (c *comings) any() lease.Lease { return c.in.Peers.Slice()[c.rng.IntN(c.in.Peers.Len())] }
-
-// drained is a lease that the host of l had before.
-func drained(l lease.Lease) lease.Lease {
-	v4, v6 := l.Subnets[0].Addr().As4(), l.Subnets[1].Addr().As16()
-	v4[1], v6[5] = 1, 1
-	l.Subnets = []netip.Prefix{
-		netip.PrefixFrom(netip.AddrFrom4(v4), l.Subnets[0].Bits()),
-		netip.PrefixFrom(netip.AddrFrom16(v6), l.Subnets[1].Bits()),
+// elsewhere changes something that is no peer's.
+func (tr *trace) elsewhere() {
+	in := &tr.in
+	switch tr.rng.IntN(7) {
+	case 0:
+		in.Host.Uplink.MTU = 1400 + tr.rng.IntN(100)
+	case 1:
+		in.Firewall = firewall.Options{Masquerade: tr.rng.IntN(2) == 0, Nodes: tr.rng.IntN(2) == 0}
+	case 2:
+		in.Host.NoFirewall = []string{"", "no nftables"}[tr.rng.IntN(2)]
+	case 3:
+		in.Drains = nil
+		if tr.rng.IntN(2) == 0 {
+			in.Drains = tr.good(7).Subnets
+		}
+	case 4:
+		in.Former = nil
+		for vni := range uint32(tr.rng.IntN(3)) {
+			in.Former = append(in.Former, Former{
+				Backend: netconf.Backend{Type: VXLAN, VXLAN: netconf.VXLAN{VNI: 1 + vni, Port: 4789}},
+				Attrs:   tr.good(0).Attrs, Sends: tr.rng.IntN(2) == 0,
+			})
+		}
+	case 5:
+		in.Past = nil
+		if tr.rng.IntN(2) == 0 {
+			in.Past = []netconf.Past{
+				{Network: netip.MustParsePrefix("10.0.0.0/8"), SubnetLen: 26},
+				{Network: netip.MustParsePrefix("172.7.0.0/16"), SubnetLen: 24},
+				{Network: netip.MustParsePrefix("fd00::/16"), SubnetLen: 66},
+			}
+		}
+	case 6:
+		in.Self.TTL++ // which concerns nobody
 	}
+}
+
+// peer changes one lease of peers.
+func (tr *trace) peer(peers lease.Set) lease.Set {
+	if peers.Len() > 0 {
+		some := peers.Slice()[tr.rng.IntN(peers.Len())]
+		switch tr.rng.IntN(6) {
+		case 0, 1:
+			return peers.Without(some)
+		case 2: // announces otherwise
+			some.Attrs = tr.lease().Attrs
+			return peers.With(some)
+		case 3: // drains beside the new one
+			some.Subnets = tr.subnets(tr.number())
+			return peers.With(some)
+		}
+	}
+	if tr.rng.IntN(30) == 0 {
+		return peers.With(tr.in.Self) // as a snapshot has it
+	}
+	return peers.With(tr.lease())
+}
+
+func (tr *trace) number() int { return 1 + tr.rng.IntN(60) }
+
+// subnets are those of a host with a number; now and then wider or narrower,
+// or in another network.
+func (tr *trace) subnets(number int) (out []netip.Prefix) {
+	v4, v6 := [4]byte{10, 0, byte(number), 0}, netip.MustParseAddr(fmt.Sprintf("fd00:0:0:%x::", number)).As16()
+	bits := map[netconf.Family]int{netconf.V4: 24, netconf.V6: 64}
+	less := 0
+	switch tr.rng.IntN(12) {
+	case 0:
+		less = 1
+	case 1:
+		less = 2 + tr.rng.IntN(4) // wide
+	case 2:
+		less = 8 // as wide as all, this host's included
+	case 3:
+		less = -2
+	case 4:
+		v4[0], v4[1], v6[1] = 172, byte(7+tr.rng.IntN(2)), 1
+	}
+	for _, f := range tr.fams {
+		addr := netip.AddrFrom4(v4)
+		if f == netconf.V6 {
+			addr = netip.AddrFrom16(v6)
+		}
+		out = append(out, netip.PrefixFrom(addr, bits[f]-less).Masked())
+	}
+	if len(out) > 1 && tr.rng.IntN(8) == 0 { // of one family only, or of two hosts
+		i := tr.rng.IntN(2)
+		if tr.rng.IntN(2) == 0 {
+			return out[i : i+1]
+		}
+		out[i] = tr.good(tr.number()).Subnets[i]
+	}
+	return out
+}
+
+// good makes up a lease that is at odds with nobody's.
+func (tr *trace) good(number int) lease.Lease {
+	l := lease.Lease{}
+	for _, f := range tr.fams {
+		if f == netconf.V4 {
+			l.Subnets = append(l.Subnets, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(number), 0}), 24))
+		} else {
+			l.Subnets = append(l.Subnets, netip.MustParsePrefix(fmt.Sprintf("fd00:0:0:%x::/64", number)))
+		}
+	}
+	l.Attrs = tr.attrs(fmt.Sprintf("192.168.1.%d", number), number, number, VXLAN, 1)
 	return l
 }
 
-// lease makes up the lease of a host with a number, now and then a bad one.
-func (c *comings) lease(number int) lease.Lease {
-	bits, mac := [2]int{24, 64}, number
-	backend, remote := VXLAN, fmt.Sprintf("192.168.1.%d", number)
-	switch c.rng.IntN(60) {
-	case 0:
-		bits = [2]int{23, 63}
-	case 1:
-		bits = [2]int{26, 72}
-	case 2:
-		mac = c.rng.IntN(61)
-	case 3:
-		remote = "172.16.0.1"
-	case 4:
-		remote = "192.168.0.1"
-	case 5:
-		remote = fmt.Sprintf("192.168.1.%d", c.rng.IntN(61))
+func (tr *trace) attrs(public string, public6, mac int, backend string, vni uint32) lease.Attrs {
+	a := lease.Attrs{Backend: backend, Data: lease.Data{}}
+	for _, f := range tr.fams {
+		if f == netconf.V4 {
+			a.Public = append(a.Public, netip.MustParseAddr(public))
+		} else {
+			a.Public = append(a.Public, netip.MustParseAddr(fmt.Sprintf("fe00::%x", public6+1)))
+		}
+		if backend == VXLAN {
+			a.Data[f] = vxlan.Data{VNI: vni, MAC: netstate.MAC{2, 0, 0, 0, byte(f), byte(mac)}}.Marshal()
+		}
 	}
-	if c.rng.IntN(3) == 0 || c.in.Net.Backend.Type == HostGW {
+	return a
+}
+
+// lease makes up the lease of a host with a number, often a bad one.
+func (tr *trace) lease() lease.Lease {
+	number := tr.number()
+	mac, public6, backend, vni := number, number, VXLAN, uint32(1)
+	public := fmt.Sprintf("192.168.1.%d", number)
+	l := lease.Lease{Subnets: tr.subnets(number)}
+	switch tr.rng.IntN(30) {
+	case 0:
+		return lease.Lease{Subnets: l.Subnets, Reserved: true}
+	case 1, 2, 3:
+		mac = tr.rng.IntN(61)
+	case 4:
+		public = "172.16.0.1"
+	case 5:
+		public, public6 = "192.168.0.1", 0
+	case 6, 7, 8:
+		public6 = tr.rng.IntN(61)
+		public = fmt.Sprintf("192.168.1.%d", public6)
+	case 9:
+		backend = "udp"
+	case 10, 11:
+		vni = 2 + tr.rng.Uint32N(2)
+	}
+	if tr.rng.IntN(3) == 0 || tr.in.Net.Backend.Type == HostGW {
 		backend = HostGW
 	}
-	l := lease.Lease{
-		Subnets: []netip.Prefix{
-			netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(number), 0}), bits[0]).Masked(),
-			netip.PrefixFrom(netip.MustParseAddr(fmt.Sprintf("fd00:0:0:%x::", number)), bits[1]).Masked(),
-		},
-		Attrs: lease.Attrs{
-			Backend: backend,
-			Public:  []netip.Addr{netip.MustParseAddr(remote), netip.MustParseAddr(fmt.Sprintf("fe00::%d", number+1))},
-		},
-	}
-	if backend == VXLAN {
-		l.Data = lease.Data{}
-		for _, f := range netconf.Families {
-			l.Data[f] = vxlan.Data{VNI: 1, MAC: netstate.MAC{2, 0, 0, 0, byte(f), byte(mac)}}.Marshal()
-		}
+	l.Attrs = tr.attrs(public, public6, mac, backend, vni)
+	switch tr.rng.IntN(30) {
+	case 0:
+		l.Public = nil
+	case 1:
+		l.Data = nil
 	}
 	return l
 }

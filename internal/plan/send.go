@@ -12,107 +12,108 @@ import (
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
-// Everything here runs for each of many thousand peers at every change, so it
-// goes over them in few passes, and puts rows out in the order of their tables,
-// which need not be sorted then.
+// Everything here runs for each of many thousand peers, so it goes over them
+// in few passes, and puts rows out in the order of their tables, which need
+// not be sorted then.
 
-// send adds what the host needs to reach peers, all of family f.
-func send(s *netstate.Builder, in *Input, f netconf.Family, own tunnels, peers []peer) []Problem {
-	var problems []Problem
-	paths, errs := pathsTo(in, f, peers)
-	ends := tunnelEnds(paths, peers)
-	refuseShared(ends, own, paths, peers, errs)
-	s.FDB = slices.Grow(s.FDB, len(ends))
-	var last *Path
-	for _, e := range ends {
-		path := &paths[e.peer]
-		if errs[e.peer] != nil || last != nil && sameEnd(path, last) {
-			continue
-		}
-		last = path
-		// Without the tunnel, receive has said already why.
-		if t := own.find(path.VNI); t != nil {
-			t.SendFrames(s, path.MAC, path.Remote)
-		}
-	}
+// send adds what the host needs to reach admitted peers of family f.
+func (b *basis) send(s *netstate.Builder, f netconf.Family, peers []*peer) (ends []tunnelEnd, faults []fault) {
+	paths, errs := b.pathsTo(f, peers)
+	ends = tunnelEnds(paths, peers)
+	b.sendFrames(s, f, ends, paths, errs)
 	s.Neighs = slices.Grow(s.Neighs, len(ends))
 	s.Routes = slices.Grow(s.Routes, len(peers))
-	for i := range peers {
-		p, path := &peers[i], &paths[i]
-		if err := errs[i]; err != nil {
-			problems = append(problems, p.problem(err))
-		} else if path.Kind == Direct {
-			hostgw.Send(s, p.subnet, path.Via, path.Dev)
-		} else if t := own.find(path.VNI); t != nil {
-			t.SendPackets(s, p.subnet, path.MAC)
+	for i, p := range peers {
+		if err := errs[p]; err != nil {
+			faults = append(faults, p.fault(f, sending, err))
+			continue
 		}
+		b.sendPackets(s, f, p, &paths[i])
 	}
-	return problems
+	return ends, faults
 }
 
 // pathsTo returns the path to each peer, or why there is none.
-func pathsTo(in *Input, f netconf.Family, peers []peer) ([]Path, map[int]error) {
+func (b *basis) pathsTo(f netconf.Family, peers []*peer) ([]Path, map[*peer]error) {
 	paths := make([]Path, len(peers))
-	errs := map[int]error{}
-	for i := range peers {
+	errs := map[*peer]error{}
+	for i, p := range peers {
 		var err error
-		if paths[i], err = pathTo(in, peers[i].Lease, f); err != nil {
-			errs[i] = err
+		if paths[i], err = pathTo(b.in, p.Lease, f); err != nil {
+			errs[p] = err
 		}
 	}
 	return paths, errs
 }
 
-// tunnelEnd is the tunnel device of a peer, by the peer's number.
+// tunnelEnd is the tunnel device of a peer.
 type tunnelEnd struct {
-	order uint64 // MAC.Number: quicker to sort by
-	peer  int
+	mac uint64 // MAC.Number: quicker to sort by
+	*peer
+	path int // place in the list of paths, while all are planned
 }
 
-// tunnelEnds lists the tunnelled peers' devices by MAC, those of regular
-// leases first.
-func tunnelEnds(paths []Path, peers []peer) []tunnelEnd {
+// Compare orders by MAC. Of those who announce the same one the regular leases
+// come first, and the very first is the MAC's holder.
+func (e tunnelEnd) Compare(o tunnelEnd) int {
+	if c := cmp.Compare(e.mac, o.mac); c != 0 {
+		return c // nearly always
+	}
+	return cmp.Or(cmp.Compare(min(e.group, 1), min(o.group, 1)), e.compare(o.peer))
+}
+
+// tunnelEnds lists the devices of the tunnelled peers, sorted.
+func tunnelEnds(paths []Path, peers []*peer) []tunnelEnd {
 	ends := make([]tunnelEnd, 0, len(paths))
-	for i := range paths {
+	for i, p := range peers {
 		if paths[i].Kind == Tunnelled {
-			ends = append(ends, tunnelEnd{paths[i].MAC.Number(), i})
+			ends = append(ends, tunnelEnd{paths[i].MAC.Number(), p, i})
 		}
 	}
-	slices.SortFunc(ends, func(a, b tunnelEnd) int {
-		switch {
-		case a.order != b.order:
-			return cmp.Compare(a.order, b.order)
-		case peers[a.peer].odd && !peers[b.peer].odd:
-			return 1
-		case peers[b.peer].odd && !peers[a.peer].odd:
-			return -1
-		}
-		return a.peer - b.peer
-	})
+	slices.SortFunc(ends, tunnelEnd.Compare)
 	return ends
 }
 
-// sameEnd reports whether two tunnelled paths end at one device: a host whose
-// former lease drains has two leases.
-func sameEnd(a, b *Path) bool {
-	return a.MAC == b.MAC && a.Remote == b.Remote && a.VNI == b.VNI
+// sendFrames adds what carries frames to the holder of each MAC, and puts an
+// error for each peer that may not have its MAC.
+func (b *basis) sendFrames(s *netstate.Builder, f netconf.Family, ends []tunnelEnd, paths []Path, errs map[*peer]error) {
+	s.FDB = slices.Grow(s.FDB, len(ends))
+	holder := tunnelEnd{}
+	for i, e := range ends {
+		first := i == 0 || ends[i-1].mac != e.mac
+		if first {
+			holder = e
+		}
+		path := &paths[e.path]
+		if err := b.sharedMAC(f, path, holder.peer, &paths[holder.path]); err != nil {
+			errs[e.peer] = err
+		} else if t := b.tunnels[f].find(path.VNI); first && t != nil {
+			s.FDB = append(s.FDB, t.Frames(path.MAC, path.Remote))
+		}
+	}
 }
 
-// refuseShared puts an error for each peer that announces a tunnel MAC that
-// this host, or another host before it, has already: one of the two would get
-// the other's packets.
-func refuseShared(ends []tunnelEnd, own tunnels, paths []Path, peers []peer, errs map[int]error) {
-	holder := 0
-	for i, e := range ends {
-		if i == 0 || ends[i-1].order != e.order {
-			holder = e.peer
-		}
-		mac := &paths[e.peer].MAC
-		switch {
-		case slices.ContainsFunc(own, func(t *vxlan.Tunnel) bool { return t.MAC == *mac }):
-			errs[e.peer] = fmt.Errorf("announces this host's own VtepMAC %s", mac)
-		case !sameEnd(&paths[e.peer], &paths[holder]):
-			errs[e.peer] = fmt.Errorf("announces VtepMAC %s, which %s has already", mac, lease.FormatSubnets(peers[holder].Subnets))
-		}
+// sharedMAC returns an error if a peer with a tunnelled path announces a MAC
+// that this host, or another host before it, has already: one of the two would
+// get the other's packets. A host whose previous subnet drains has two leases
+// with one device.
+func (b *basis) sharedMAC(f netconf.Family, path *Path, holder *peer, held *Path) error {
+	switch {
+	case slices.ContainsFunc(b.tunnels[f], func(t *vxlan.Tunnel) bool { return t.MAC == path.MAC }):
+		return fmt.Errorf("announces this host's own VtepMAC %s", path.MAC)
+	case path.Remote != held.Remote || path.VNI != held.VNI:
+		return fmt.Errorf("announces VtepMAC %s, which %s already has", path.MAC, lease.FormatSubnets(holder.Subnets))
+	}
+	return nil
+}
+
+// sendPackets adds what puts packets for p on path. Without the tunnel receive
+// has said already why.
+func (b *basis) sendPackets(s *netstate.Builder, f netconf.Family, p *peer, path *Path) {
+	if path.Kind == Direct {
+		s.Routes = append(s.Routes, hostgw.Route(p.subnet, path.Via, path.Dev))
+	} else if t := b.tunnels[f].find(path.VNI); t != nil {
+		neigh, route := t.Packets(p.subnet, path.MAC)
+		s.Neighs, s.Routes = append(s.Neighs, neigh), append(s.Routes, route)
 	}
 }

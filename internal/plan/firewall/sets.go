@@ -33,6 +33,21 @@ func (b *builder) set(name string, f netconf.Family, interval bool, members []ne
 	}
 }
 
+// Member returns the element by which a stands in a set for a peer that
+// announces it; false if no rule asks for peers, or if a cannot be a host's.
+// p.Peers does not matter.
+func (p *Plan) Member(a netip.Addr) (netstate.Element, bool) {
+	b, f := builder{Plan: p}, netconf.FamilyOf(a)
+	_, served := p.Net.Range(f)
+	if !served || p.Host.NoFirewall != "" || !isHost(a) || !b.nodes() && !b.guardsFamily(f) {
+		return netstate.Element{}, false
+	}
+	return netstate.Element{Table: TableName(p.Net, p.Options), Set: setName(peersSet, f), Prefix: netip.PrefixFrom(a, a.BitLen())}, true
+}
+
+// isHost reports whether a can be the address of a host.
+func isHost(a netip.Addr) bool { return !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() }
+
 func (b *builder) nodes() bool { return b.Net.Masquerade.Nodes || b.Options.Nodes }
 
 func (b *builder) guardsFamily(f netconf.Family) bool {
@@ -43,7 +58,7 @@ func (b *builder) guardsFamily(f netconf.Family) bool {
 func (b *builder) peers(f netconf.Family) []netip.Prefix {
 	out := make([]netip.Prefix, 0, len(b.Peers))
 	for _, a := range b.Peers {
-		if netconf.FamilyOf(a) == f && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() {
+		if netconf.FamilyOf(a) == f && isHost(a) {
 			out = append(out, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 )
 
-// Send adds to s what the host needs to reach subnet directly: the route
-// through gateway, an address on a prefix connected to dev.
-func Send(s *netstate.Builder, subnet netip.Prefix, gateway netip.Addr, dev string) {
-	s.Routes = append(s.Routes, netstate.Route{Dst: subnet, Via: gateway, Dev: dev})
+// Route returns what the host needs to reach subnet directly: the route
+// through gateway, an address in a directly connected subnet of dev.
+func Route(subnet netip.Prefix, gateway netip.Addr, dev string) netstate.Route {
+	return netstate.Route{Dst: subnet, Via: gateway, Dev: dev}
 }

@@ -20,7 +20,7 @@ type Tunnel struct {
 	Conf   netconf.VXLAN
 	Family netconf.Family // of the overlay and the underlay alike
 	Subnet netip.Prefix   // this host's
-	Drains []netip.Prefix // that it had before, and whose network addresses it still has
+	Drains []netip.Prefix // its draining subnets, whose network addresses it still has
 	MAC    netstate.MAC
 	Local  netip.Addr // the uplink's address
 	Dev    string     // the uplink
@@ -86,16 +86,16 @@ func (t *Tunnel) Receive(s *netstate.Builder) {
 	}
 }
 
-// SendPackets adds to s what the host needs to put packets for subnet into
-// frames for mac, the tunnel device of subnet's host.
-func (t *Tunnel) SendPackets(s *netstate.Builder, subnet netip.Prefix, mac netstate.MAC) {
+// Packets returns what the host needs to put packets for subnet into frames for
+// mac, the tunnel device of subnet's host.
+func (t *Tunnel) Packets(subnet netip.Prefix, mac netstate.MAC) (netstate.Neigh, netstate.Route) {
 	gateway := subnet.Masked().Addr()
-	s.Neighs = append(s.Neighs, netstate.Neigh{Addr: gateway, MAC: mac, Dev: t.Name})
-	s.Routes = append(s.Routes, netstate.Route{Dst: subnet, Via: gateway, Dev: t.Name, OnLink: true})
+	return netstate.Neigh{Addr: gateway, MAC: mac, Dev: t.Name},
+		netstate.Route{Dst: subnet, Via: gateway, Dev: t.Name, OnLink: true}
 }
 
-// SendFrames adds to s what the host needs to carry frames for mac to the host
-// at remote.
-func (t *Tunnel) SendFrames(s *netstate.Builder, mac netstate.MAC, remote netip.Addr) {
-	s.FDB = append(s.FDB, netstate.FDB{MAC: mac, Dst: remote, Dev: t.Name})
+// Frames returns what the host needs to carry frames for mac to the host at
+// remote.
+func (t *Tunnel) Frames(mac netstate.MAC, remote netip.Addr) netstate.FDB {
+	return netstate.FDB{MAC: mac, Dst: remote, Dev: t.Name}
 }

@@ -1,0 +1,45 @@
+package plan
+
+import (
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/sorted"
+)
+
+// edits gathers changes of a state and of the faults that go with it.
+type edits struct {
+	base          *netstate.State
+	neighs        *sorted.Editor[netstate.Neigh]
+	fdb           *sorted.Editor[netstate.FDB]
+	routes        *sorted.Editor[netstate.Route]
+	elements      *sorted.Editor[netstate.Element]
+	faults        *sorted.Editor[fault]
+	faultsChanged bool
+}
+
+func edit(s *netstate.State, faults sorted.Set[fault]) *edits {
+	return &edits{
+		base: s, faults: faults.Edit(), neighs: s.Neighs.Edit(), fdb: s.FDB.Edit(),
+		routes: s.Routes.Edit(), elements: s.Firewall.Elements.Edit(),
+	}
+}
+
+// result returns the changed state and faults.
+func (e *edits) result() (*netstate.State, sorted.Set[fault]) {
+	s := e.base.Clone()
+	s.Neighs, s.FDB, s.Routes, s.Firewall.Elements = e.neighs.Set(), e.fdb.Set(), e.routes.Set(), e.elements.Set()
+	return s, e.faults.Set()
+}
+
+// fault sets what is wrong with a peer, or takes it back if x has no error.
+func (e *edits) fault(x fault) {
+	have, ok := e.faults.Find(x)
+	switch {
+	case x.err == nil && !ok, x.err != nil && ok && have.err.Error() == x.err.Error():
+		return
+	case x.err == nil:
+		e.faults.Remove(x)
+	default:
+		e.faults.Put(x)
+	}
+	e.faultsChanged = true
+}

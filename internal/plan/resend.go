@@ -1,0 +1,188 @@
+package plan
+
+import (
+	"net/netip"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
+
+// readdress brings up to date what follows from the public addresses of those
+// admitted: who has a duplicate, and who may send to this host.
+func (u *amendment) readdress() {
+	firsts := map[netip.Addr]*peer{}
+	touch := func(p *peer) (netip.Addr, bool) {
+		a, ok := p.PublicAddr(u.family)
+		if _, seen := firsts[a]; ok && !seen {
+			firsts[a] = u.announcing(a)
+		}
+		return a, ok
+	}
+	for _, p := range u.gone {
+		touch(p)
+	}
+	for _, p := range u.come {
+		touch(p)
+	}
+	for _, p := range u.gone {
+		if a, ok := p.PublicAddr(u.family); ok {
+			u.public = u.public.Without(byPublic{a, p})
+			u.fault(p.fault(u.family, addressing, nil))
+		}
+	}
+	for _, p := range u.come {
+		if a, ok := p.PublicAddr(u.family); ok {
+			u.public = u.public.With(byPublic{a, p})
+		}
+	}
+	for a, before := range firsts {
+		u.readmit(a, before != nil)
+		first := u.announcing(a)
+		if first != before {
+			for e := range u.public.From(byPublic{a, least}) {
+				if e.addr != a {
+					break
+				}
+				u.fault(e.fault(u.family, addressing, duplicate(u.family, e.peer, first, a)))
+			}
+		}
+	}
+	for _, p := range u.come {
+		if a, ok := p.PublicAddr(u.family); ok {
+			u.fault(p.fault(u.family, addressing, duplicate(u.family, p, u.announcing(a), a)))
+		}
+	}
+}
+
+// readmit lets a into the set of peers' addresses, or removes it.
+func (u *amendment) readmit(a netip.Addr, before bool) {
+	element, wanted := u.fw.Member(a)
+	now := u.announcing(a) != nil
+	switch {
+	case !wanted || before == now:
+	case now:
+		u.elements.Put(element)
+	default:
+		u.elements.Remove(element)
+	}
+}
+
+// redirect brings up to date the paths to those admitted.
+func (u *amendment) redirect() {
+	holders := map[uint64]*peer{} // before
+	for _, p := range u.gone {
+		u.fault(p.fault(u.family, sending, nil))
+		path, err := pathTo(u.in, p.Lease, u.family)
+		if err != nil {
+			continue
+		}
+		u.dropPackets(p, &path)
+		if path.Kind == Tunnelled {
+			u.keepHolder(holders, &path)
+			u.ends = u.ends.Without(tunnelEnd{mac: path.MAC.Number(), peer: p})
+		}
+	}
+	for _, p := range u.come {
+		path, err := pathTo(u.in, p.Lease, u.family)
+		if err == nil && path.Kind == Tunnelled {
+			u.keepHolder(holders, &path)
+			u.ends = u.ends.With(tunnelEnd{mac: path.MAC.Number(), peer: p})
+		}
+	}
+	for mac, before := range holders {
+		u.rehold(mac, before)
+	}
+	for _, p := range u.come {
+		u.resend(p)
+	}
+}
+
+// keepHolder notes who holds path's MAC, unless that is noted already.
+func (u *amendment) keepHolder(holders map[uint64]*peer, path *Path) {
+	mac := path.MAC.Number()
+	if _, noted := holders[mac]; !noted {
+		holders[mac] = u.holder(mac)
+	}
+}
+
+// rehold carries frames to who holds a MAC now, and has those look for their
+// path again who announce it too.
+func (u *amendment) rehold(mac uint64, before *peer) {
+	now := u.holder(mac)
+	if now == before {
+		return
+	}
+	if before != nil {
+		if row, ok := u.frames(before); ok {
+			u.fdb.Remove(row)
+		}
+	}
+	if now == nil {
+		return
+	}
+	if row, ok := u.frames(now); ok {
+		u.fdb.Put(row)
+	}
+	for e := range u.ends.From(tunnelEnd{mac: mac, peer: least}) {
+		if e.mac != mac {
+			break
+		}
+		u.resend(e.peer)
+	}
+}
+
+// frames returns what carries frames to the holder of a MAC.
+func (u *amendment) frames(holder *peer) (netstate.FDB, bool) {
+	path, err := pathTo(u.in, holder.Lease, u.family)
+	if err != nil || u.sharedMAC(u.family, &path, holder, &path) != nil {
+		return netstate.FDB{}, false
+	}
+	t := u.tunnels[u.family].find(path.VNI)
+	if t == nil {
+		return netstate.FDB{}, false
+	}
+	return t.Frames(path.MAC, path.Remote), true
+}
+
+// resend puts packets for an admitted peer on its path, or says why there is
+// none.
+func (u *amendment) resend(p *peer) {
+	path, err := pathTo(u.in, p.Lease, u.family)
+	if err == nil && path.Kind == Tunnelled {
+		if err = u.shares(p, &path); err != nil {
+			u.dropPackets(p, &path)
+		}
+	}
+	u.fault(p.fault(u.family, sending, err))
+	if err == nil {
+		var rows netstate.Builder
+		u.sendPackets(&rows, u.family, p, &path)
+		for _, r := range rows.Neighs {
+			u.neighs.Put(r)
+		}
+		for _, r := range rows.Routes {
+			u.routes.Put(r)
+		}
+	}
+}
+
+// shares returns an error if p may not have its MAC.
+func (u *amendment) shares(p *peer, path *Path) error {
+	holder := u.holder(path.MAC.Number())
+	held, err := pathTo(u.in, holder.Lease, u.family)
+	if err != nil {
+		return err
+	}
+	return u.sharedMAC(u.family, path, holder, &held)
+}
+
+// dropPackets removes what puts packets for p on path.
+func (u *amendment) dropPackets(p *peer, path *Path) {
+	var rows netstate.Builder
+	u.sendPackets(&rows, u.family, p, path)
+	for _, r := range rows.Neighs {
+		u.neighs.Remove(r)
+	}
+	for _, r := range rows.Routes {
+		u.routes.Remove(r)
+	}
+}
