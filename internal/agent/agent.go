@@ -39,7 +39,7 @@ func Run(ctx context.Context, o Options) error {
 		if err != nil {
 			return errors.Join(err, socket.Close())
 		}
-		group.Go(func() error { return api.Serve(ctx, ln, api.Health(s.board)) })
+		group.Go(func() error { return api.Serve(ctx, ln, api.Health(s.board, o.Metrics)) })
 	}
 	group.Go(func() error { return s.work(ctx) })
 	err = group.Wait()

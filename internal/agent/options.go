@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/reconcile"
@@ -29,6 +30,7 @@ type Options struct {
 	Linger       time.Duration                // how long a vanished lease is gone by; 0: where not the hosts themselves, but the store says who is there
 	Resync       time.Duration                // slow full look at the kernel; 0: DefaultResync
 	HealthAddr   netip.AddrPort               // /healthz, /readyz and /metrics; port 0: off
+	Metrics      api.Metrics                  // which of them clients on other hosts can read
 	Notify       func()                       // called once, when the first plan is applied; may be nil
 	Assigned     bool                         // the store's system assigns subnets: the config's lengths and bounds of them mean nothing
 	Trouble      func(part string, err error) // called when a part has a fault, or with nil none; returns at once; may be nil

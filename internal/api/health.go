@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,18 +10,49 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
+// Metrics says what /metrics answers to clients that do not come over the
+// loopback device. Those that do are on the host, and get everything.
+type Metrics string
+
+// The values of Metrics. The health port is open to the network, without
+// authentication, and to gather metrics costs the agent work.
+const (
+	MetricsLocal Metrics = "local" // nothing
+	MetricsWeft  Metrics = "weft"  // weft's own
+	MetricsAll   Metrics = "all"   // and those of the process and the Go runtime
+)
+
+// maxScrapes is how many clients are answered with metrics at a time.
+const maxScrapes = 4
+
 // Health answers machines: /healthz with 200 while the process lives, /readyz
-// with 200 only while a.Ready() is nil and else 503 and the reason, /metrics
-// for Prometheus.
-func Health(a Agent) http.Handler {
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(
-		&metrics{agent: a},
+// with 200 only while a.Ready() is nil and else 503, /metrics for Prometheus.
+// Clients on the host are also told why the agent is not ready.
+func Health(a Agent, m Metrics) http.Handler {
+	own := prometheus.NewRegistry()
+	own.MustRegister(&metrics{agent: a})
+	process := prometheus.NewRegistry()
+	process.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	handlers := map[Metrics]http.Handler{
+		MetricsLocal: http.HandlerFunc(refuseMetrics),
+		MetricsWeft:  metricsOf(own),
+		MetricsAll:   metricsOf(prometheus.Gatherers{own, process}),
+	}
+	remote, known := handlers[m]
+	if !known {
+		remote = handlers[MetricsLocal]
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/metrics", getOnly(func(w http.ResponseWriter, r *http.Request) {
+		if onHost(r) {
+			handlers[MetricsAll].ServeHTTP(w, r)
+			return
+		}
+		remote.ServeHTTP(w, r)
+	}))
 	mux.HandleFunc("/healthz", getOnly(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "weft is running")
 	}))
@@ -28,15 +60,39 @@ func Health(a Agent) http.Handler {
 	return mux
 }
 
+func metricsOf(g prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(g, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes, Timeout: writeTimeout})
+}
+
+func refuseMetrics(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "metrics are for clients on this host; --metrics=weft lets others read them", http.StatusForbidden)
+}
+
+// onHost reports whether a request came over the loopback device or the unix
+// socket.
+func onHost(r *http.Request) bool {
+	switch local := r.Context().Value(http.LocalAddrContextKey).(type) {
+	case *net.TCPAddr:
+		return local.IP.IsLoopback()
+	case *net.UnixAddr:
+		return true
+	}
+	return false
+}
+
 // pathReady is where both servers say whether the agent is ready.
 const pathReady = "/readyz"
 
 func ready(a Agent) http.HandlerFunc {
-	return getOnly(func(w http.ResponseWriter, _ *http.Request) {
-		if err := a.Ready(); err != nil {
+	return getOnly(func(w http.ResponseWriter, r *http.Request) {
+		err := a.Ready()
+		switch {
+		case err == nil:
+			fmt.Fprintln(w, "weft is ready")
+		case onHost(r):
 			http.Error(w, "weft is not ready: "+err.Error(), http.StatusServiceUnavailable)
-			return
+		default:
+			http.Error(w, "weft is not ready; 'weft status' on the host says why", http.StatusServiceUnavailable)
 		}
-		fmt.Fprintln(w, "weft is ready")
 	})
 }

@@ -3,9 +3,13 @@ package api_test
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/weft-net/weft/internal/api"
@@ -33,7 +37,7 @@ func startHealth(t *testing.T, a api.Agent) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, ln, api.Health(a))
+	serve(t, ln, api.Health(a, api.MetricsLocal))
 	return "http://" + ln.Addr().String()
 }
 
@@ -99,5 +103,56 @@ func TestBusyHealthPort(t *testing.T) {
 	_, err = api.ListenHealth(netip.MustParseAddrPort(ln.Addr().String()))
 	if err == nil || !strings.Contains(err.Error(), "--healthz-port") {
 		t.Errorf("got %v, want an error that names --healthz-port", err)
+	}
+}
+
+// TestHealthHasRoomForFewClients opens more connections than are served. Those
+// beyond wait, and use no file descriptor of the agent.
+func TestHealthHasRoomForFewClients(t *testing.T) {
+	ln, err := api.ListenHealth(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := &counter{Listener: ln}
+	serve(t, counted, api.Health(&twin{}, api.MetricsLocal))
+	for range 300 {
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	for counted.accepted.Load() < 128 {
+		runtime.Gosched()
+	}
+	if n := counted.accepted.Load(); n != 128 {
+		t.Errorf("%d connections were accepted", n)
+	}
+}
+
+// counter counts the connections that were accepted.
+type counter struct {
+	net.Listener
+	accepted atomic.Int32
+}
+
+func (c *counter) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err == nil {
+		c.accepted.Add(1)
+	}
+	return conn, err
+}
+
+func TestUnknownMetricsAreRefusedToOthers(t *testing.T) {
+	rec := httptest.NewRecorder()
+	api.Health(&twin{status: sample()}, "").ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	if rec.Code != http.StatusForbidden {
+		t.Errorf("%d %s", rec.Code, rec.Body)
+	}
+	rec = httptest.NewRecorder()
+	api.Health(&twin{ready: errors.New("the secret")}, api.MetricsAll).ServeHTTP(rec, httptest.NewRequest("GET", "/readyz", nil))
+	if rec.Code != http.StatusServiceUnavailable || strings.Contains(rec.Body.String(), "secret") {
+		t.Errorf("/readyz tells others: %d %s", rec.Code, rec.Body)
 	}
 }

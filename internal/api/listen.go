@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"golang.org/x/net/netutil"
 )
 
 // SocketName is the name of the agent's socket within its run directory.
@@ -96,11 +98,16 @@ func (l *lockedListener) Close() error {
 	return l.err
 }
 
+// maxHealthClients is how many connections the health server has at a time.
+// Without a limit, anybody on the network could use up the file descriptors
+// that the agent needs for its work.
+const maxHealthClients = 128
+
 // ListenHealth opens the TCP port of the health server.
 func ListenHealth(addr netip.AddrPort) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr.String())
 	if err != nil {
 		return nil, fmt.Errorf("open the health port: %w; choose another with --healthz-ip and --healthz-port", err)
 	}
-	return ln, nil
+	return netutil.LimitListener(ln, maxHealthClients), nil
 }

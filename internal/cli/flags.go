@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/agent"
+	"github.com/weft-net/weft/internal/api"
 
 	"github.com/weft-net/weft/internal/store/kube"
 )
@@ -38,9 +39,9 @@ func addFlanneldFlags(fs *flag.FlagSet, s *settings) {
 	fs.Var(newValue(&s.renewMargin, "minutes", "60", parseInt(1, 1439, " of minutes")), "subnet-lease-renew-margin",
 		"minutes before its end at which the lease is renewed, 1 to 1439")
 	fs.Var(newValue(&s.healthIP, "address", "0.0.0.0", parseAddr("an IP address", isAny)), "healthz-ip",
-		"address on which /healthz, /readyz and /metrics are served")
+		"address on which /healthz, /readyz and, for clients on this host, /metrics are served")
 	fs.Var(newValue(&s.healthPort, "port", "0", parseInt(0, 65535, "")), "healthz-port",
-		"port on which /healthz, /readyz and /metrics are served; 0 turns them off")
+		"their port; 0 turns them off")
 	addBool(fs, &s.version, "version", "false", "print the version and exit")
 }
 
@@ -150,6 +151,8 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	addDirFlags(fs, &s.dirSettings)
 	fs.Var(newValue(&s.resync, "time", agent.DefaultResync.String(), parsePeriod), "resync",
 		"the kernel is looked at this often even if it tells of no change; what it tells of is put right at once")
+	fs.Var(newValue(&s.metrics, "local|weft|all", string(api.MetricsLocal), parseMetrics), "metrics",
+		"metrics that clients on other hosts can read at the health port: none, weft's own, or also those of the process and the Go runtime")
 	fs.Var(newValue(&s.level, "level", "", parseLevel), "log-level", "what is logged: debug, info, warn or error (default as --v says)")
 	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "how it is logged: text or json")
 }
@@ -191,6 +194,14 @@ func parseTable(s string) (string, error) {
 		return "", fmt.Errorf("must be weft, or weft. and up to 24 small letters, digits and hyphens")
 	}
 	return s, nil
+}
+
+func parseMetrics(s string) (api.Metrics, error) {
+	switch m := api.Metrics(s); m {
+	case api.MetricsLocal, api.MetricsWeft, api.MetricsAll:
+		return m, nil
+	}
+	return "", fmt.Errorf("must be local, weft or all")
 }
 
 func parseFormat(s string) (string, error) {

@@ -21,6 +21,8 @@ var completions = map[string][]string{
 	"level":  {"debug", "info", "warn", "error"},
 	"format": {"text", "json"},
 	"bool":   {"true", "false"},
+
+	"local|weft|all": {"local", "weft", "all"},
 }
 
 // complete lets the shell complete the values of f.

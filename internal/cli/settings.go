@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/store/kube"
 )
@@ -23,6 +24,7 @@ type settings struct {
 	renewMargin int // minutes
 	healthIP    netip.Addr
 	healthPort  int // 0: off
+	metrics     api.Metrics
 	resync      time.Duration
 	version     bool
 }

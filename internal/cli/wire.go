@@ -79,6 +79,7 @@ func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options
 		Firewall:    s.firewall(),
 		Resync:      s.resync,
 		HealthAddr:  s.healthAddr(),
+		Metrics:     s.metrics,
 		Hostname:    hostname(),
 		Log:         log,
 	}

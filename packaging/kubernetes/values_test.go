@@ -179,6 +179,13 @@ func TestHealthServerCanBeOff(t *testing.T) {
 	}
 }
 
+func TestMetricsForOtherHostsAreAskedFor(t *testing.T) {
+	agent := object[appsv1.DaemonSet](t, mustRender(t, "weft: {metrics: weft}"), "DaemonSet").Spec.Template.Spec.Containers[0]
+	if want := []string{"--ip-masq", "--kube-subnet-mgr", "--healthz-port=8081", "--metrics=weft"}; !slices.Equal(agent.Args, want) {
+		t.Errorf("arguments %q, want %q", agent.Args, want)
+	}
+}
+
 func TestCNIConfig(t *testing.T) {
 	for values, want := range map[string][]string{
 		"":                  {`"type": "flannel"`, `"type": "portmap"`, `"isDefaultGateway": true`},

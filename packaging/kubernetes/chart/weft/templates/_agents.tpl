@@ -29,6 +29,9 @@ containers:
       {{- with .Values.flannel.healthz.port }}
       - --healthz-port={{ int . }}
       {{- end }}
+      {{- if ne .Values.weft.metrics "local" }}
+      - --metrics={{ .Values.weft.metrics }}
+      {{- end }}
     env:
       - name: NODE_NAME
         valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
