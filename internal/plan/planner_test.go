@@ -131,13 +131,19 @@ func (tr *trace) elsewhere() {
 func (tr *trace) peer(peers lease.Set) lease.Set {
 	if peers.Len() > 0 {
 		some := peers.Slice()[tr.rng.IntN(peers.Len())]
-		switch tr.rng.IntN(6) {
+		switch tr.rng.IntN(7) {
 		case 0, 1:
 			return peers.Without(some)
 		case 2: // announces otherwise
 			some.Attrs = tr.lease().Attrs
 			return peers.With(some)
-		case 3: // drains beside the new one
+		case 3: // becomes a reservation, claimed or not
+			some.Reserved = !some.Reserved
+			if tr.rng.IntN(2) == 0 {
+				some.Attrs = lease.Attrs{}
+			}
+			return peers.With(some)
+		case 4: // drains beside the new one
 			some.Subnets = tr.subnets(tr.number())
 			return peers.With(some)
 		}

@@ -11,12 +11,12 @@ import (
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
-// TestRubbishHarmsNobodyElse adds strangers' leases to a good network, ten
+// TestMalformedLeasesHarmNobodyElse adds malformed leases to a good network, ten
 // thousand times: no panic, and no good peer's packets ever go elsewhere.
-func TestRubbishHarmsNobodyElse(t *testing.T) {
+func TestMalformedLeasesHarmNobodyElse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, backend := range []string{`{"Type":"vxlan"}`, `{"Type":"vxlan","DirectRouting":true}`, `{"Type":"host-gw"}`} {
-		good := village(t, backend)
+		good := validNetwork(t, backend)
 		want, problems := Build(good)
 		if len(problems) != 0 {
 			t.Fatal(problems)
@@ -24,7 +24,7 @@ func TestRubbishHarmsNobodyElse(t *testing.T) {
 		for range 10000 / 3 {
 			in := good
 			for range 1 + rng.IntN(4) {
-				in.Peers = in.Peers.With(stranger(rng, good))
+				in.Peers = in.Peers.With(malformed(rng, good))
 			}
 			got, _ := Build(in)
 			for _, row := range want.Rows() {
@@ -43,8 +43,8 @@ func TestRubbishHarmsNobodyElse(t *testing.T) {
 	}
 }
 
-// village is a valid network of a few hosts, all on one segment.
-func village(t *testing.T, backend string) Input {
+// validNetwork is a valid network of a few hosts, all on one segment.
+func validNetwork(t *testing.T, backend string) Input {
 	net, err := netconf.Parse([]byte(`{"Network":"172.7.0.0/16","Backend":` + backend + `}`))
 	if err != nil {
 		t.Fatal(err)
@@ -71,10 +71,10 @@ func village(t *testing.T, backend string) Input {
 	return in
 }
 
-// stranger is a lease made of pieces of good ones and of rubbish. It has its
+// malformed is a lease made of pieces of good ones and of invalid ones. It has its
 // own MAC or a broken one: a stolen one is told from the rightful by order
 // only, and is a case of its own.
-func stranger(rng *rand.Rand, good Input) lease.Lease {
+func malformed(rng *rand.Rand, good Input) lease.Lease {
 	pick := func(of ...string) string { return of[rng.IntN(len(of))] }
 	bits := 8 + rng.IntN(25)
 	if bits == 24 { // a regular subnet of the network's length: whose it is nobody can tell
@@ -86,7 +86,7 @@ func stranger(rng *rand.Rand, good Input) lease.Lease {
 	if rng.IntN(4) > 0 {
 		l.Public = []netip.Addr{netip.AddrFrom4([4]byte{10, 4, byte(6 + rng.IntN(3)), byte(rng.IntN(16))})}
 	}
-	own := vxlan.DeriveMAC(subnet.String()+"stranger", netconf.V4, 1)
+	own := vxlan.DeriveMAC(subnet.String()+"malformed", netconf.V4, 1)
 	l.Data = lease.Data{netconf.V4: json.RawMessage(pick(
 		string(vxlan.Data{VNI: 1, MAC: own}.Marshal()),
 		string(vxlan.Data{VNI: 2, MAC: own}.Marshal()),

@@ -1,0 +1,92 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/firewall"
+)
+
+// draft is a whole plan, with what led to it.
+type draft struct {
+	*basis
+	families map[netconf.Family]familyDraft
+	faults   []fault
+	state    *netstate.State // nil: see contradiction
+
+	contradiction error // between rows; a fault of the planner itself, since peers were checked against each other
+}
+
+func (d *draft) allProblems() []Problem {
+	out := d.report(slices.Values(d.faults))
+	if d.contradiction != nil {
+		out = append(out, Problem{Subject: "plan", Err: d.contradiction})
+	}
+	return out
+}
+
+// familyDraft is the peers of a family in a draft.
+type familyDraft struct {
+	admission
+	ends []tunnelEnd // of the admitted that are tunnelled, sorted
+}
+
+// draw plans everything.
+func draw(in Input) *draft {
+	s := &netstate.Builder{}
+	leases := in.Peers.Slice()
+	in.Peers = lease.Set{}
+	d := &draft{basis: newBasis(s, &in), families: map[netconf.Family]familyDraft{}}
+	for _, r := range in.Net.Ranges {
+		f := r.Family()
+		a, bad := d.admit(f, leases)
+		ends, unsent := d.send(s, f, a.admitted)
+		d.faults = slices.Concat(d.faults, bad, duplicates(f, a.admitted), unsent)
+		d.families[f] = familyDraft{a, ends}
+		// Peers that this host cannot reach may still be right to send.
+		for _, p := range a.admitted {
+			if addr, ok := p.PublicAddr(f); ok {
+				d.fw.Peers = append(d.fw.Peers, addr)
+			}
+		}
+	}
+	for _, err := range d.fw.Build(s) {
+		d.problems = append(d.problems, Problem{Subject: "firewall", Err: err})
+	}
+	d.fw.Peers = nil
+	if d.state, d.contradiction = s.State(); d.contradiction != nil {
+		d.state = nil
+	}
+	return d
+}
+
+// basis is the part of a plan that does not depend on peers.
+type basis struct {
+	in       *Input                            // without Peers
+	networks map[netconf.Family][]netconf.Past // the present one first
+	tunnels  map[netconf.Family]tunnels        // this host's
+	fw       firewall.Plan
+	problems []Problem // of the host itself
+}
+
+// newBasis adds what the host needs whoever its peers are.
+func newBasis(s *netstate.Builder, in *Input) *basis {
+	b := &basis{in: in, networks: map[netconf.Family][]netconf.Past{}}
+	forward(s, in)
+	b.tunnels, b.problems = receive(s, in)
+	b.fw = firewall.Plan{Net: in.Net, Past: in.Past, Host: in.Host, Options: in.Firewall, Subnets: slices.Concat(in.Self.Subnets, in.Drains)}
+	for _, r := range in.Net.Ranges {
+		f := r.Family()
+		b.networks[f] = append([]netconf.Past{r.Past()}, ofFamily(in.Past, f)...)
+		for _, t := range b.tunnels[f] {
+			b.fw.Tunnels = append(b.fw.Tunnels, firewall.Tunnel{Family: f, Port: t.Conf.Port, VNI: t.Conf.VNI})
+		}
+	}
+	return b
+}
+
+func ofFamily(pasts []netconf.Past, f netconf.Family) []netconf.Past {
+	return slices.DeleteFunc(slices.Clone(pasts), func(p netconf.Past) bool { return p.Family() != f })
+}
