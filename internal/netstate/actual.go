@@ -78,8 +78,13 @@ func holds(wide, narrow netip.Prefix) bool {
 // With returns a after ops were carried out and nothing else.
 func (a Actual) With(ops []Op) Actual {
 	s := a.State.Clone()
+	s.applyAll(ops)
+	kept := a.kept.Clone()
 	for _, o := range ops {
-		s.Apply(o)
+		if _, device := o.Row.(Link); device {
+			return Observed(s) // whose routes stay may be otherwise now
+		}
+		kept.Drop(o.Row)
 	}
-	return Observed(s)
+	return Actual{State: s, kept: kept}
 }

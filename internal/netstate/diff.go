@@ -45,6 +45,24 @@ func (s *State) Apply(o Op) {
 	}
 }
 
+// applyAll records on s that ops were carried out. Many ops about one table
+// cost little more than one.
+func (s *State) applyAll(ops []Op) {
+	for len(ops) > 0 {
+		n := 0
+		for _, t := range s.tables() {
+			if n = t.applyRun(ops); n > 0 {
+				break
+			}
+		}
+		if n == 0 {
+			s.Apply(ops[0])
+			n = 1
+		}
+		ops = ops[n:]
+	}
+}
+
 // Diff returns the changes that lead from have to want, in the order in which
 // they must be made: what others stand on comes first, removal is the
 // reverse, and nothing is removed before its successor stands, but for

@@ -192,16 +192,29 @@ func TestDiffProperties(t *testing.T) {
 		for _, o := range ops {
 			got.Apply(o)
 		}
+		if with := Observed(have).With(ops); with.String() != got.String() || with.stay(want) != Observed(got).stay(want) {
+			t.Fatalf("With gives\n%s, not\n%s; kept\n%s", with, got, with.kept)
+		}
 		if settled := Observed(have).Settle(want); got.String() != settled.String() {
 			t.Fatalf("applying\n%q\nto\n%s gives\n%s, not\n%s", lines(ops), have, got, settled)
 		}
 		if rest := Diff(got, want); len(rest) != 0 {
 			t.Fatalf("a second Diff has still %q", lines(rest))
 		}
+		for _, r := range have.Rows() {
+			if id := Identity(r); have.Find(id) != r || Identity(id) != id {
+				t.Fatalf("%q is not found by its identity %q", r, id)
+			}
+		}
 		if text := have.String(); parse(t, text).String() != text {
 			t.Fatalf("text does not read back:\n%s", text)
 		}
 	}
+}
+
+// stay renders the routes that stay although want does not have them.
+func (a Actual) stay(want *State) string {
+	return (&State{Routes: filter(a.kept.Routes, want.Routes.Has)}).String()
 }
 
 func randomState(rng *rand.Rand) *State {

@@ -21,6 +21,7 @@ type table interface {
 	findRow(probe Row) (found Row, mine bool) // found is nil if there is none
 	putRow(Row) (mine bool)
 	dropRow(Row) (mine bool)
+	applyRun(ops []Op) int // carries out those at the head that are about rows of its own, and counts them
 }
 
 // handle is a table in its place in a state.
@@ -72,4 +73,33 @@ func (h handle[R]) dropRow(row Row) bool {
 		*h.t = h.t.Without(r)
 	}
 	return mine
+}
+
+func (h handle[R]) applyRun(ops []Op) (n int) {
+	d := h.t.Edit()
+	for _, o := range ops {
+		r, mine := o.Row.(R)
+		if !mine || o.Verb == Rename || o.Verb == Remove && holdsOthers(o.Row) {
+			break
+		}
+		if o.Verb == Remove {
+			d.Remove(r)
+		} else {
+			d.Put(r)
+		}
+		n++
+	}
+	if n > 0 {
+		*h.t = d.Set()
+	}
+	return n
+}
+
+// holdsOthers reports whether other objects go when r goes.
+func holdsOthers(r Row) bool {
+	switch r.(type) {
+	case Link, NFTable, Set, Chain:
+		return true
+	}
+	return false
 }
