@@ -1,6 +1,6 @@
-// Command weft-cni is weft's CNI plugin and nothing else: small, since a
-// runtime starts it anew for each container. Installed as weft and as flannel
-// it does the plugin types of these names; cmd/weft does them, too.
+// Command weft-cni is weft's CNI plugin alone: a small program, since a runtime
+// starts it for each call. Installed under the names weft and flannel it has the
+// plugin types of these names; cmd/weft has them, too.
 package main
 
 import (
@@ -19,7 +19,7 @@ func main() { os.Exit(run()) }
 
 func run() int {
 	if !cni.Called(os.Args, os.Getenv) {
-		fmt.Fprintf(os.Stderr, "weft-cni %s: the CNI plugin types weft and flannel; a container runtime starts this program with CNI_COMMAND set\n", version)
+		fmt.Fprintf(os.Stderr, "weft-cni %s: CNI plugin with the types weft and flannel; to be started by a container runtime, which sets CNI_COMMAND\n", version)
 		return 2
 	}
 	return plugins.Main(context.Background())

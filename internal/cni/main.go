@@ -32,9 +32,9 @@ func Called(args []string, env func(string) string) bool {
 	return env("CNI_COMMAND") != "" && len(args) <= 1
 }
 
-// Main does the call that p describes with the plugin of the config's type,
+// Main runs the call that p describes with the plugin of the config's type,
 // prints the answer, and returns the exit code: 0, or 1 for an error, which is
-// printed as the spec says.
+// printed in the spec's form.
 func Main(ctx context.Context, p Process, plugins map[string]Plugin) int {
 	answer, err := serve(ctx, p, plugins)
 	if err != nil {
@@ -53,8 +53,8 @@ func Main(ctx context.Context, p Process, plugins map[string]Plugin) int {
 	return 0
 }
 
-// refusal is an error as the spec has it: with its version, which the library's
-// type lacks.
+// refusal is an error in the spec's form, with the version, which the
+// library's type lacks.
 type refusal struct {
 	CNIVersion string `json:"cniVersion"`
 	*types.Error
@@ -72,7 +72,7 @@ func serve(ctx context.Context, p Process, plugins map[string]Plugin) (any, erro
 	}
 	plugin, ok := plugins[kind]
 	if !ok {
-		return nil, types.NewError(types.ErrInvalidNetworkConfig, fmt.Sprintf("the config has type %q", kind), "this plugin does "+strings.Join(names(plugins), " and "))
+		return nil, types.NewError(types.ErrInvalidNetworkConfig, fmt.Sprintf("the config has type %q", kind), "this plugin has the types "+strings.Join(names(plugins), " and "))
 	}
 	if err := checkNamespace(r, p.Env("CNI_NETNS_OVERRIDE")); err != nil {
 		return nil, err
@@ -96,13 +96,13 @@ func call(ctx context.Context, plugin Plugin, r Request) (any, error) {
 		return nil, plugin.Check(ctx, r)
 	case "STATUS":
 		return nil, plugin.Status(ctx, r)
-	default: // since has no other
+	default: // the only one left in since
 		return nil, plugin.GC(ctx, r)
 	}
 }
 
 // checkNamespace refuses the runtime's own network namespace as a container's,
-// ahead of any work in it, unless the runtime insists.
+// before anything is done in it, unless the runtime overrides that.
 func checkNamespace(r Request, override string) error {
 	if r.Netns == "" || override == "1" || strings.EqualFold(override, "true") {
 		return nil
@@ -113,7 +113,7 @@ func checkNamespace(r Request, override string) error {
 	}
 	ours, err := os.Stat("/proc/self/ns/net")
 	if err != nil {
-		return types.NewError(types.ErrIOFailure, "look at this process's own network namespace", err.Error())
+		return types.NewError(types.ErrIOFailure, "read this process's own network namespace", err.Error())
 	}
 	if os.SameFile(theirs, ours) {
 		return types.NewError(types.ErrInvalidNetNS, "CNI_NETNS="+r.Netns+" is the network namespace of the host, not of a container", "")

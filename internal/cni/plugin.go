@@ -8,21 +8,21 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// Plugin does what a runtime asks for. An error that is a *types.Error goes to
-// the runtime with its code, any other with code 999. Methods leave standard
-// output alone.
+// Plugin serves the calls of a runtime. An error that is a *types.Error goes to
+// the runtime with its code, any other with code 999. Methods must not write to
+// standard output.
 type Plugin interface {
-	// Add puts a container into the network. The result may be of any version
-	// of the spec; the runtime gets it in that of its config. When Add fails
-	// it leaves nothing behind.
+	// Add connects a container to the network. The result may be of any version
+	// of the spec; the runtime gets it in that of its config. A failed Add is
+	// rolled back.
 	Add(context.Context, Request) (types.Result, error)
-	// Del undoes Add. What is not there, the namespace included, is no error.
+	// Del undoes Add. Missing objects, the namespace included, are no error.
 	Del(context.Context, Request) error
-	// Check fails if the container is not in the network as Add left it.
+	// Check fails if the container's network differs from what Add made.
 	Check(context.Context, Request) error
 	// Status fails if an Add would fail now, with code 50 or 51.
 	Status(context.Context, Request) error
-	// GC gives back what attachments hold that are not among the valid ones.
+	// GC releases what attachments hold that are not among the valid ones.
 	GC(context.Context, Request) error
 }
 

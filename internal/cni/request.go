@@ -18,11 +18,11 @@ import (
 // the attachments of a GC on a full host has some hundred thousand.
 const maxConfig = 1 << 20
 
-// since is the version of the spec that brought a command.
+// since is the version of the spec that introduced a command.
 var since = map[string]string{"ADD": "0.1.0", "DEL": "0.1.0", "CHECK": "0.4.0", "GC": "1.1.0", "STATUS": "1.1.0"}
 
 // read returns the call that environment and standard input describe, and the
-// type of plugin that is to do it.
+// type of plugin that must serve it.
 func read(p Process, command string) (r Request, kind string, err error) {
 	r = Request{Command: command, Log: p.Stderr}
 	if since[command] == "" {
@@ -99,7 +99,7 @@ func (r *Request) readConfig(in io.Reader) (kind string, err error) {
 	}
 	var common struct{ CNIVersion, Name, Type string }
 	if err := json.Unmarshal(r.Config, &common); err != nil {
-		return "", types.NewError(types.ErrDecodingFailure, "the config on standard input is not a JSON object as the spec has it", err.Error())
+		return "", types.NewError(types.ErrDecodingFailure, "the config on standard input is not a JSON object of the spec's form", err.Error())
 	}
 	r.Network, r.Version = common.Name, common.CNIVersion
 	if r.Version == "" {
@@ -117,8 +117,8 @@ func (r *Request) readConfig(in io.Reader) (kind string, err error) {
 	return common.Type, err
 }
 
-// readValid reads which attachments a GC leaves alone. Runtimes write them
-// twice, as the spec once had the shorter key, and null for none.
+// readValid reads the attachments that a GC keeps. Runtimes write them under
+// two keys, since the spec once had the shorter one, and null for none.
 func (r *Request) readValid() error {
 	var config struct {
 		Valid json.RawMessage `json:"cni.dev/valid-attachments"`
@@ -138,15 +138,15 @@ func (r *Request) readValid() error {
 	return nil
 }
 
-// checkVersion refuses a config of a version that the plugins do not speak,
-// and one from before there was the command.
+// checkVersion refuses a config of an unsupported version, and of a version
+// that lacks the command.
 func checkVersion(command, of string) error {
 	if !slices.Contains(version.All.SupportedVersions(), of) {
 		return types.NewError(types.ErrIncompatibleCNIVersion, fmt.Sprintf("the config has cniVersion %q", of),
 			"supported are "+strings.Join(version.All.SupportedVersions(), ", "))
 	}
 	if ok, err := version.GreaterThanOrEqualTo(of, since[command]); err != nil || !ok {
-		return types.NewError(types.ErrIncompatibleCNIVersion, fmt.Sprintf("there is no %s in cniVersion %s of the config; it came with %s", command, of, since[command]), "")
+		return types.NewError(types.ErrIncompatibleCNIVersion, fmt.Sprintf("the config has cniVersion %[2]s, which has no %[1]s; it needs %[3]s", command, of, since[command]), "")
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func Await(ctx context.Context, path string, read func() (subnetenv.Env, error))
 	}
 }
 
-// later returns an error that an agent which starts will end, else nil.
+// later returns err if it ends when the agent starts, else nil.
 func later(err error) *types.Error {
 	if known, ok := errors.AsType[*types.Error](err); ok && known.Code == types.ErrTryAgainLater {
 		return known

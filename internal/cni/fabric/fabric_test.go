@@ -79,7 +79,7 @@ func TestStatus(t *testing.T) {
 			types.ErrLimitedConnectivity, "no weft agent answers on /"},
 		"no subnet": {func(t *testing.T) string { return filepath.Join(t.TempDir(), "subnet.env") }, func(t *testing.T) string { return serve(t, agent{}) },
 			types.ErrPluginNotAvailable, "is the weft agent running here?"},
-		"not HTTP": {subnetFile, babble, types.ErrLimitedConnectivity, "does not speak HTTP"},
+		"not HTTP": {subnetFile, babble, types.ErrLimitedConnectivity, "is not HTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := Status(t.Context(), tc.subnets(t), tc.run(t))

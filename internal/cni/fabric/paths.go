@@ -7,16 +7,16 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// Paths are what the configs of all plugin types say of files on the host.
-// All are absolute.
+// Paths are the paths on the host in the configs of all plugin types. All are
+// absolute.
 type Paths struct {
 	SubnetFile string `json:"subnetFile"` // that the agent writes
-	DataDir    string `json:"dataDir"`    // of what the plugin remembers
+	DataDir    string `json:"dataDir"`    // of the plugin's records
 	RunDir     string `json:"runDir"`     // of the agent's socket; flannel has no such key
 }
 
-// DefaultPaths are the paths of a config that says nothing of them, of a
-// plugin that remembers things in dataDir.
+// DefaultPaths are the paths of a config that names none, of a plugin whose
+// records are in dataDir.
 func DefaultPaths(dataDir string) Paths {
 	return Paths{SubnetFile: SubnetFile, DataDir: dataDir, RunDir: RunDir}
 }

@@ -14,17 +14,17 @@ import (
 	"github.com/containernetworking/cni/pkg/types"
 )
 
-// agentTimeout bounds the question whether the agent is ready, and answerSize
-// the answer in bytes.
+// agentTimeout bounds the request to the agent, and answerSize its answer in
+// bytes.
 const (
 	agentTimeout = 2 * time.Second
 	answerSize   = 64 << 10
 )
 
-// Status answers the spec's STATUS: nil if an Add would succeed and the
-// containers it makes would be reached. Without a subnet of this host the
-// error has code 50. With one but without an agent that is ready it has code
-// 51: containers can be added, but nobody keeps their routes.
+// Status answers the spec's STATUS: nil if an Add would succeed and its
+// container be reachable. Without a subnet of this host the error has code 50.
+// With a subnet but without a ready agent it has code 51: containers can be
+// added, but routes to other hosts are not kept up to date.
 func Status(ctx context.Context, subnetFile, runDir string) error {
 	if _, err := Subnets(subnetFile); err != nil {
 		return Unavailable(err)
@@ -35,8 +35,8 @@ func Status(ctx context.Context, subnetFile, runDir string) error {
 	return nil
 }
 
-// Unavailable gives an error for which an Add would have to be tried again, or
-// that lies with the subnet file, the code that STATUS has for it, 50.
+// Unavailable returns err with the code that STATUS has for it, 50, if an Add
+// would have to be tried again or the subnet file is the cause.
 func Unavailable(err error) error {
 	known, ok := errors.AsType[*types.Error](err)
 	if !ok || known.Code != types.ErrTryAgainLater && known.Code != types.ErrIOFailure {
@@ -45,14 +45,14 @@ func Unavailable(err error) error {
 	return types.NewError(types.ErrPluginNotAvailable, known.Msg, known.Details)
 }
 
-// socketName and readyPath are those of package api, which is too slow to start to
-// be imported here.
+// socketName and readyPath are those of package api, which is too slow to
+// initialize to be imported here.
 const (
 	socketName = "weft.sock"
 	readyPath  = "/readyz"
 )
 
-// ready asks the agent behind socket.
+// ready asks the agent that listens on socket whether it is ready.
 func ready(ctx context.Context, socket string) error {
 	ctx, cancel := context.WithTimeout(ctx, agentTimeout)
 	defer cancel()
@@ -70,8 +70,8 @@ func ready(ctx context.Context, socket string) error {
 	return nil
 }
 
-// get asks for readyPath and returns the whole answer. HTTP/1.0 is all that it
-// takes: net/http would cost each call of a plugin more than the question.
+// get requests readyPath and returns the whole answer. HTTP/1.0 is enough:
+// importing net/http would cost each call of a plugin more than the request.
 func get(ctx context.Context, socket string) (answer []byte, err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
@@ -88,14 +88,14 @@ func get(ctx context.Context, socket string) (answer []byte, err error) {
 	return io.ReadAll(io.LimitReader(conn, answerSize))
 }
 
-// parse takes an answer apart: "HTTP/1.0 503 Service Unavailable", headers, an
+// parse splits an answer: "HTTP/1.0 503 Service Unavailable", headers, an
 // empty line, one sentence.
 func parse(answer []byte) (status, sentence string, err error) {
 	head, body, ok := bytes.Cut(answer, []byte("\r\n\r\n"))
 	first, _, _ := bytes.Cut(head, []byte("\r\n"))
 	words := strings.Fields(string(first))
 	if !ok || len(words) < 2 || !strings.HasPrefix(words[0], "HTTP/1.") {
-		return "", "", errors.New("what answers there does not speak HTTP")
+		return "", "", errors.New("the answer is not HTTP")
 	}
 	return words[1], strings.Join(strings.Fields(string(body)), " "), nil
 }

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watcher tells when a file may have been written that need not exist, nor
-// its folder.
+// watcher waits for a file to be written. The file and its directory need not
+// exist yet.
 type watcher struct {
 	path   string
-	events *os.File // of inotify; nil: the host has no instance left
+	events *os.File // of inotify; nil: not available on this host
 	fd     int      // of events, whose method Fd would make reads uninterruptible
 }
 
@@ -34,11 +34,11 @@ func (w *watcher) close() {
 	}
 }
 
-// changes are the events by which a file or folder comes to be in a folder, or
-// the folder itself goes.
+// changes are the events of a file or directory that appears in a directory,
+// and of the directory's own removal.
 const changes = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_CLOSE_WRITE | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
 
-// follow watches the file's folder, or the nearest one above it that exists.
+// follow watches the file's directory, or the nearest existing one above it.
 // The file must be read after it, and before wait.
 func (w *watcher) follow() {
 	for w.events != nil {
@@ -54,7 +54,7 @@ func (w *watcher) follow() {
 	}
 }
 
-// nearest returns dir or the nearest folder above it that exists.
+// nearest returns dir or the nearest existing directory above it.
 func nearest(dir string) string {
 	for dir != "/" {
 		if _, err := os.Stat(dir); err == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/cni/fabric"
 )
 
-// object is a JSON object whose values are handed on as they were written.
+// object is a JSON object whose values are passed on unchanged.
 type object = map[string]json.RawMessage
 
 // dataDir is where records are unless the config says otherwise.
@@ -31,7 +31,7 @@ type config struct {
 func parse(text []byte) (config, error) {
 	c := config{Paths: fabric.DefaultPaths(dataDir)}
 	if err := json.Unmarshal(text, &c); err != nil {
-		return config{}, types.NewError(types.ErrDecodingFailure, "the config of type flannel is not as it should be", err.Error())
+		return config{}, types.NewError(types.ErrDecodingFailure, "the config of type flannel cannot be read", err.Error())
 	}
 	if err := c.Paths.Check(); err != nil {
 		return config{}, err
@@ -39,7 +39,7 @@ func parse(text []byte) (config, error) {
 	return c, nil
 }
 
-// delegateType is the type of plugin that the work is handed to.
+// delegateType is the type of the delegate.
 func (c config) delegateType() (string, error) {
 	if c.Delegate["type"] == nil {
 		return "bridge", nil
@@ -53,7 +53,7 @@ func typeOf(delegate object) (kind string, err error) {
 		return "", invalid("the delegate's type is %s; it must be the name of a plugin, as \"bridge\"", delegate["type"])
 	}
 	if kind == "flannel" {
-		return "", invalid("the delegate's type is flannel itself; it must be that of the plugin that does the work, as \"bridge\"")
+		return "", invalid("the delegate's type is flannel itself; it must be another plugin's, as \"bridge\"")
 	}
 	return kind, nil
 }

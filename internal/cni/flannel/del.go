@@ -9,10 +9,10 @@ import (
 	"github.com/weft-net/weft/internal/cni"
 )
 
-// Del undoes Add. A container without a record has nothing to undo. Where the
-// delegate's program is gone or the record is damaged Del succeeds all the
-// same, since the container must go: the record stays for GC, and the
-// runtime's log says so.
+// Del undoes Add. A container without a record has nothing to undo. If the
+// delegate's program is missing or the record is damaged, Del succeeds with a
+// warning, since otherwise the runtime could never delete the container, and
+// the record is left to GC.
 func (Plugin) Del(ctx context.Context, r cni.Request) error {
 	c, err := parse(r.Config)
 	if err != nil {
@@ -31,14 +31,14 @@ func (Plugin) Del(ctx context.Context, r cni.Request) error {
 	}
 	err = drop(ctx, r, made)
 	if gone, ok := errors.AsType[*missing](err); ok {
-		r.Warn(fmt.Errorf("container %s is not deleted by its delegate; the record %s stays for GC: %w", r.ContainerID, made.path, gone))
+		r.Warn(fmt.Errorf("container %s is not deleted by its delegate; the record %s is left to GC: %w", r.ContainerID, made.path, gone))
 		return nil
 	}
 	return err
 }
 
-// drop has the delegate delete what a record is about, and removes the record.
-// When the delegate fails the record stays, for the next try.
+// drop has the delegate delete the container of a record, and removes the
+// record. If the delegate fails, the record stays for the next attempt.
 func drop(ctx context.Context, r cni.Request, made record) error {
 	d, err := newDelegate(made.delegate)
 	if err != nil {
@@ -50,14 +50,14 @@ func drop(ctx context.Context, r cni.Request, made record) error {
 	return made.remove()
 }
 
-// dropDamaged deletes a container whose record cannot be read as one that was
-// added by today's config, which is most likely what the record said.
+// dropDamaged deletes a container whose record cannot be read. It assumes the
+// current config, which is most likely what the record had.
 func (c config) dropDamaged(ctx context.Context, r cni.Request, bad *damaged) {
 	conf, err := c.forDelegate()
 	if err == nil {
 		err = drop(ctx, r, record{path: bad.path, delegate: conf})
 	}
 	if err != nil {
-		r.Warn(fmt.Errorf("container %s is not deleted by its delegate: %w; and by today's config: %w", r.ContainerID, bad, err))
+		r.Warn(fmt.Errorf("container %s is not deleted by its delegate: %w; and by the current config: %w", r.ContainerID, bad, err))
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/weft-net/weft/internal/cni"
 )
 
-// delegate is a plugin that a call is handed on to.
+// delegate is the plugin that serves the calls.
 type delegate struct {
 	kind   string
 	config object
@@ -25,7 +25,7 @@ func newDelegate(config object) (delegate, error) {
 	return delegate{kind: kind, config: config}, err
 }
 
-// add hands on the call r, an ADD.
+// add delegates the call r, an ADD.
 func (d delegate) add(ctx context.Context, r cni.Request) (types.Result, error) {
 	answer, err := d.call(ctx, r)
 	if err != nil {
@@ -33,13 +33,13 @@ func (d delegate) add(ctx context.Context, r cni.Request) (types.Result, error) 
 	}
 	result, err := resultOf(answer, r.Version)
 	if err != nil {
-		return nil, types.NewError(types.ErrDecodingFailure, fmt.Sprintf("the plugin %s did %s and answered what is not a result: %v", d.kind, r.Command, err), string(answer))
+		return nil, types.NewError(types.ErrDecodingFailure, fmt.Sprintf("the answer of the plugin %s to %s is not a result: %v", d.kind, r.Command, err), string(answer))
 	}
 	return result, nil
 }
 
-// resultOf reads the answer to an ADD. Plugins of before CNI 0.3 may leave its
-// version out, and mean the config's.
+// resultOf reads the answer to an ADD. Plugins from before CNI 0.3 may omit its
+// version, which is then the config's.
 func resultOf(answer []byte, configVersion string) (types.Result, error) {
 	var fields struct {
 		CNIVersion string `json:"cniVersion"`
@@ -62,14 +62,14 @@ func resultOf(answer []byte, configVersion string) (types.Result, error) {
 	return create.Create(configVersion, answer)
 }
 
-// do hands on the call r, which has no result.
+// do delegates the call r, which has no result.
 func (d delegate) do(ctx context.Context, r cni.Request) error {
 	_, err := d.call(ctx, r)
 	return err
 }
 
-// call hands on the call r with the delegate's config and returns what it
-// printed. An error keeps the delegate's code.
+// call runs the delegate for the call r, with its own config, and returns what
+// it printed. An error keeps the delegate's code.
 func (d delegate) call(ctx context.Context, r cni.Request) (answer []byte, err error) {
 	path, err := d.program(r.Path)
 	if err != nil {
@@ -93,12 +93,12 @@ func (d delegate) call(ctx context.Context, r cni.Request) (answer []byte, err e
 	if _, short := errors.AsType[*cutShort](err); short {
 		theirs.Code, answer = types.ErrTryAgainLater, nil
 	}
-	_ = json.Unmarshal(answer, &theirs) // one that breaks down may print anything
+	_ = json.Unmarshal(answer, &theirs) // a plugin that crashes may print anything
 	return nil, types.NewError(theirs.Code, fmt.Sprintf("%s, delegated to the plugin %s: %s", r.Command, d.kind, theirs.Msg), theirs.Details)
 }
 
-// program is the path of the delegate's program in one of dirs, as CNI_PATH
-// has them.
+// program is the path of the delegate's program in one of dirs, a list in the
+// form of CNI_PATH.
 func (d delegate) program(dirs string) (string, error) {
 	for _, dir := range filepath.SplitList(dirs) {
 		path := filepath.Join(dir, d.kind)

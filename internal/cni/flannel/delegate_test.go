@@ -43,7 +43,7 @@ func TestDelegatesAnswer(t *testing.T) {
 		"a result":           {`{"cniVersion": "1.0.0", "ips": [{"address": "172.7.1.9/24"}]}`, 0, 0, `"172.7.1.9/24"`, "ADD"},
 		"without a version":  {`{"ips": [{"address": "172.7.1.9/24"}]}`, 0, 0, `"1.1.0"`, "ADD"},
 		"an older one":       {`{"cniVersion": "0.3.1", "ips": [{"version": "4", "address": "172.7.1.9/24"}]}`, 0, 0, `"1.1.0"`, "ADD"},
-		"nothing":            {``, 0, types.ErrDecodingFailure, "stand-in did ADD and answered what is not a result", "ADD DEL"},
+		"nothing":            {``, 0, types.ErrDecodingFailure, "the answer of the plugin stand-in to ADD is not a result", "ADD DEL"},
 		"nonsense":           {`ok`, 0, types.ErrDecodingFailure, "not a result", "ADD DEL"},
 		"null":               {`null`, 0, types.ErrDecodingFailure, "it is empty", "ADD DEL"},
 		"of the future":      {`{"cniVersion": "99.0.0"}`, 0, types.ErrDecodingFailure, "99.0.0", "ADD DEL"},

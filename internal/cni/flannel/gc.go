@@ -16,13 +16,12 @@ import (
 	"github.com/weft-net/weft/internal/cni"
 )
 
-// defaultIfName is the interface that a record of flannel's plugin is taken to
-// be about: runtimes call a container's first one so.
+// defaultIfName is the interface that a record of flannel's plugin is assumed
+// to describe: runtimes give a container's first interface this name.
 const defaultIfName = "eth0"
 
 // GC deletes the containers of the network that have a record and are not
-// among the valid ones, and then has the delegate look for what it holds
-// beyond that.
+// valid, and then calls the delegate's GC for what has no record.
 func (Plugin) GC(ctx context.Context, r cni.Request) error {
 	c, err := parse(r.Config)
 	if err != nil {
@@ -46,7 +45,7 @@ func stale(c config, r cni.Request) (stale []record, err error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, types.NewError(types.ErrIOFailure, "look for records of containers: "+err.Error(), "")
+		return nil, types.NewError(types.ErrIOFailure, "list the records of containers: "+err.Error(), "")
 	}
 	var errs []error
 	for _, entry := range entries {
@@ -65,16 +64,16 @@ func stale(c config, r cni.Request) (stale []record, err error) {
 	return stale, errors.Join(errs...)
 }
 
-// valid tells whether what the record is about is still there. A record that
-// does not say which interface it is about goes by the container.
+// valid reports whether the record's interface is valid. A record without an
+// interface is valid if the container is.
 func valid(made record, all []types.GCAttachment) bool {
 	return slices.ContainsFunc(all, func(a types.GCAttachment) bool {
 		return a.ContainerID == made.containerID() && (a.IfName == made.ifName || made.ifName == "")
 	})
 }
 
-// delegateGC hands the GC on. Without a subnet of this host there is no config
-// for it, and its turn comes with the next GC.
+// delegateGC delegates the GC. Without a subnet of this host there is no config
+// for it, and it is left to the next GC.
 func (c config) delegateGC(ctx context.Context, r cni.Request) error {
 	conf, err := c.forDelegate()
 	if known, ok := errors.AsType[*types.Error](err); ok && known.Code == types.ErrTryAgainLater {

@@ -21,7 +21,7 @@ type Plugin struct{}
 // undoTimeout bounds the deletion of what a failed ADD left.
 const undoTimeout = 10 * time.Second
 
-// Add puts a container into the network.
+// Add records the delegate's config and has it connect the container.
 func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	c, err := parse(r.Config)
 	if err != nil {
@@ -39,7 +39,7 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := record{path: place(c.DataDir, r.ContainerID, r.IfName, c.Name), ifName: r.IfName, delegate: conf}
+	made := record{path: recordPath(c.DataDir, r.ContainerID, r.IfName, c.Name), ifName: r.IfName, delegate: conf}
 	before, err := read(made.path)
 	again := err == nil
 	if err := made.write(); err != nil {
@@ -50,11 +50,11 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 		return result, nil
 	}
 	if again {
-		// The container was added before, and is not to lose what it has.
+		// The container was added before and must keep its record.
 		return nil, errors.Join(err, before.write())
 	}
-	// What a failed ADD may have left is taken back at once. If that fails,
-	// too, the record stays for the runtime's DEL; the first error says more.
+	// A failed ADD is rolled back at once. If that fails, too, the record stays
+	// for the runtime's DEL; the first error is the more useful one.
 	r.Command = "DEL"
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
@@ -62,7 +62,7 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	return nil, err
 }
 
-// Check has the delegate compare a container with what Add left.
+// Check has the delegate compare a container with the result of its Add.
 func (Plugin) Check(ctx context.Context, r cni.Request) error {
 	c, err := parse(r.Config)
 	if err != nil {
@@ -72,13 +72,13 @@ func (Plugin) Check(ctx context.Context, r cni.Request) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return types.NewError(types.ErrUnknownContainer,
 			fmt.Sprintf("there is no record in %s of the interface %s of container %s", c.DataDir, r.IfName, r.ContainerID),
-			"it was never added, or is deleted")
+			"it was never added, or was deleted")
 	}
 	if err != nil {
 		return err
 	}
-	// The result of ADD comes in the version of today's config, whatever the
-	// container was added with.
+	// The runtime converts the result of ADD to the version of the current
+	// config, whichever version the container was added with.
 	made.delegate["cniVersion"], _ = json.Marshal(r.Version) // a string can always be expressed
 	if present(c.PrevResult) {
 		made.delegate["prevResult"] = c.PrevResult
@@ -103,7 +103,7 @@ func (c config) forDelegate() (conf object, err error) {
 func (c config) subnets() (subnetenv.Env, error) {
 	env, err := fabric.Subnets(c.SubnetFile)
 	if err == nil && len(env.Networks) == 0 {
-		err = types.NewError(types.ErrTryAgainLater, c.SubnetFile+" does not name the network", "the weft agent writes the file anew when it starts; ask it with: weft status")
+		err = types.NewError(types.ErrTryAgainLater, c.SubnetFile+" does not name the network", "the weft agent writes the file again when it starts; ask it with: weft status")
 	}
 	return env, err
 }

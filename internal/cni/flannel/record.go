@@ -13,15 +13,15 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// ifNameKey is a key of ours in a record, beside those of the delegate's
-// config: the container's interface that it is about. Records of flannel's
-// plugin lack it, and delegates pass over what they do not know.
+// ifNameKey is weft's own key in a record, beside those of the delegate's
+// config: the name of the container's interface. Records of flannel's plugin
+// lack it, and delegates ignore unknown keys.
 const ifNameKey = "weft/ifname"
 
-// record is a file that says how a delegate put one interface of a container
-// into the network. Its name is the container's id, as with flannel's plugin.
-// When a container has two interfaces on networks that share the folder, that
-// of the second is ID:INTERFACE.
+// record is a file with the config by which a delegate connected one interface
+// of a container. Its name is the container's id, as with flannel's plugin.
+// When a container has two interfaces on networks that share the directory,
+// the name of the second record is ID:INTERFACE.
 type record struct {
 	path     string
 	ifName   string // "": a record of flannel's plugin, which does not say
@@ -30,18 +30,18 @@ type record struct {
 
 // network is the name of the network.
 func (r record) network() (name string) {
-	_ = json.Unmarshal(r.delegate["name"], &name) // what is no string names nothing
+	_ = json.Unmarshal(r.delegate["name"], &name) // anything but a string is no name
 	return name
 }
 
-// containerID is whose record it is.
+// containerID is the container of the record.
 func (r record) containerID() string {
 	id, _, _ := strings.Cut(filepath.Base(r.path), ":") // ids have no colon
 	return id
 }
 
-// write puts the record where it survives a power cut, for its owner alone: a
-// config may hold what is not for everybody.
+// write stores the record so that it survives a power failure. Only its owner
+// may read it: a config may contain secrets.
 func (r record) write() error {
 	content := map[string]any{ifNameKey: r.ifName}
 	for key, value := range r.delegate {
@@ -72,7 +72,7 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// remove ends the record's life.
+// remove deletes the file.
 func (r record) remove() error {
 	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return types.NewError(types.ErrIOFailure, "remove the record of a container that is deleted: "+err.Error(), "")
@@ -113,8 +113,8 @@ type damaged struct {
 func (e *damaged) Error() string { return e.err.Error() }
 func (e *damaged) Unwrap() error { return e.err }
 
-// find returns the record of a container's interface on a network. One of
-// flannel's plugin is about the only interface there was.
+// find returns the record of a container's interface. A record of flannel's
+// plugin describes the only interface that there was.
 func find(dir, id, ifName string) (record, error) {
 	r, err := read(filepath.Join(dir, id+":"+ifName))
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -127,12 +127,12 @@ func find(dir, id, ifName string) (record, error) {
 	return r, err
 }
 
-// place is where a new record of a container's interface goes.
-func place(dir, id, ifName, network string) string {
+// recordPath is the path for a new record of a container's interface.
+func recordPath(dir, id, ifName, network string) string {
 	path := filepath.Join(dir, id)
 	first, err := read(path)
 	if err != nil {
-		return path // none, or one that is of no use
+		return path // none, or one that cannot be read
 	}
 	another := first.ifName != "" && first.ifName != ifName
 	unknown := first.ifName == "" && first.network() != network

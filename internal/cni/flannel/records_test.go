@@ -101,7 +101,7 @@ func TestDelWithoutTheDelegatesProgram(t *testing.T) {
 		if err != nil || out != "" {
 			t.Errorf("DEL printed %q, %v", out, err)
 		}
-		for _, want := range []string{`"bridge"`, "CNI_PATH=" + c.path, filepath.Join(records(h), "c1"), "stays for GC"} {
+		for _, want := range []string{`"bridge"`, "CNI_PATH=" + c.path, filepath.Join(records(h), "c1"), "is left to GC"} {
 			if !strings.Contains(words, want) {
 				t.Errorf("DEL said %q, want %q", words, want)
 			}
@@ -145,7 +145,7 @@ func TestAddedTwice(t *testing.T) {
 
 var damagedRecords = []string{"", "{", "[]", `{"type": 1}`, `{"name": "lab"}`, `{"type": "bridge", "weft/ifname": 1}`}
 
-// TestDelWithADamagedRecord deletes the container as today's config has it.
+// TestDelWithADamagedRecord deletes the container by the current config.
 func TestDelWithADamagedRecord(t *testing.T) {
 	h := newHost(t)
 	for _, text := range damagedRecords {

@@ -8,8 +8,8 @@ import (
 	"github.com/weft-net/weft/internal/subnetenv"
 )
 
-// render returns the config that the delegate gets, a JSON object: the user's,
-// and where that says nothing, what fits the host's subnets.
+// render returns the config of the delegate, a JSON object: the user's keys, and
+// defaults that match the host's subnets for the missing ones.
 func render(c config, env subnetenv.Env) ([]byte, error) {
 	kind, err := c.delegateType()
 	if err != nil {
@@ -17,18 +17,18 @@ func render(c config, env subnetenv.Env) ([]byte, error) {
 	}
 	for _, key := range []string{"name", "ipam"} {
 		if c.Delegate[key] != nil {
-			return nil, invalid("the config has %q in its delegate: leave it out there, it comes from the config around it", key)
+			return nil, invalid("the config has %q in its delegate: remove it there, it comes from the config around it", key)
 		}
 	}
 	defaults := map[string]any{
 		"type":   kind,
-		"ipMasq": !env.IPMasq, // one of the two masquerades, not both
+		"ipMasq": !env.IPMasq, // either the agent masquerades or the delegate
 		"mtu":    env.MTU,
 	}
 	if kind == "bridge" {
 		defaults["isGateway"] = true
 	}
-	out := over(defaults, c.Delegate)
+	out := override(defaults, c.Delegate)
 	out["name"] = c.Name
 	if c.CNIVersion != "" {
 		out["cniVersion"] = c.CNIVersion
@@ -66,13 +66,13 @@ func renderIPAM(user object, env subnetenv.Env) (map[string]any, error) {
 	for _, subnet := range env.Subnets {
 		ranges = append(ranges, []any{map[string]netip.Prefix{"subnet": subnet}})
 	}
-	out := over(map[string]any{"type": "host-local"}, user)
+	out := override(map[string]any{"type": "host-local"}, user)
 	out["ranges"], out["routes"] = ranges, routes
 	return out, nil
 }
 
-// destinations are those of the routes. What is no prefix is left to the
-// delegate to refuse.
+// destinations are those of the routes. The delegate refuses
+// those that are not prefixes.
 func destinations(routes []object) (all []netip.Prefix) {
 	for _, route := range routes {
 		var dst netip.Prefix
@@ -83,13 +83,13 @@ func destinations(routes []object) (all []netip.Prefix) {
 	return all
 }
 
-// over returns the defaults with what the user said in their place.
-func over(defaults map[string]any, user object) map[string]any {
+// override returns the defaults, overridden by the user's keys.
+func override(defaults map[string]any, user object) map[string]any {
 	for key, value := range user {
 		defaults[key] = value
 	}
 	return defaults
 }
 
-// present tells whether a value was given; null is as good as nothing.
+// present reports whether a value was given; null counts as absent.
 func present(value json.RawMessage) bool { return len(value) > 0 && string(value) != "null" }

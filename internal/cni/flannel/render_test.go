@@ -15,7 +15,7 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-var update = flag.Bool("update", false, "write the goldens anew")
+var update = flag.Bool("update", false, "rewrite the goldens")
 
 // TestGoldens holds what the delegate is told. Each file of testdata has a
 // config, a subnet.env, and the delegate's config or the error.

@@ -21,7 +21,7 @@ const (
 )
 
 // run runs a plugin and returns what it printed. While the program is open for
-// writing (ETXTBSY), since somebody replaces it, it tries again. What the
+// writing (ETXTBSY), because it is being replaced, it tries again. What the
 // plugin writes to standard error is part of an error, and lost otherwise. The
 // library's way to run plugins is not used: tracing, and with it net/http,
 // would come along.

@@ -10,7 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/cni/fabric"
 )
 
-// Status tells whether an Add would succeed now, and its container be reached.
+// Status fails if an Add would fail now, or its container not be reachable.
 func (Plugin) Status(ctx context.Context, r cni.Request) error {
 	c, err := parse(r.Config)
 	if err != nil {
@@ -30,8 +30,8 @@ func (Plugin) Status(ctx context.Context, r cni.Request) error {
 	return d.do(ctx, r)
 }
 
-// agentStatus asks the agent. Where weft's never ran the subnet file is
-// flanneld's, which has nothing more to say.
+// agentStatus asks the agent. Where weft's agent never ran, the subnet file is
+// flanneld's, which has no status.
 func (c config) agentStatus(ctx context.Context) error {
 	if _, err := os.Stat(c.RunDir); errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -9,30 +9,30 @@ import (
 	"slices"
 )
 
-// Config is a network config list that was looked over.
+// Config is a network config list that was validated.
 type Config struct {
 	name  string
 	text  []byte
 	types []string
 }
 
-// DefaultConfigName is that of flannel's config, whose place weft's takes. A
-// runtime goes by the first name of its directory.
+// DefaultConfigName is the name of flannel's config, which weft's replaces. A
+// runtime uses the first file of its directory by name.
 const DefaultConfigName = "10-flannel.conflist"
 
-// maxConfig bounds, in bytes, what is taken for a config.
+// maxConfig bounds the size of a config in bytes.
 const maxConfig = 1 << 20
 
-// ReadConfig reads the config list in the file at path, which is to be
-// installed as name. It refuses what a runtime would not understand: a node
-// without a config says so, one with a broken config fails pod by pod.
+// ReadConfig reads the config list in the file at path, to be installed as
+// name. It refuses a list that a runtime would not accept: a node without a
+// config is reported as not ready, but with an invalid one each pod fails.
 func ReadConfig(path, name string) (*Config, error) {
 	if filepath.Base(name) != name || filepath.Ext(name) != ".conflist" {
 		return nil, fmt.Errorf("%q cannot name a config list: it must be a file name that ends in .conflist", name)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read the CNI config that is to be installed: %w", err)
+		return nil, fmt.Errorf("read the CNI config to install: %w", err)
 	}
 	types, err := parseConfig(text)
 	if err != nil {
@@ -41,7 +41,7 @@ func ReadConfig(path, name string) (*Config, error) {
 	return &Config{name, text, types}, nil
 }
 
-// plugin is what Install has to know of an object in a config list.
+// plugin is the part of an object in a config list that Install needs.
 type plugin struct {
 	Type string `json:"type"`
 	IPAM struct {
@@ -79,8 +79,8 @@ func parseConfig(text []byte) ([]string, error) {
 	return slices.Compact(types), nil
 }
 
-// programs returns the programs that a plugin's object leads to. The type
-// flannel delegates to bridge and host-local unless it is told otherwise.
+// programs returns the programs that a plugin's object needs. The type flannel
+// delegates to bridge and host-local by default.
 func (p plugin) programs() []string {
 	out := []string{p.Type, p.IPAM.Type}
 	if p.Type == "flannel" {
@@ -96,8 +96,8 @@ func (p plugin) programs() []string {
 	return slices.DeleteFunc(out, func(t string) bool { return t == "" })
 }
 
-// Missing returns the programs that the config needs and d.Bin does not have:
-// no pod gets a network without them.
+// Missing returns the programs that the config needs and that are not in d.Bin:
+// without them no pod gets a network.
 func (d Dirs) Missing(c *Config) []string {
 	return slices.DeleteFunc(slices.Clone(c.types), func(name string) bool {
 		info, err := os.Stat(filepath.Join(d.Bin, name))

@@ -1,10 +1,9 @@
-// Package install puts weft's CNI plugin and its config into the directories
-// where a container runtime looks for them, and takes away again what it put
-// there, and nothing else.
+// Package install copies weft's CNI plugin and its config into the directories
+// of a container runtime, and removes what it installed, and nothing else.
 //
-// What stood in a file's place before is kept beside it and comes back in the
-// end. What weft wrote is told from what others wrote later by its checksum,
-// which a record in the state directory holds.
+// A file that is replaced is kept beside the new one and restored by uninstall.
+// A record in the state directory has the checksums of the files that weft
+// wrote, by which it recognizes files that others changed later.
 //
-// It runs no plugin, and must not reach for the network, the kernel or the store.
+// It runs no plugin, and must not access the network, the kernel or the store.
 package install

@@ -10,14 +10,14 @@ import (
 	"path/filepath"
 )
 
-// found is what stands at a path.
+// found is the state of a path.
 type found struct {
 	exists bool
 	sum    string // of a regular file; "" else
 	mode   fs.FileMode
 }
 
-// exists reports whether anything stands at path.
+// exists reports whether there is a file of any kind at path.
 func exists(path string) (bool, error) {
 	_, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -26,8 +26,9 @@ func exists(path string) (bool, error) {
 	return err == nil, err
 }
 
-// look looks at path. A link is not followed: it would be replaced itself.
-func look(path string) (found, error) {
+// inspect returns the state of path. A link is not followed, since it would be
+// replaced itself.
+func inspect(path string) (found, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return found{}, nil
@@ -42,14 +43,14 @@ func look(path string) (found, error) {
 	return found{exists: true, sum: sum(data), mode: info.Mode()}, err
 }
 
-// is reports whether a regular file with that checksum was found.
+// is reports whether it is a regular file with that checksum.
 func (f found) is(sum string) bool { return f.sum != "" && f.sum == sum }
 
-// module is the path of weft's module, which Go writes into the programs it builds.
+// module is the path of weft's module, which Go records in programs.
 const module = "github.com/weft-net/weft"
 
-// isWeft reports whether what was found at path is a program of weft's, also
-// if the record of it is lost.
+// isWeft reports whether the file at path is a program of weft, also if its
+// record is lost.
 func (f found) isWeft(path string) bool {
 	if f.sum == "" {
 		return false
@@ -63,12 +64,12 @@ func sum(data []byte) string {
 	return hex.EncodeToString(digest[:])
 }
 
-// keptSuffix is appended to the path of a file of somebody else's that makes
-// room for one of weft's. No runtime reads a config of such a name.
+// keptSuffix is appended to the path of a foreign file that weft replaces. No
+// runtime reads a config with such a name.
 const keptSuffix = ".before-weft"
 
-// keep gives the file at path a second name, which takes the place of one kept
-// earlier: the last is what counts. At no time is there nothing at path.
+// keep gives the file at path a second name, which replaces one kept earlier.
+// The file stays at path meanwhile.
 func keep(path string) error {
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".before-weft-")
 	if err != nil {

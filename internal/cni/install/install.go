@@ -11,30 +11,30 @@ import (
 
 // Dirs are the directories of a host that Install and Uninstall change.
 type Dirs struct {
-	Bin   string // plugins, usually /opt/cni/bin; made if it is not there
-	Conf  string // network configs, usually /etc/cni/net.d; made if it is not there
-	State string // weft's own, of which one file is used: the record of what was installed
+	Bin   string // plugins, usually /opt/cni/bin; created if missing
+	Conf  string // network configs, usually /etc/cni/net.d; created if missing
+	State string // weft's own, with the record of what was installed
 }
 
-// pluginNames are the types of the plugin: a runtime starts the program that
-// is named as the type in the config.
+// pluginNames are the types of the plugin: a runtime starts the program with
+// the name of the type in the config.
 var pluginNames = []string{"weft", "flannel"}
 
-// Modes of what is written: any runtime may read and run it, root alone may
-// change it.
+// Modes of installed files: any runtime may read and run them, only root may
+// change them.
 const (
 	programMode = 0o755
 	configMode  = 0o644
 )
 
-// Install copies the program plugin into d.Bin under the name of each type it
-// does, and then writes the config into d.Conf, if there is one. Every file is
-// replaced by rename, and one that is right already is not touched. It stops
-// at the first failure; run again, it goes on.
+// Install copies the program plugin into d.Bin under the name of each of its
+// types, and then writes the config into d.Conf, if there is one. Files are
+// replaced by rename, and those that are up to date are not touched. It stops at
+// the first failure, and continues there when it is run again.
 func (d Dirs) Install(plugin string, config *Config) ([]Step, error) {
 	program, err := os.ReadFile(plugin)
 	if err != nil {
-		return nil, fmt.Errorf("read the CNI plugin that is to be installed: %w", err)
+		return nil, fmt.Errorf("read the CNI plugin to install: %w", err)
 	}
 	var files []file
 	for _, name := range pluginNames {
@@ -58,10 +58,10 @@ func (d Dirs) Install(plugin string, config *Config) ([]Step, error) {
 	return steps, nil
 }
 
-// Uninstall undoes Install on every file of the record, in reverse order, so
-// that the config goes before the plugins it names: a file that is as weft left
-// it is removed, or becomes what it was before; one that somebody changed since
-// stays. It goes on after failures; run again, it tries these again.
+// Uninstall undoes Install for every file of the record, in reverse order, so
+// that the config is removed before the plugins that it names: a file that is
+// unchanged is removed, or the file from before restored; a file that was
+// changed since stays. It continues after failures and can be run again.
 func (d Dirs) Uninstall() ([]Step, error) {
 	r, err := readRecord(d.State)
 	if err != nil {
@@ -82,18 +82,18 @@ func (d Dirs) Uninstall() ([]Step, error) {
 	return steps, errors.Join(errs...)
 }
 
-// file is one that is to be installed.
+// file is a file to install.
 type file struct {
 	path string
 	data []byte
 	mode os.FileMode
 }
 
-// install makes f stand at its path. The record says so first: a crash in
-// between must not let weft take its own file for another's.
+// install writes f to its path, after the record: a crash in between must not
+// make weft treat its own file as a foreign one.
 func (f file) install(r *record) ([]Step, error) {
 	want := sum(f.data)
-	now, err := look(f.path)
+	now, err := inspect(f.path)
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +124,8 @@ func (f file) install(r *record) ([]Step, error) {
 	return append(steps, Step{f.path, Installed}), r.put(recordFile{f.path, []string{want}})
 }
 
-// write replaces what stands at f's path by rename. It does not use
-// renameio.WriteFile, which keeps the mode of the file before.
+// write replaces the file at f's path by rename. It does not use
+// renameio.WriteFile, which keeps the mode of the previous file.
 func (f file) write() error {
 	out, err := renameio.NewPendingFile(f.path, renameio.WithTempDir(filepath.Dir(f.path)), renameio.WithStaticPermissions(f.mode))
 	if err != nil {
@@ -137,9 +137,8 @@ func (f file) write() error {
 	return errors.Join(out.CloseAtomicallyReplace(), out.Cleanup())
 }
 
-// replaces reports whether f would take the place of somebody else's file.
-// Where one is kept already and the record is lost, what stands there now is
-// taken for weft's.
+// replaces reports whether f would replace a foreign file. If one is kept
+// already and the record is lost, the present file is assumed to be weft's.
 func (f file) replaces(now found, known recordFile, recorded bool) (bool, error) {
 	if !now.exists || known.wrote(now) || now.isWeft(f.path) {
 		return false, nil
@@ -148,9 +147,9 @@ func (f file) replaces(now found, known recordFile, recorded bool) (bool, error)
 	return recorded || !keptOne, err
 }
 
-// undo takes f away, or gives its place back.
+// undo removes f, or restores the file from before.
 func (f recordFile) undo() (Step, error) {
-	now, err := look(f.Path)
+	now, err := inspect(f.Path)
 	if err != nil {
 		return Step{}, err
 	}
@@ -165,7 +164,7 @@ func (f recordFile) undo() (Step, error) {
 	case !now.exists:
 		return Step{f.Path, Gone}, removeIf(isKept, kept)
 	case isKept:
-		return Step{f.Path, PutBack}, os.Rename(kept, f.Path)
+		return Step{f.Path, Restored}, os.Rename(kept, f.Path)
 	}
 	return Step{f.Path, Removed}, os.Remove(f.Path)
 }

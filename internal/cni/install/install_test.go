@@ -133,12 +133,12 @@ func TestWhatStoodThereComesBack(t *testing.T) {
 	want["bin/portmap"] = "another"
 	want["bin/flannel.before-weft"], want["net.d/10-flannel.conflist.before-weft"] = "flannel's", list
 	n.expect(want, n.steps(n.Install(n.plugin, n.config)), "installed bin/weft\n"+
-		"kept the bin/flannel of before as bin/flannel.before-weft\ninstalled bin/flannel\n"+
-		"kept the net.d/10-flannel.conflist of before as net.d/10-flannel.conflist.before-weft\ninstalled net.d/10-flannel.conflist")
+		"kept the previous bin/flannel as bin/flannel.before-weft\ninstalled bin/flannel\n"+
+		"kept the previous net.d/10-flannel.conflist as net.d/10-flannel.conflist.before-weft\ninstalled net.d/10-flannel.conflist")
 	n.write(n.plugin, "plugin 2")
 	n.steps(n.Install(n.plugin, n.config))
 	n.expect(before, n.steps(n.Uninstall()),
-		"put back the net.d/10-flannel.conflist of before\nput back the bin/flannel of before\nremoved bin/weft")
+		"restored the previous net.d/10-flannel.conflist\nrestored the previous bin/flannel\nremoved bin/weft")
 }
 
 func TestWhatOthersChangedSinceStays(t *testing.T) {
@@ -156,7 +156,7 @@ func TestWhatOthersChangedSinceStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.expect(map[string]string{"bin/flannel": "flannel's next"}, n.steps(n.Uninstall()),
-		"net.d/10-flannel.conflist was gone already\nbin/flannel is not weft's any more; it stays\nremoved bin/weft")
+		"net.d/10-flannel.conflist was already removed\nleft bin/flannel, which was changed since weft installed it\nremoved bin/weft")
 }
 
 func TestTheLastFileOfOthersIsKept(t *testing.T) {

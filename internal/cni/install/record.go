@@ -15,22 +15,23 @@ import (
 // recordName is the record's file in the state directory.
 const recordName = "cni.json"
 
-// record says what Install wrote, in that order. It is saved at each change.
+// record lists the files that Install wrote, in that order. It is saved at each
+// change.
 type record struct {
 	path  string
 	Files []recordFile `json:"files"`
 }
 
-// recordFile is a file of weft's.
+// recordFile is a file that weft installed.
 type recordFile struct {
 	Path string   `json:"path"`
 	Sums []string `json:"sha256"` // what weft wrote there last; two after a crash
 }
 
-// wrote reports whether what was found is what weft wrote.
+// wrote reports whether weft wrote the file as it is now.
 func (f recordFile) wrote(now found) bool { return now.sum != "" && slices.Contains(f.Sums, now.sum) }
 
-// readRecord reads the record in dir; none is an empty one.
+// readRecord reads the record in dir; a missing one is empty.
 func readRecord(dir string) (*record, error) {
 	r := &record{path: filepath.Join(dir, recordName)}
 	data, err := os.ReadFile(r.path)
@@ -41,11 +42,11 @@ func readRecord(dir string) (*record, error) {
 		return nil, fmt.Errorf("read the record of what was installed: %w", err)
 	}
 	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("%s is not the record of what was installed: %w; remove it, and what was installed counts as somebody else's", r.path, err)
+		return nil, fmt.Errorf("%s is not the record of what was installed: %w; if you remove it, the installed files count as foreign", r.path, err)
 	}
 	for _, f := range r.Files {
 		if !filepath.IsAbs(f.Path) {
-			return nil, fmt.Errorf("%s is not the record of what was installed: %q is no absolute path", r.path, f.Path)
+			return nil, fmt.Errorf("%s is not the record of what was installed: %q is not an absolute path", r.path, f.Path)
 		}
 	}
 	return r, nil
@@ -63,7 +64,7 @@ func (r *record) find(path string) (recordFile, bool) {
 	return r.Files[i], true
 }
 
-// put adds or replaces what the record says of a file.
+// put adds or replaces the record of a file.
 func (r *record) put(f recordFile) error {
 	i := r.index(f.Path)
 	switch {
@@ -77,7 +78,7 @@ func (r *record) put(f recordFile) error {
 	return r.save()
 }
 
-// drop forgets a file; the last one takes the record with it.
+// drop removes a file from the record, and the record with the last one.
 func (r *record) drop(path string) error {
 	r.Files = slices.DeleteFunc(r.Files, func(f recordFile) bool { return f.Path == path })
 	if len(r.Files) == 0 {

@@ -2,27 +2,27 @@ package install
 
 import "fmt"
 
-// Step is what was done about one file.
+// Step is what was done with one file.
 type Step struct {
 	Path string
 	Did  Did
 }
 
-// Did says what was done about a file.
+// Did is what was done with a file.
 type Did int
 
-// What Install and Uninstall do about a file.
+// What Install and Uninstall do with a file.
 const (
 	Installed Did = iota
-	UpToDate      // it stood there already
-	Kept          // somebody else's file got a second name, ahead of Installed
+	UpToDate      // it was installed already
+	Kept          // a foreign file was renamed, before Installed
 	Removed
-	PutBack // the file that was kept stands at its path again
-	Left    // somebody changed the file since it was installed: it stays
-	Gone    // somebody had removed the file
+	Restored // the file that was kept is at its path again
+	Left     // the file was changed since it was installed, and is kept
+	Gone     // the file was removed before
 )
 
-// String says it in words.
+// String returns a sentence for operators.
 func (s Step) String() string {
 	switch s.Did {
 	case Installed:
@@ -30,15 +30,15 @@ func (s Step) String() string {
 	case UpToDate:
 		return s.Path + " is up to date"
 	case Kept:
-		return fmt.Sprintf("kept the %s of before as %s", s.Path, s.Path+keptSuffix)
+		return fmt.Sprintf("kept the previous %s as %s", s.Path, s.Path+keptSuffix)
 	case Removed:
 		return "removed " + s.Path
-	case PutBack:
-		return "put back the " + s.Path + " of before"
+	case Restored:
+		return "restored the previous " + s.Path
 	case Left:
-		return s.Path + " is not weft's any more; it stays"
+		return "left " + s.Path + ", which was changed since weft installed it"
 	case Gone:
-		return s.Path + " was gone already"
+		return s.Path + " was already removed"
 	}
 	return s.Path
 }

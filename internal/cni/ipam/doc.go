@@ -1,17 +1,17 @@
-// Package ipam gives the containers of a host their addresses out of the
-// host's subnets, and remembers on disk who has which. It knows nothing of
-// networks' state: what it is asked to forget, it forgets.
+// Package ipam allocates addresses of the host's subnets to containers and
+// records them on disk. It does not look at the state of interfaces: it releases
+// what it is asked to release.
 //
-// One attachment is one symbolic link, whose name is the container's and whose
-// target is the addresses:
+// One attachment is one symbolic link, named after the container's interface;
+// its target is the network and the addresses:
 //
 //	/var/lib/cni/weft/6f1c…-…/4e9d…:eth0 -> cbr0 10.5.1.7 fd05:0:0:1::7
 //
-// Making one is a single system call that either happens or does not, content
-// and both families included, so that a process that is killed leaves nothing
-// half done. The folder is named after the boot of the host. No container
-// outlives that, so what an earlier boot left, also what never reached the
-// disk, has no meaning; the first call after a boot removes it.
+// Creating one is a single atomic system call, content and both families
+// included, so that a process that is killed leaves nothing incomplete. The
+// directory is named after the boot of the host. No container survives a
+// reboot, so records of an earlier boot, also those that never reached the disk,
+// have no meaning; the first call after a boot removes them.
 //
-// Beside these folders is the file of the locks, by which calls wait for each other.
+// The lock file beside these directories serializes calls.
 package ipam

@@ -31,21 +31,21 @@ func open(t *testing.T, dir string) *Store {
 
 func numbered(n int) Owner { return Owner{fmt.Sprintf("c%d", n), "eth0"} }
 
-func take(t *testing.T, s *Store, o Owner, subnets ...netip.Prefix) string {
+func allocate(t *testing.T, s *Store, o Owner, subnets ...netip.Prefix) string {
 	t.Helper()
-	r, err := s.Take(t.Context(), o, "net", subnets)
+	r, err := s.Allocate(t.Context(), o, "net", subnets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return strings.Trim(fmt.Sprint(r.Addrs), "[]")
 }
 
-func TestTake(t *testing.T) {
+func TestAllocate(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "deep", "down"))
-	if got, want := take(t, s, numbered(1), both...), "10.5.1.2 fd05:0:0:1::2"; got != want {
+	if got, want := allocate(t, s, numbered(1), both...), "10.5.1.2 fd05:0:0:1::2"; got != want {
 		t.Errorf("the first got %s, want %s", got, want)
 	}
-	if _, err := s.Take(t.Context(), numbered(1), "net", both); !errors.Is(err, fs.ErrExist) {
+	if _, err := s.Allocate(t.Context(), numbered(1), "net", both); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("a second time: got %v, want fs.ErrExist", err)
 	}
 	r, found, err := s.Find(numbered(1))
@@ -65,12 +65,12 @@ func TestTake(t *testing.T) {
 	}
 }
 
-func TestAddressesRestBeforeTheyAreGivenAgain(t *testing.T) {
+func TestReleasedAddressesAreReusedLast(t *testing.T) {
 	s := open(t, t.TempDir())
 	small := netip.MustParsePrefix("10.5.1.16/29") // .18 to .22
 	var got []string
 	for range 7 {
-		got = append(got, take(t, s, numbered(1), small))
+		got = append(got, allocate(t, s, numbered(1), small))
 		if err := s.Release(numbered(1)); err != nil {
 			t.Fatal(err)
 		}
@@ -85,9 +85,9 @@ func TestFull(t *testing.T) {
 	s := open(t, t.TempDir())
 	small := netip.MustParsePrefix("10.5.1.16/29")
 	for n := range 5 {
-		take(t, s, numbered(n), small, subnet6)
+		allocate(t, s, numbered(n), small, subnet6)
 	}
-	_, err := s.Take(t.Context(), numbered(5), "net", []netip.Prefix{subnet6, small})
+	_, err := s.Allocate(t.Context(), numbered(5), "net", []netip.Prefix{subnet6, small})
 	if full, ok := errors.AsType[*FullError](err); !ok || full.Subnet != small {
 		t.Errorf("got %v, want a FullError of %s", err, small)
 	}
@@ -97,10 +97,10 @@ func TestFull(t *testing.T) {
 	if err := s.Release(numbered(3)); err != nil {
 		t.Fatal(err)
 	}
-	if got := take(t, s, numbered(5), small); got != "10.5.1.21" {
+	if got := allocate(t, s, numbered(5), small); got != "10.5.1.21" {
 		t.Errorf("got %s, want the one that was released", got)
 	}
-	if got := take(t, s, numbered(6), netip.MustParsePrefix("10.6.0.0/24")); got != "10.6.0.2" {
+	if got := allocate(t, s, numbered(6), netip.MustParsePrefix("10.6.0.0/24")); got != "10.6.0.2" {
 		t.Errorf("got %s out of a new subnet", got)
 	}
 }
@@ -124,7 +124,7 @@ func TestManyAtOnce(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			r, err := s.Take(t.Context(), numbered(i), "net", both)
+			r, err := s.Allocate(t.Context(), numbered(i), "net", both)
 			got[i] = r.Addrs
 			return err
 		})
@@ -157,9 +157,9 @@ func TestABootForgets(t *testing.T) {
 		t.Error("an earlier boot's folder is still there")
 	}
 	if _, err := os.Stat(mine); err != nil {
-		t.Error("somebody else's folder was removed")
+		t.Error("a foreign directory was removed")
 	}
-	if got := take(t, s, numbered(1), subnet4); got != "10.5.1.2" {
+	if got := allocate(t, s, numbered(1), subnet4); got != "10.5.1.2" {
 		t.Errorf("got %s: an earlier boot's address counts", got)
 	}
 }
@@ -174,23 +174,23 @@ func TestWhatIsNotARecordIsNamed(t *testing.T) {
 		if err := put(filepath.Join(s.folder(), "c1:eth0")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Take(t.Context(), numbered(2), "net", both); err == nil || !strings.Contains(err.Error(), "c1:eth0") {
+		if _, err := s.Allocate(t.Context(), numbered(2), "net", both); err == nil || !strings.Contains(err.Error(), "c1:eth0") {
 			t.Errorf("%s: got %v, want an error that names it", name, err)
 		}
 		if err := s.Release(numbered(1)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		take(t, s, numbered(2), both...)
+		allocate(t, s, numbered(2), both...)
 	}
 }
 
-func TestLastIsAMatterOfTaste(t *testing.T) {
+func TestLastIsAHint(t *testing.T) {
 	for _, text := range []string{"", "x", "10.5.1.0/24 fd05::1", "10.5.1.0/24 10.9.0.1", "10.5.1.0/24 10.5.1.255", "10.5.1.0/24 10.5.1.0"} {
 		s := open(t, t.TempDir())
 		if err := os.WriteFile(s.lockFile(), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := take(t, s, numbered(1), subnet4); got != "10.5.1.2" {
+		if got := allocate(t, s, numbered(1), subnet4); got != "10.5.1.2" {
 			t.Errorf("after %q: got %s", text, got)
 		}
 	}
@@ -214,18 +214,18 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func BenchmarkTakeOnAFullHost(b *testing.B) {
+func BenchmarkAllocateOnAFullHost(b *testing.B) {
 	s, err := Open(b.Context(), b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
 	for n := range 250 {
-		if _, err := s.Take(b.Context(), numbered(n), "net", both); err != nil {
+		if _, err := s.Allocate(b.Context(), numbered(n), "net", both); err != nil {
 			b.Fatal(err)
 		}
 	}
 	for b.Loop() {
-		if _, err := s.Take(b.Context(), numbered(999), "net", both); err != nil {
+		if _, err := s.Allocate(b.Context(), numbered(999), "net", both); err != nil {
 			b.Fatal(err)
 		}
 		if err := s.Release(numbered(999)); err != nil {

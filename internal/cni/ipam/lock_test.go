@@ -56,7 +56,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	if err := errors.Join(os.Remove(s.lockFile()), os.Symlink(victim, s.lockFile())); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Take(t.Context(), numbered(1), "net", both); err == nil || !strings.Contains(err.Error(), s.lockFile()) {
+	if _, err := s.Allocate(t.Context(), numbered(1), "net", both); err == nil || !strings.Contains(err.Error(), s.lockFile()) {
 		t.Errorf("got %v, want an error that names it", err)
 	}
 	if text, err := os.ReadFile(victim); err != nil || string(text) != "precious" {
@@ -80,7 +80,7 @@ func TestWaitEndsWithTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("the runtime gave up"))
 	_, holdErr := s.Hold(ctx, o)
-	_, takeErr := s.Take(ctx, o, "net", both)
+	_, takeErr := s.Allocate(ctx, o, "net", both)
 	for _, err := range []error{holdErr, takeErr} {
 		_, locked := errors.AsType[*LockedError](err)
 		for _, want := range []string{s.lockFile(), fmt.Sprintf("process %d (", os.Getpid()), "the runtime gave up"} {

@@ -17,12 +17,11 @@ func (e *FullError) Error() string {
 	return fmt.Sprintf("every address of this host's subnet %s is in use", e.Subnet)
 }
 
-// next returns the first free address of subnet after last, from the start
-// again behind the end, so that one that was given back is not given out at once:
-// somebody may still have connections to it. It never gives the network's own
-// address and the one after it, which are the host's (a VXLAN device has the
-// one, a bridge would have the other), nor the last one, which is for
-// broadcast in IPv4.
+// next returns the first free address of subnet after last, and wraps around at
+// the end, so that a released address is not allocated again at once: peers may
+// still have connections to it. It never returns the network's own address and
+// the one after it, which are the host's (a VXLAN device has the one, a bridge
+// would have the other), nor the last one, which is for broadcast in IPv4.
 func next(subnet netip.Prefix, last netip.Addr, used map[netip.Addr]bool) (netip.Addr, bool) {
 	first := first(subnet)
 	if !usable(subnet, first) {
@@ -43,10 +42,10 @@ func next(subnet netip.Prefix, last netip.Addr, used map[netip.Addr]bool) (netip
 	return netip.Addr{}, false
 }
 
-// first returns the first address of subnet that may be given out.
+// first returns the first address of subnet that may be allocated.
 func first(subnet netip.Prefix) netip.Addr { return subnet.Masked().Addr().Next().Next() }
 
-// usable reports whether a and the address after it are of subnet.
+// usable reports whether a and the address after it are in subnet.
 func usable(subnet netip.Prefix, a netip.Addr) bool {
 	return subnet.Contains(a) && subnet.Contains(a.Next())
 }
@@ -61,12 +60,12 @@ func inUse(records []Record) map[netip.Addr]bool {
 	return used
 }
 
-// maxLast bounds, in bytes, what is read of the hints.
+// maxLast bounds the size of the hints in bytes.
 const maxLast = 4 << 10
 
-// readLast reads from the lock's file which address was last given out of each
-// subnet. That is a matter of taste and not of correctness: what is missing or
-// odd there only means to start from the first address.
+// readLast reads from the lock file which address of each subnet was allocated
+// last. It is only a hint: where it is missing or invalid, allocation starts at
+// the first address.
 func readLast(lock io.ReaderAt) map[netip.Prefix]netip.Addr {
 	raw, _ := io.ReadAll(io.NewSectionReader(lock, 0, maxLast))
 	return parseLast(string(raw))

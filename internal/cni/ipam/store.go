@@ -13,38 +13,38 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Owner is an interface of a container. Both parts are checked by whoever
-// reads them from outside: no slash, no colon, 255 bytes together.
+// Owner is an interface of a container. Both parts are checked where
+// they enter the program: no slash, no colon, 255 bytes together.
 type Owner struct{ ContainerID, IfName string }
 
 func (o Owner) name() string { return o.ContainerID + ":" + o.IfName }
 
-// Record says what an owner has.
+// Record is what is allocated to an owner.
 type Record struct {
 	Owner
 	Network string       // name of the CNI config through which it came
-	Addrs   []netip.Addr // one a subnet, in the order of Take
+	Addrs   []netip.Addr // one a subnet, in the order of Allocate
 }
 
-// Store is what is remembered in a folder. All processes that use the folder
-// share it.
+// Store is the records in a directory, which all processes that use the
+// directory share.
 type Store struct{ dir, boot string }
 
-// bootID is where the kernel tells one boot from another (random(4)).
+// bootID is the file with the id of the current boot (random(4)).
 const bootID = "/proc/sys/kernel/random/boot_id"
 
 // Open opens the store in dir and creates it if it does not exist.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	raw, err := os.ReadFile(bootID)
 	if err != nil {
-		return nil, fmt.Errorf("learn which boot of the host this is: %w", err)
+		return nil, fmt.Errorf("read the id of the current boot: %w", err)
 	}
 	s := &Store{dir: dir, boot: strings.TrimSpace(string(raw))}
 	if _, err := os.Stat(s.folder()); err == nil {
 		return s, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder for containers' addresses: %w", err)
+		return nil, fmt.Errorf("create the directory for containers' addresses: %w", err)
 	}
 	lock, err := s.lock(ctx)
 	if err != nil {
@@ -61,8 +61,8 @@ func (s *Store) failed(err error) error {
 }
 func isBootID(name string) bool { return len(name) == 36 && strings.Count(name, "-") == 4 }
 
-// begin removes the folders of earlier boots and makes this one's. A folder
-// that cannot be removed has no meaning any more, so that is no error.
+// begin removes the directories of earlier boots and creates this one's. One
+// that cannot be removed is no error, since its records have no meaning.
 func (s *Store) begin() error {
 	entries, _ := os.ReadDir(s.dir)
 	for _, e := range entries {
@@ -76,7 +76,7 @@ func (s *Store) begin() error {
 	return nil
 }
 
-// Release forgets what o has. Nothing to forget is no error.
+// Release removes the record of o. A missing record is no error.
 func (s *Store) Release(o Owner) error {
 	if err := os.Remove(s.path(o)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return s.failed(err)
@@ -84,7 +84,7 @@ func (s *Store) Release(o Owner) error {
 	return nil
 }
 
-// Find returns what o has.
+// Find returns the record of o.
 func (s *Store) Find(o Owner) (r Record, found bool, err error) {
 	r, err = s.read(o.name())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -93,8 +93,8 @@ func (s *Store) Find(o Owner) (r Record, found bool, err error) {
 	return r, err == nil, err
 }
 
-// List returns all that is remembered, in no order. What Take did not make is an
-// error that names it, and the rest is returned all the same.
+// List returns all records, in no order. Files that Allocate did not create are an
+// error that names them, and the records are returned all the same.
 func (s *Store) List() ([]Record, error) {
 	dir, err := os.Open(s.folder())
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *Store) read(name string) (r Record, err error) {
 	return r, nil
 }
 
-// target is r in the form of a link's target.
+// target returns r in the form of a link's target.
 func (r Record) target() string {
 	words := []string{r.Network}
 	for _, a := range r.Addrs {
@@ -162,5 +162,5 @@ func parse(name, target string) (Record, error) {
 }
 
 func foreign(name, target string) error {
-	return fmt.Errorf("%q -> %q is no record of a container's addresses; remove it if it is not of yours", name, target)
+	return fmt.Errorf("%q -> %q is not a record of a container's addresses; remove it", name, target)
 }

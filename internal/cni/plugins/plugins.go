@@ -1,5 +1,5 @@
-// Package plugins holds the types of CNI plugin that weft has. It only wires
-// them up; each is a package of its own.
+// Package plugins lists the CNI plugin types that weft has. It only wires them
+// up; each is a package of its own, and no other code belongs here.
 package plugins
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/cni/ptp"
 )
 
-// Main does the call of a container runtime and returns the exit code.
+// Main serves the call of a container runtime and returns the exit code.
 func Main(ctx context.Context) int {
 	return cni.Main(ctx, cni.System(), map[string]cni.Plugin{
 		"flannel": flannel.Plugin{},

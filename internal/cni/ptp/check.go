@@ -15,18 +15,17 @@ import (
 	"github.com/weft-net/weft/internal/kernel/podlink"
 )
 
-// Check compares the container with the result of its Add, on record and in
-// the kernel.
+// Check compares the record and the kernel with the result of Add.
 func (Plugin) Check(ctx context.Context, r cni.Request) error {
 	c, err := parse(r)
 	if err != nil {
 		return err
 	}
-	link, err := added(r, c)
+	link, err := addedLink(r, c)
 	if err != nil {
 		return err
 	}
-	if err := recorded(ctx, c, owner(r), link.Addrs); err != nil {
+	if err := checkRecord(ctx, c, owner(r), link.Addrs); err != nil {
 		return err
 	}
 	pod, err := openPod(r)
@@ -35,13 +34,13 @@ func (Plugin) Check(ctx context.Context, r cni.Request) error {
 	}
 	defer func() { _ = unix.Close(pod) }() // it is only referred to
 	if err := link.Check(pod); err != nil {
-		return types.NewError(cni.ErrChanged, fmt.Sprintf("container %s is not connected as it was", r.ContainerID), err.Error())
+		return types.NewError(cni.ErrChanged, fmt.Sprintf("the network of container %s has changed since its ADD", r.ContainerID), err.Error())
 	}
 	return nil
 }
 
-// recorded fails unless o has exactly these addresses on record.
-func recorded(ctx context.Context, c config, o ipam.Owner, addrs []netip.Addr) error {
+// checkRecord fails unless o has exactly these addresses on record.
+func checkRecord(ctx context.Context, c config, o ipam.Owner, addrs []netip.Addr) error {
 	store, err := c.store(ctx)
 	if err != nil {
 		return err
@@ -51,7 +50,7 @@ func recorded(ctx context.Context, c config, o ipam.Owner, addrs []netip.Addr) e
 		return storeError(err)
 	}
 	if !slices.Equal(record.Addrs, addrs) {
-		return types.NewError(cni.ErrChanged, fmt.Sprintf("container %s was given %v, and %v are on record", o.ContainerID, addrs, record.Addrs), "")
+		return types.NewError(cni.ErrChanged, fmt.Sprintf("container %s has the addresses %v by its ADD, and %v on record", o.ContainerID, addrs, record.Addrs), "")
 	}
 	return nil
 }
@@ -71,8 +70,8 @@ type previous struct {
 	} `json:"ips"`
 }
 
-// added returns the link that Add's result describes.
-func added(r cni.Request, c config) (podlink.Link, error) {
+// addedLink returns the link that Add's result describes.
+func addedLink(r cni.Request, c config) (podlink.Link, error) {
 	link := linkOf(owner(r))
 	if c.PrevResult == nil {
 		return link, types.NewError(types.ErrInvalidNetworkConfig, "the config of a CHECK lacks prevResult", "")

@@ -13,7 +13,7 @@ import (
 	"github.com/weft-net/weft/internal/cni/ipam"
 )
 
-// dataDir is where addresses are remembered unless the config says otherwise.
+// dataDir is the default directory of the records.
 const dataDir = "/var/lib/cni/weft"
 
 // config is the plugin's part of a CNI config.
@@ -31,12 +31,12 @@ type config struct {
 func parse(r cni.Request) (config, error) {
 	c := config{Paths: fabric.DefaultPaths(dataDir)}
 	if err := json.Unmarshal(r.Config, &c); err != nil {
-		return c, types.NewError(types.ErrDecodingFailure, "read the config of type weft", err.Error())
+		return c, types.NewError(types.ErrDecodingFailure, "the config of type weft cannot be read", err.Error())
 	}
 	return c, c.Paths.Check()
 }
 
-// store opens the memory of who has which address.
+// store opens the records of which container has which address.
 func (c config) store(ctx context.Context) (*ipam.Store, error) {
 	store, err := ipam.Open(ctx, c.DataDir)
 	if err != nil {
@@ -45,8 +45,8 @@ func (c config) store(ctx context.Context) (*ipam.Store, error) {
 	return store, nil
 }
 
-// storeError gives an error of the store its code: a call that waited for a
-// lock in vain is to be tried again.
+// storeError returns an error of the store with its code: a call that did not
+// get a lock should be tried again.
 func storeError(err error) error {
 	if locked, ok := errors.AsType[*ipam.LockedError](err); ok {
 		return types.NewError(types.ErrTryAgainLater, locked.Error(), "if that process hangs, end it")
@@ -54,14 +54,14 @@ func storeError(err error) error {
 	return types.NewError(types.ErrIOFailure, err.Error(), "")
 }
 
-// check refuses what an Add could not do. A Del is not refused for it.
+// check refuses configs that Add does not support. Del accepts them.
 func (c config) check() error {
 	if c.IPAM.Type != "" {
 		return types.NewError(types.ErrUnsupportedField, fmt.Sprintf("the config of type weft has ipam.type %q", c.IPAM.Type),
-			"the type gives out the addresses of the host's subnets itself: remove the key ipam")
+			"the type allocates addresses of the host's subnets itself: remove the key ipam")
 	}
 	if c.PrevResult != nil {
-		return types.NewError(types.ErrInvalidNetworkConfig, "type weft makes the container's interface, so it must be the first plugin of its list", "")
+		return types.NewError(types.ErrInvalidNetworkConfig, "type weft creates the container's interface, so it must be the first plugin of its list", "")
 	}
 	return nil
 }

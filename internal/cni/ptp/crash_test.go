@@ -86,7 +86,7 @@ func (h *host) record(t *testing.T, id, subnet string) {
 		t.Fatal(err)
 	}
 	o := ipam.Owner{ContainerID: id, IfName: "eth0"}
-	if _, err := store.Take(t.Context(), o, "pods", []netip.Prefix{netip.MustParsePrefix(subnet)}); err != nil {
+	if _, err := store.Allocate(t.Context(), o, "pods", []netip.Prefix{netip.MustParsePrefix(subnet)}); err != nil {
 		t.Fatal(err)
 	}
 }

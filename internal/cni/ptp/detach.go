@@ -102,7 +102,7 @@ func unlink(o ipam.Owner) error {
 }
 
 // removeRules removes the routing rules of a link that a container has beside
-// its first. With the namespace they are gone.
+// its first. They are removed with the namespace otherwise.
 func removeRules(store *ipam.Store, o ipam.Owner, netns string) error {
 	record, found, err := store.Find(o)
 	if err != nil || !found || netns == "" {

@@ -38,7 +38,7 @@ func TestRefusals(t *testing.T) {
 		"foreign address":  {nil, one.path(), []any{"runtimeConfig", map[string]any{"ips": []string{"10.9.1.2"}}}, types.ErrInvalidNetworkConfig, "10.9.1.2"},
 		"no address":       {nil, one.path(), []any{"runtimeConfig", map[string]any{"ips": []string{"x"}}}, types.ErrInvalidNetworkConfig, `"x"`},
 		"multicast MAC":    {nil, one.path(), []any{"runtimeConfig", map[string]any{"mac": "01:00:5e:00:00:01"}}, types.ErrInvalidNetworkConfig, "01:00:5e:00:00:01"},
-		"name in use":      {nil, one.path(), []any{"-", "lo"}, types.ErrInternal, "something of that name"},
+		"name in use":      {nil, one.path(), []any{"-", "lo"}, types.ErrInternal, "the name or the address is in use"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t, subnet4)

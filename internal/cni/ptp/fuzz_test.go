@@ -22,7 +22,7 @@ func FuzzConfig(f *testing.F) {
 			t.Errorf("%q gave both ends one MAC", id)
 		}
 		_, _ = c.wanted(id) // must not panic
-		link, err := added(r, c)
+		link, err := addedLink(r, c)
 		if len(link.Host) != 15 || link.PodMAC[0]&1 != 0 || link.HostMAC[0]&3 != 2 {
 			t.Errorf("%q became %+v", id, link)
 		}

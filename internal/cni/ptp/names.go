@@ -9,13 +9,13 @@ import (
 	"github.com/weft-net/weft/internal/kernel/podlink"
 )
 
-// hostPrefix begins the names of all devices that the type makes on a host.
+// hostPrefix begins the names of all devices that the type creates on a host.
 const hostPrefix = "weft"
 
 // linkOf returns the link of an owner without MTU and addresses. Names and
-// MACs follow from the owner alone, so that DEL finds the device without any
-// memory. 55 bits tell devices apart: two of the same name on one host are not
-// to be expected, and the second would be refused.
+// MACs are derived from the owner alone, so that DEL finds the device without
+// a record. The name has 55 bits of the hash: two equal names on one host are
+// not to be expected, and the second ADD would fail.
 func linkOf(o ipam.Owner) podlink.Link {
 	sum := sha256.Sum256([]byte(o.ContainerID + ":" + o.IfName))
 	text := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))

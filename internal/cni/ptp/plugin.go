@@ -22,7 +22,7 @@ type Plugin struct{}
 
 func owner(r cni.Request) ipam.Owner { return ipam.Owner{ContainerID: r.ContainerID, IfName: r.IfName} }
 
-// Add makes the container's link. Its result has two interfaces, the host's
+// Add creates the container's link. Its result has two interfaces, the host's
 // end and the container's.
 func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	c, err := parse(r)
@@ -64,8 +64,8 @@ func openPod(r cni.Request) (int, error) {
 	return pod, nil
 }
 
-// attach records addresses for the container and makes its link. out are the
-// gateways of the container's default routes by it.
+// attach records addresses for the container and creates its link. out are the
+// gateways of the container's default routes on the link.
 func attach(ctx context.Context, r cni.Request, store *ipam.Store, env subnetenv.Env, want wanted, pod int) (link podlink.Link, out []netip.Addr, err error) {
 	o := owner(r)
 	link = linkOf(o)
@@ -77,10 +77,10 @@ func attach(ctx context.Context, r cni.Request, store *ipam.Store, env subnetenv
 		return link, nil, storeError(err)
 	}
 	defer release()
-	if err := leftover(store, o, link); err != nil {
+	if err := releaseLeftover(store, o, link); err != nil {
 		return link, nil, err
 	}
-	record, err := store.Take(ctx, o, r.Network, env.Subnets, want.addrs...)
+	record, err := store.Allocate(ctx, o, r.Network, env.Subnets, want.addrs...)
 	if full, ok := errors.AsType[*ipam.FullError](err); ok {
 		return link, nil, types.NewError(types.ErrTryAgainLater, full.Error(),
 			"remove containers, have the runtime collect garbage (CNI GC), or give the network a shorter SubnetLen")
@@ -99,10 +99,9 @@ func attach(ctx context.Context, r cni.Request, store *ipam.Store, env subnetenv
 	return link, out, nil
 }
 
-// leftover forgets the addresses of an Add that was killed before it made the
-// link. If there is a link the container is attached, and Add must not be
-// called.
-func leftover(store *ipam.Store, o ipam.Owner, link podlink.Link) error {
+// releaseLeftover releases the addresses of an Add that was killed before it created
+// the link. If the link exists, the container is attached, and Add is refused.
+func releaseLeftover(store *ipam.Store, o ipam.Owner, link podlink.Link) error {
 	_, found, err := store.Find(o)
 	if err != nil || !found {
 		return err
@@ -112,7 +111,7 @@ func leftover(store *ipam.Store, o ipam.Owner, link podlink.Link) error {
 		return err
 	}
 	if there {
-		return types.NewError(cni.ErrAttached, fmt.Sprintf("container %s has its interface %s already", o.ContainerID, o.IfName), "call DEL first")
+		return types.NewError(cni.ErrAttached, fmt.Sprintf("container %s already has its interface %s", o.ContainerID, o.IfName), "call DEL first")
 	}
 	return store.Release(o)
 }
@@ -120,14 +119,14 @@ func leftover(store *ipam.Store, o ipam.Owner, link podlink.Link) error {
 func hint(err error) string {
 	switch {
 	case errors.Is(err, syscall.EEXIST):
-		return "; something of that name or address is there already: see `ip link` on the host and in the container, and `ip route`"
+		return "; the name or the address is in use: check `ip link` on the host and in the container, and `ip route`"
 	case errors.Is(err, syscall.EPERM):
 		return "; root, or CAP_NET_ADMIN and CAP_SYS_ADMIN, are needed"
 	}
 	return ""
 }
 
-// Status tells whether the fabric takes containers.
+// Status fails if containers cannot be added, or not be reached.
 func (Plugin) Status(ctx context.Context, r cni.Request) error {
 	c, err := parse(r)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/weft-net/weft/internal/kernel/podlink"
 )
 
-// result describes to the runtime the link and the default routes, by the
-// gateways out.
+// result returns the link and the default routes, with the gateways out, in the
+// runtime's form.
 func result(r cni.Request, c config, link podlink.Link, out []netip.Addr) *current.Result {
 	res := &current.Result{
 		CNIVersion: current.ImplementedSpecVersion,
@@ -34,7 +34,7 @@ func result(r cni.Request, c config, link podlink.Link, out []netip.Addr) *curre
 // podEnd is the container's end among a result's interfaces.
 const podEnd = 1
 
-// prefix is a prefix in the form of the library's results.
+// prefix returns a prefix in the form of the library's results.
 func prefix(a netip.Addr, bits int) net.IPNet {
 	return net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(bits, a.BitLen())}
 }

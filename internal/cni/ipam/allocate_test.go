@@ -18,19 +18,19 @@ func addrs(texts ...string) (all []netip.Addr) {
 // go on in their order.
 func TestWantedAddresses(t *testing.T) {
 	s := open(t, t.TempDir())
-	take(t, s, numbered(1), both...)
-	r, err := s.Take(t.Context(), numbered(2), "net", both, addrs("10.5.1.9")...)
+	allocate(t, s, numbered(1), both...)
+	r, err := s.Allocate(t.Context(), numbered(2), "net", both, addrs("10.5.1.9")...)
 	if got := r.target(); err != nil || got != "net 10.5.1.9 fd05:0:0:1::3" {
 		t.Errorf("got %s, %v", got, err)
 	}
-	if got := take(t, s, numbered(3), both...); got != "10.5.1.3 fd05:0:0:1::4" {
+	if got := allocate(t, s, numbered(3), both...); got != "10.5.1.3 fd05:0:0:1::4" {
 		t.Errorf("the next one got %s", got)
 	}
 }
 
 func TestWantedAddressesAreRefused(t *testing.T) {
 	s := open(t, t.TempDir())
-	take(t, s, numbered(1), both...)
+	allocate(t, s, numbered(1), both...)
 	for name, tc := range map[string]struct {
 		wanted []netip.Addr
 		says   string
@@ -43,7 +43,7 @@ func TestWantedAddressesAreRefused(t *testing.T) {
 		"two of one":       {addrs("10.5.1.8", "10.5.1.9"), "10.5.1.8 of the same subnet"},
 		"one of two is no": {addrs("10.5.1.8", "fd05::1"), "fd05::1"},
 	} {
-		_, err := s.Take(t.Context(), numbered(2), "net", both, tc.wanted...)
+		_, err := s.Allocate(t.Context(), numbered(2), "net", both, tc.wanted...)
 		if _, ok := errors.AsType[*RequestError](err); !ok || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s: got %v, want a RequestError that says %q", name, err, tc.says)
 		}

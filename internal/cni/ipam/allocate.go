@@ -8,12 +8,12 @@ import (
 	"slices"
 )
 
-// Take allocates an address of each subnet for o and records them: the wanted
+// Allocate allocates an address of each subnet for o and records them: the wanted
 // one where there is one, else the next free one. It fails with a *FullError if
 // a subnet has no free address, with a *RequestError if a wanted address cannot
 // be had, and with an error for which errors.Is(err, fs.ErrExist) holds if o
 // has addresses already.
-func (s *Store) Take(ctx context.Context, o Owner, network string, subnets []netip.Prefix, wanted ...netip.Addr) (Record, error) {
+func (s *Store) Allocate(ctx context.Context, o Owner, network string, subnets []netip.Prefix, wanted ...netip.Addr) (Record, error) {
 	lock, err := s.lock(ctx)
 	if err != nil {
 		return Record{}, err
