@@ -112,6 +112,24 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
+// TestAgentInAContainer has the other agent in a container that shares the
+// host's network and the directory.
+func TestAgentInAContainer(t *testing.T) {
+	base := t.TempDir()
+	other := startIn(t, unix.CLONE_NEWPID|unix.CLONE_NEWNS, base, "other", "172.7.0.0/16")
+	if said := other.said(t); said != "held" {
+		t.Fatal(said)
+	}
+	h := open(t, base, "first")
+	const want = "network 172.7.0.0/16 is used by another agent on this host (process 1 in another PID namespace, state directory /var/lib/other)"
+	if err := h.Hold(t.Context(), network("172.7.0.0/16")); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v does not say %q", err, want)
+	}
+	check(t, other.Process.Kill())
+	_ = other.Wait()
+	check(t, h.Hold(t.Context(), network("172.7.0.0/16")))
+}
+
 // expectFiles says how many files there must be beside h's.
 func expectFiles(t *testing.T, h *hostlock.Holder, want int) {
 	t.Helper()

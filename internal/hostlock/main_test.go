@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/weft-net/weft/internal/hostlock"
@@ -49,10 +50,17 @@ type process struct {
 
 func start(t *testing.T, base, id, network string) *process {
 	t.Helper()
+	return startIn(t, 0, base, id, network)
+}
+
+// startIn starts it in new namespaces of the kinds of clone(2)'s flags.
+func startIn(t *testing.T, namespaces uintptr, base, id, network string) *process {
+	t.Helper()
 	program, err := os.Executable()
 	check(t, err)
 	p := &process{Cmd: exec.Command(program)}
 	p.Env = append(os.Environ(), childVariable+"="+strings.Join([]string{base, id, network}, " "))
+	p.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}
 	p.in, err = p.StdinPipe()
 	check(t, err)
 	out, err := p.StdoutPipe()
