@@ -34,6 +34,9 @@ func (d *directory) others(own *os.File) (map[string]record, error) {
 	out := map[string]record{}
 	for _, name := range names {
 		r, living, err := d.read(name, own)
+		if _, held := errors.AsType[*HeldError](err); held {
+			return nil, err
+		}
 		if err != nil {
 			return nil, fmt.Errorf("host lock: %s: %w", filepath.Join(d.path(), name), err)
 		}
@@ -62,7 +65,7 @@ func (d *directory) read(name string, own *os.File) (r record, living bool, err 
 		return r, false, d.remove(name)
 	}
 	if r, err = readRecord(f); err != nil {
-		return r, false, fmt.Errorf("a living process has locked it, and it does not say what that uses: %w", err)
+		return r, false, &HeldError{What: fmt.Sprintf("a living process has locked %s, which does not say what it uses (%v)", f.Name(), err), remedy: unknownThings}
 	}
 	return r, true, nil
 }

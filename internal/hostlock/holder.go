@@ -14,10 +14,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HeldError says that another agent uses what was to be held.
+// HeldError says that another agent uses what was to be held, or may do so.
 type HeldError struct {
 	What     string // in words
-	PID      int    // of the other agent, in its own PID namespace
+	PID      int    // of the other agent, in its own PID namespace; 0: unknown
 	StateDir string // likewise its state directory, as it names it
 	remedy   string
 }
@@ -26,8 +26,9 @@ type HeldError struct {
 func (e *HeldError) Error() string { return e.What + ": " + e.remedy }
 
 const (
-	ownThings   = "two networks on one host need a range of addresses and a VNI each, or without VNIs an --nft-table each"
-	ownIdentity = "stop one of the two, or give this one a state directory of its own with --state-dir"
+	ownThings     = "two networks on one host need a range of addresses and a VNI each, or without VNIs an --nft-table each"
+	unknownThings = "stop that process, or run the same version of weft in its place"
+	ownIdentity   = "stop one of the two, or give this one a state directory of its own with --state-dir"
 )
 
 // Agent says who holds.

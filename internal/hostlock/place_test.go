@@ -82,7 +82,8 @@ func TestUnreadableFileOfALivingAgentIsNamed(t *testing.T) {
 	for _, content := range []string{"", "{", `{"pid": 0}`, `{"pid": 3, "networks": ["nowhere"]}`, strings.Repeat(" ", 2<<20)} {
 		h := open(t, t.TempDir(), "first")
 		name := living(t, h, content)
-		if err := h.Hold(t.Context(), network("10.0.0.0/8")); err == nil || !strings.Contains(err.Error(), name) {
+		err := h.Hold(t.Context(), network("10.0.0.0/8"))
+		if _, held := errors.AsType[*hostlock.HeldError](err); !held || !strings.Contains(err.Error(), name) {
 			t.Errorf("with %.20q: %v", content, err)
 		}
 	}
