@@ -30,6 +30,7 @@ type Relay struct {
 	mu       sync.Mutex
 	counts   map[string]int
 	endAfter int
+	before   func(method string)
 }
 
 // NewRelay listens on a free port of the loopback and passes requests on to the
@@ -64,6 +65,13 @@ func (r *Relay) EndWatches(after int) {
 	r.endAfter = after
 }
 
+// Before makes the relay call fn before it passes a request on.
+func (r *Relay) Before(fn func(method string)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before = fn
+}
+
 // Count returns how many requests came so far for a method: "Txn", "Watch".
 func (r *Relay) Count(method string) int {
 	r.mu.Lock()
@@ -82,12 +90,16 @@ func (r *Relay) Close() error {
 // note counts a request and returns after how many watches to end it, 0: never.
 func (r *Relay) note(method string) int {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.counts[method]++
+	before, endAfter := r.before, r.endAfter
+	r.mu.Unlock()
+	if before != nil {
+		before(method)
+	}
 	if method != "Watch" {
 		return 0
 	}
-	return r.endAfter
+	return endAfter
 }
 
 func (r *Relay) handle(_ any, in grpc.ServerStream) error {
