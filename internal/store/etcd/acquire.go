@@ -57,7 +57,7 @@ type acquisition struct {
 
 // try reads, chooses and writes once; ok is false if somebody else was faster.
 func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err error) {
-	have, err := a.contents(ctx)
+	have, err := a.contents(ctx, a.claim)
 	if err != nil {
 		return l, false, err
 	}

@@ -60,8 +60,11 @@ func (a *acquisition) ask(ctx context.Context, c *lease.ContestedError) (answere
 	if err != nil {
 		return false, err
 	}
-	within, cancel := context.WithTimeout(ctx, c.Patience())
+	// Not by a deadline, of which gRPC tells the server: it might end the watch
+	// a moment earlier, and that would look like an outage.
+	within, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer time.AfterFunc(c.Patience(), cancel).Stop()
 	err = a.watch(within, rev+1, answerBell{}, a.keys.only(key))
 	switch {
 	case ctx.Err() != nil:

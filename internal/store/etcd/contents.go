@@ -1,8 +1,11 @@
 package etcd
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -18,52 +21,86 @@ import (
 type contents struct {
 	revision int64
 	leases   []lease.Lease               // sorted
-	owners   map[string]lease.Owner      // by lease.Key
+	owners   map[string]lease.Owner      // by lease.Key; empty for hosts that have nothing in common with the claimant
 	stored   map[string]*mvccpb.KeyValue // the keys that a choice is about; see load
 }
 
 // key returns what is stored under a full key, nil if nothing is.
 func (c contents) key(key string) *mvccpb.KeyValue { return c.stored[key] }
 
-// contents reads all leases and their owners.
-func (s *Store) contents(ctx context.Context) (contents, error) {
-	var c contents
-	var unsure map[string]int // leases without a time to live, by name
+// contents reads all leases and their owners, as far as they matter to claim.
+func (s *Store) contents(ctx context.Context, claim lease.Claim) (contents, error) {
+	id, err := json.Marshal(claim.ID) // as it stands in a record
+	if err != nil {
+		return contents{}, err
+	}
+	var r *reading
 	header, err := s.read(ctx, "reading leases and owners", func() []part {
-		c, unsure = contents{owners: map[string]lease.Owner{}}, map[string]int{}
-		return []part{
-			{s.keys.leases(), func(kv *mvccpb.KeyValue) {
-				l, ok := view.Occupying(s.item(kv))
-				if !ok {
-					return
-				}
-				if l.Reserved {
-					unsure[lease.Key(l.Subnets)] = len(c.leases)
-				}
-				c.leases = append(c.leases, l)
-			}},
-			{s.keys.owners(), func(kv *mvccpb.KeyValue) {
-				name := strings.TrimPrefix(string(kv.Key), s.keys.owner(""))
-				o, err := parseOwner(kv)
-				if err != nil {
-					s.log.Warn("an owner's record cannot be read and is ignored", "error", err)
-					return
-				}
-				c.owners[name] = o
-				// A lease that another program than weft stored without a time
-				// to live is no reservation: its host's record has one.
-				if i, ok := unsure[name]; ok && ttlOf(kv) != 0 {
-					c.leases[i].Reserved = false
-				}
-			}},
-		}
+		r = &reading{Store: s, claim: claim, id: id, notes: map[string]note{}, contents: contents{owners: map[string]lease.Owner{}}}
+		return []part{{s.keys.leases(), r.putLease}, {s.keys.owners(), r.putOwner}}
 	})
 	if err != nil {
 		return contents{}, err
 	}
-	c.revision = header.Revision
-	slices.SortFunc(c.leases, lease.Lease.Compare)
-	return c, nil
+	r.revision = header.Revision
+	slices.SortFunc(r.leases, lease.Lease.Compare)
+	return r.contents, nil
+}
+
+// reading is contents that come in: first all leases, then their owners.
+type reading struct {
+	*Store
+	contents
+	claim lease.Claim
+	id    []byte          // the claimant's, as JSON
+	notes map[string]note // by lease.Key, of those leases that need a second look
+}
+
+// note is what of a lease depends on its owner.
+type note struct {
+	index     int  // among the leases
+	permanent bool // it has no time to live
+	shared    bool // it announces an address of the claimant's
+}
+
+func (r *reading) putLease(kv *mvccpb.KeyValue) {
+	l, ok := view.Occupying(r.item(kv))
+	if !ok {
+		return
+	}
+	n := note{
+		index: len(r.leases), permanent: l.Reserved,
+		shared: slices.ContainsFunc(l.Public, func(a netip.Addr) bool { return slices.Contains(r.claim.Public, a) }),
+	}
+	if n.permanent || n.shared {
+		r.notes[lease.Key(l.Subnets)] = n
+	}
+	r.leases = append(r.leases, l)
+}
+
+func (r *reading) putOwner(kv *mvccpb.KeyValue) {
+	name := strings.TrimPrefix(string(kv.Key), r.keys.owner(""))
+	n, noted := r.notes[name]
+	o, err := r.ownerIn(kv, n.shared)
+	if err != nil {
+		r.log.Warn("an owner's record cannot be read and is ignored", "error", err)
+		return
+	}
+	r.owners[name] = o
+	// A lease that another program than weft stored without a time to live is
+	// no reservation: its host's record has one.
+	if noted && n.permanent && ttlOf(kv) != 0 {
+		r.leases[n.index].Reserved = false
+	}
+}
+
+// ownerIn returns the owner that a record names. Of the many that have neither
+// the claimant's id nor its address it is enough to know that they are there.
+func (r *reading) ownerIn(kv *mvccpb.KeyValue, shared bool) (lease.Owner, error) {
+	if !shared && !bytes.Contains(kv.Value, r.id) && json.Valid(kv.Value) {
+		return lease.Owner{}, nil
+	}
+	return parseOwner(kv)
 }
 
 // load reads the keys that choice c is about as they were when have was read.

@@ -65,8 +65,9 @@ func (s *Store) awaitTurn(ctx context.Context, c lease.Claim) error {
 	if !ok {
 		return s.sessions.pace(ctx)
 	}
-	within, cancel := context.WithDeadline(ctx, until)
+	within, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer time.AfterFunc(time.Until(until), cancel).Stop()
 	loop := session.Loop{
 		Run: func(ctx context.Context, now *session.Session) error {
 			return s.watch(ctx, revision+1, doorbell{now}, s.keys.only(s.keys.lease(name)))
