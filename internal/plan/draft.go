@@ -20,7 +20,7 @@ type draft struct {
 }
 
 func (d *draft) allProblems() []Problem {
-	out := d.report(slices.Values(d.faults))
+	out := report(d.lines(d.faults))
 	if d.contradiction != nil {
 		out = append(out, Problem{Subject: "plan", Err: d.contradiction})
 	}

@@ -7,39 +7,41 @@ import (
 
 // edits gathers changes of a state and of the faults that go with it.
 type edits struct {
-	base          *netstate.State
-	neighs        *sorted.Editor[netstate.Neigh]
-	fdb           *sorted.Editor[netstate.FDB]
-	routes        *sorted.Editor[netstate.Route]
-	elements      *sorted.Editor[netstate.Element]
-	faults        *sorted.Editor[fault]
-	faultsChanged bool
+	base     *netstate.State
+	neighs   *sorted.Editor[netstate.Neigh]
+	fdb      *sorted.Editor[netstate.FDB]
+	routes   *sorted.Editor[netstate.Route]
+	elements *sorted.Editor[netstate.Element]
+	faults   *sorted.Editor[fault]
+	lines    *sorted.Editor[line]
 }
 
-func edit(s *netstate.State, faults sorted.Set[fault]) *edits {
+func edit(s *netstate.State, faults sorted.Set[fault], lines sorted.Set[line]) *edits {
 	return &edits{
-		base: s, faults: faults.Edit(), neighs: s.Neighs.Edit(), fdb: s.FDB.Edit(),
+		base: s, faults: faults.Edit(), lines: lines.Edit(), neighs: s.Neighs.Edit(), fdb: s.FDB.Edit(),
 		routes: s.Routes.Edit(), elements: s.Firewall.Elements.Edit(),
 	}
 }
 
-// result returns the changed state and faults.
-func (e *edits) result() (*netstate.State, sorted.Set[fault]) {
+// result returns what has become of the arguments of edit.
+func (e *edits) result() (*netstate.State, sorted.Set[fault], sorted.Set[line]) {
 	s := e.base.Clone()
 	s.Neighs, s.FDB, s.Routes, s.Firewall.Elements = e.neighs.Set(), e.fdb.Set(), e.routes.Set(), e.elements.Set()
-	return s, e.faults.Set()
+	return s, e.faults.Set(), e.lines.Set()
 }
 
 // fault sets what is wrong with a peer, or takes it back if x has no error.
 func (e *edits) fault(x fault) {
 	have, ok := e.faults.Find(x)
-	switch {
-	case x.err == nil && !ok, x.err != nil && ok && have.err.Error() == x.err.Error():
+	if x.err == nil && !ok || x.err != nil && ok && have.err.Error() == x.err.Error() {
 		return
-	case x.err == nil:
-		e.faults.Remove(x)
-	default:
+	}
+	if ok {
+		e.lines.Remove(have.line())
+		e.faults.Remove(have)
+	}
+	if x.err != nil {
+		e.lines.Put(x.line())
 		e.faults.Put(x)
 	}
-	e.faultsChanged = true
 }

@@ -2,13 +2,12 @@ package plan
 
 import (
 	"cmp"
-	"iter"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/sorted"
 )
 
 // fault is what is wrong with one peer in one family. There is at most one of
@@ -38,15 +37,45 @@ func (x fault) Compare(o fault) int {
 	return cmp.Or(lease.CompareSubnets(x.subnets, o.subnets), cmp.Compare(x.family, o.family), cmp.Compare(x.kind, o.kind))
 }
 
-// report returns faults together with what is wrong with the host itself,
-// sorted by subject and text, each once.
-func (b *basis) report(faults iter.Seq[fault]) []Problem {
-	out := slices.Clone(b.problems)
-	for x := range faults {
-		out = append(out, Problem{Subject: lease.FormatSubnets(x.subnets), Err: x.err})
+// line is a fault as it is reported, or a problem of the host itself.
+type line struct {
+	Problem
+	text   string // of the error
+	family netconf.Family
+	kind   faultKind
+}
+
+func (x fault) line() line {
+	return line{Problem{Subject: lease.FormatSubnets(x.subnets), Err: x.err}, x.err.Error(), x.family, x.kind}
+}
+
+// Compare orders by subject and text.
+func (l line) Compare(o line) int {
+	return cmp.Or(strings.Compare(l.Subject, o.Subject), strings.Compare(l.text, o.text),
+		cmp.Compare(l.family, o.family), cmp.Compare(l.kind, o.kind))
+}
+
+// lines returns faults together with what is wrong with the host itself.
+func (b *basis) lines(faults []fault) sorted.Set[line] {
+	out := make([]line, 0, len(b.problems)+len(faults))
+	for _, p := range b.problems {
+		out = append(out, line{Problem: p, text: p.Err.Error()})
 	}
-	slices.SortFunc(out, func(p, q Problem) int {
-		return cmp.Or(strings.Compare(p.Subject, q.Subject), strings.Compare(p.Err.Error(), q.Err.Error()))
-	})
-	return slices.CompactFunc(out, func(p, q Problem) bool { return p.Subject == q.Subject && p.Err.Error() == q.Err.Error() })
+	for _, x := range faults {
+		out = append(out, x.line())
+	}
+	return sorted.Of(out...)
+}
+
+// report returns the problems of lines in their order, each once.
+func report(lines sorted.Set[line]) []Problem {
+	out := make([]Problem, 0, lines.Len())
+	last := ""
+	for l := range lines.All() {
+		if n := len(out); n > 0 && out[n-1].Subject == l.Subject && last == l.text {
+			continue
+		}
+		out, last = append(out, l.Problem), l.text
+	}
+	return out
 }

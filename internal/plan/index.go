@@ -47,7 +47,7 @@ var least = at(netip.Prefix{})
 
 // index makes the indexes of the last whole plan.
 func (p *Planner) index() {
-	p.faults = sorted.Of(p.draft.faults...)
+	p.lines, p.faults = p.basis.lines(p.draft.faults), sorted.Of(p.draft.faults...)
 	p.families = map[netconf.Family]*index{}
 	for f, d := range p.draft.families {
 		x := &index{fit: indexed(d.fit), admitted: indexed(d.admitted), ends: sorted.FromOrdered(d.ends)}

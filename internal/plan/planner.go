@@ -26,6 +26,7 @@ type Planner struct {
 
 	draft    *draft // the last whole plan, until it has been indexed
 	faults   sorted.Set[fault]
+	lines    sorted.Set[line] // what problems are made of
 	families map[netconf.Family]*index
 }
 
@@ -97,14 +98,15 @@ func (p *Planner) apply(changes []change) {
 			changes[i].new = &kept
 		}
 	}
-	e := edit(p.state, p.faults)
+	e := edit(p.state, p.faults, p.lines)
 	for _, r := range p.basis.in.Net.Ranges {
 		f := r.Family()
 		u := amendment{basis: p.basis, family: f, index: p.families[f], edits: e}
 		u.apply(changes)
 	}
-	p.state, p.faults = e.result()
-	if e.faultsChanged {
-		p.problems = p.basis.report(p.faults.All())
+	before := p.lines
+	p.state, p.faults, p.lines = e.result()
+	if !sorted.Same(before, p.lines) {
+		p.problems = report(p.lines)
 	}
 }
