@@ -18,8 +18,8 @@ const module = "github.com/weft-net/weft/"
 // What stands after a package's own name is all it may know.
 var layers = map[string][]string{
 	"internal/netconf":    {},
-	"internal/netstate":   {"internal/sorted"},
-	"internal/owned":      {},
+	"internal/netstate":   {"internal/owned", "internal/sorted"},
+	"internal/owned":      {"internal/netconf"},
 	"internal/sorted":     {},
 	"internal/mailbox":    {},
 	"internal/logonce":    {},
@@ -29,16 +29,16 @@ var layers = map[string][]string{
 	"internal/identity":   {"internal/lease"},
 	"internal/host":       {"internal/netconf"},
 	"internal/subnetenv":  {"internal/netconf"},
-	"internal/plan":       {"internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate"},
+	"internal/plan":       {"internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/sorted"},
 	"internal/plan/vxlan": {"internal/netconf", "internal/netstate"},
 	"internal/plan/hostgw": {
 		"internal/netstate",
 	},
 	"internal/plan/firewall": {
-		"internal/host", "internal/netconf", "internal/netstate",
+		"internal/host", "internal/netconf", "internal/netstate", "internal/owned",
 	},
 	"internal/reconcile":  {"internal/backoff", "internal/netstate"},
-	"internal/kernel":     {"internal/logonce", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate"},
+	"internal/kernel":     {"internal/logonce", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate", "internal/owned"},
 	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netstate", "internal/owned"},
 	"internal/kernel/xtables": {
 		"internal/host", "internal/netstate", "internal/owned",
@@ -62,7 +62,7 @@ var layers = map[string][]string{
 	"internal/cni/ipam":    {"internal/backoff"},
 	"internal/cni/install": {},
 	"internal/kernel/podlink": {
-		"internal/kernel/codec", "internal/kernel/rtnl", "internal/netstate",
+		"internal/kernel/codec", "internal/kernel/rtnl", "internal/netstate", "internal/owned",
 	},
 }
 

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"regexp"
 	"time"
 
 	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/owned"
 
 	"github.com/weft-net/weft/internal/store/kube"
 )
@@ -185,12 +185,8 @@ func parseLevel(s string) (string, error) {
 	return s, nil
 }
 
-// tableName is what nft(8) takes without quotes and what marks a table as
-// weft's after a restart.
-var tableName = regexp.MustCompile(`^weft(\.[0-9a-z-]{1,24})?$`)
-
 func parseTable(s string) (string, error) {
-	if s != "" && !tableName.MatchString(s) {
+	if s != "" && !owned.IsTableName(s) {
 		return "", fmt.Errorf("must be weft, or weft. and up to 24 small letters, digits and hyphens")
 	}
 	return s, nil

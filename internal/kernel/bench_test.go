@@ -14,6 +14,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netns"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 const benchPeers = 10_000
@@ -130,11 +131,11 @@ func (b *bench) minimal(dev uint32) []*rtnl.Batch {
 		fdb.Bytes(unix.NDA_LLADDR, b.want.FDB.Slice()[i].MAC[:]...)
 		fdb.Addr(unix.NDA_DST, b.want.FDB.Slice()[i].Dst)
 		id := uint32(i + 1)
-		hops.Message(unix.RTM_NEWNEXTHOP, flags, unix.AF_INET, 0, netstate.RouteProtocol, 0, unix.RTNH_F_ONLINK, 0, 0, 0)
+		hops.Message(unix.RTM_NEWNEXTHOP, flags, unix.AF_INET, 0, owned.RouteProtocol, 0, unix.RTNH_F_ONLINK, 0, 0, 0)
 		hops.Uint32(unix.NHA_ID, id)
 		hops.Uint32(unix.NHA_OIF, dev)
 		hops.Addr(unix.NHA_GATEWAY, b.want.Routes.Slice()[i].Via)
-		routes.Message(unix.RTM_NEWROUTE, flags, unix.AF_INET, 28, 0, 0, unix.RT_TABLE_MAIN, netstate.RouteProtocol, 0, unix.RTN_UNICAST, 0, 0, 0, 0)
+		routes.Message(unix.RTM_NEWROUTE, flags, unix.AF_INET, 28, 0, 0, unix.RT_TABLE_MAIN, owned.RouteProtocol, 0, unix.RTN_UNICAST, 0, 0, 0, 0)
 		routes.Addr(unix.RTA_DST, b.want.Routes.Slice()[i].Dst.Addr())
 		routes.Uint32(30, id) // RTA_NH_ID
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // FuzzDecode feeds the decoders what a kernel would never send: none may
@@ -17,9 +18,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(codec.LinkHeader(1, unix.IFF_UP, 0))
 	f.Add(codec.AddrHeader(unix.AF_INET, 24, 0, 0, 1))
 	f.Add(codec.NeighHeader(unix.AF_BRIDGE, 1, unix.NUD_PERMANENT, unix.NTF_SELF))
-	f.Add(codec.RouteHeader(unix.AF_INET6, 64, unix.RT_TABLE_MAIN, netstate.RouteProtocol, 0, unix.RTN_UNICAST, 0))
+	f.Add(codec.RouteHeader(unix.AF_INET6, 64, unix.RT_TABLE_MAIN, owned.RouteProtocol, 0, unix.RTN_UNICAST, 0))
 	f.Add(append(codec.RouteHeader(unix.AF_INET, 24, unix.RT_TABLE_MAIN, 4, 0, unix.RTN_UNICAST, 0), 8, 0, 1, 0, 10, 5, 2, 0, 12, 0, 9, 0, 8, 0, 0, 0, 2, 0, 0, 0))
-	f.Add(nexthopHeader(unix.AF_INET, netstate.RouteProtocol, 0))
+	f.Add(nexthopHeader(unix.AF_INET, owned.RouteProtocol, 0))
 	v := &view{
 		scope: netstate.Scope{
 			Networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/1"), netip.MustParsePrefix("::/1")},
@@ -46,36 +47,19 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func TestTagsAreStableAndInRange(t *testing.T) {
-	seen := map[tag]string{}
-	for _, text := range []string{"10.5.0.0/16", "10.6.0.0/16", "fd05::/48", "10.244.0.0/16", "172.7.0.0/16"} {
-		n := tagOf(netip.MustParsePrefix(text))
-		if n != tagOf(netip.MustParsePrefix(text)) || uint32(n)&hopRange == 0 || uint32(n)>>31 != 0 || uint32(n)%hopNumbers != 0 {
-			t.Errorf("%s has the tag %#x", text, n)
-		}
-		if before, double := seen[n]; double {
-			t.Errorf("%s and %s share a tag", text, before)
-		}
-		seen[n] = text
-		if idTag(uint32(n)|(hopNumbers-1)) != n {
-			t.Errorf("an id of %s does not carry its tag", text)
-		}
-	}
-}
-
 func TestIDsRunOutWithAnError(t *testing.T) {
 	var n nexthops
 	network := netip.MustParsePrefix("10.5.0.0/16")
 	n.reset(netstate.Scope{Networks: []netip.Prefix{network}})
-	own := tagOf(network)
-	for i := range hopNumbers {
-		n.taken[uint32(own)|i] = true
+	own := owned.TagOf(network)
+	for i := range owned.NexthopNumbers {
+		n.taken[own.ID(i)] = true
 	}
-	delete(n.taken, uint32(own)|7)
-	if id, err := n.unused(own); err != nil || id != uint32(own)|7 {
+	delete(n.taken, own.ID(7))
+	if id, err := n.unused(own); err != nil || id != own.ID(7) {
 		t.Errorf("the one free id was not found: %#x %v", id, err)
 	}
-	n.taken[uint32(own)|7] = true
+	n.taken[own.ID(7)] = true
 	if _, err := n.unused(own); err == nil {
 		t.Error("there was no id left, and no error")
 	}

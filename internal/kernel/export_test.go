@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // WithoutNexthops makes k behave as on a kernel before 5.3, which has no
 // nexthop objects.
@@ -14,6 +11,3 @@ func (k *Kernel) WithoutNexthops() *Kernel {
 
 // SetPatience has k wait that long for the iptables-legacy program.
 func (k *Kernel) SetPatience(d time.Duration) { k.legacy.aside.patience = d }
-
-// TagOf returns what marks the ids of a network's nexthop objects.
-func TagOf(network netip.Prefix) uint32 { return uint32(tagOf(network)) }

@@ -25,11 +25,11 @@ func (k *Kernel) rules(ctx context.Context, scope netstate.Scope) (netstate.Fire
 	if err != nil {
 		return found, err
 	}
-	scope.Tables = slices.Clone(scope.Tables)
+	var tables []string
 	for _, t := range found.Tables {
-		scope.Tables = append(scope.Tables, t.Name)
+		tables = append(tables, t.Name)
 	}
-	old := k.legacy.observe(ctx, scope)
+	old := k.legacy.observe(ctx, scope.WithTables(tables...))
 	found.Foreign = append(found.Foreign, old.Foreign...)
 	found.Leftovers = append(found.Leftovers, old.Leftovers...)
 	return found, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -120,22 +119,4 @@ func (d *devices) get(index int32, name string) (l link, err error) {
 func readLinks(conn *rtnl.Conn, kind string) (all []link, err error) {
 	err = codec.ReadLinks(conn, kind, func(l codec.Link) { all = append(all, linkOf(l)) })
 	return all, err
-}
-
-// hasWeftName reports whether a name is of the form that flannel's and weft's
-// vxlan devices have: flannel.VNI or flannel-v6.VNI, and w4-VNI-PORT or
-// w6-VNI-PORT in hexadecimal for one that makes room for another port.
-func hasWeftName(name string) bool {
-	for _, prefix := range []string{"flannel.", "flannel-v6."} {
-		if vni, ok := strings.CutPrefix(name, prefix); ok {
-			return vni != "" && strings.Trim(vni, "0123456789") == ""
-		}
-	}
-	for _, prefix := range []string{"w4-", "w6-"} {
-		if rest, ok := strings.CutPrefix(name, prefix); ok {
-			vni, port, both := strings.Cut(rest, "-")
-			return both && vni != "" && port != "" && strings.Trim(vni+port, "0123456789abcdef") == ""
-		}
-	}
-	return false
 }

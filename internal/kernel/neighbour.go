@@ -6,6 +6,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // isPermanent reports whether n is of the kind that weft makes.
@@ -36,7 +37,7 @@ func readPermanent(conn *rtnl.Conn, family uint8, index int32, yield func(codec.
 // encodeNeigh puts the request to set or remove r.
 func encodeNeigh(b *rtnl.Batch, r netstate.Neigh, index int32, remove bool) {
 	put(b, codec.Neigh{
-		Family: codec.Family(r.Addr), Index: index, Dst: r.Addr, MAC: r.MAC, Protocol: netstate.RouteProtocol,
+		Family: codec.Family(r.Addr), Index: index, Dst: r.Addr, MAC: r.MAC, Protocol: owned.RouteProtocol,
 	}, remove)
 }
 

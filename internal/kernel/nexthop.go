@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"hash/fnv"
 	"net/netip"
 	"slices"
 
@@ -11,42 +10,21 @@ import (
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // Nexthop objects make it cheap to put in many routes (a gateway given with
 // each route is compared with all others of its device). They are an affair
-// of this package alone. Their ids tell whose they are without any memory:
-//
-//	bit 30     set: weft's range, away from the low ids that routing daemons use
-//	bits 18-29 tag of the network that the routes lead into
-//	bits 0-17  a number
-//
-// So two agents for two networks do not touch each other's objects. Should
-// their tags be equal by chance, which the ids cannot tell, three things keep them apart: an
-// object is made only where none is, never in the place of another; only objects that this
-// Kernel made, or that lead routes into its networks, are used; and those found
-// without a route are looked at again before they are deleted.
-const (
-	hopRange   uint32 = 1 << 30
-	hopNumbers uint32 = 1 << 18
-	hopTags           = 1 << 12
-)
-
-// tag marks the nexthop ids of one network, shifted into place.
-type tag uint32
-
-func tagOf(network netip.Prefix) tag {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(network.String())) // a hash takes everything
-	return tag(hopRange | h.Sum32()%hopTags*hopNumbers)
-}
-
-// idTag returns the part of an id that is a tag, if it is in weft's range.
-func idTag(id uint32) tag { return tag(id &^ (hopNumbers - 1)) }
+// of this package alone. Their ids tell whose they are: see owned.Tag. Should
+// two agents' networks have one tag by chance, three things keep their objects
+// apart: an object is made only where none is, never in the place of another;
+// only objects that this Kernel made, or that lead routes into its networks,
+// are used; and those found without a route are looked at again before they
+// are deleted.
 
 // hop is what a nexthop object says: where packets go next.
 type hop struct {
-	tag    tag
+	tag    owned.Tag
 	via    netip.Addr
 	dev    int32
 	onlink bool
@@ -61,7 +39,7 @@ type object struct {
 // tagged is a network with the tag of its nexthop objects.
 type tagged struct {
 	network netip.Prefix
-	tag     tag
+	tag     owned.Tag
 }
 
 // nexthops remembers the nexthop objects in our tags.
@@ -74,7 +52,7 @@ type nexthops struct {
 	idle     map[uint32]bool         // objects without routes
 	doubtful map[uint32]hop          // found without a route: left by a predecessor, or another agent's
 	taken    map[uint32]bool         // ids in our tags that others use
-	free     map[tag]uint32          // number to try next
+	free     map[owned.Tag]uint32    // number to try next
 }
 
 // reset forgets all and begins anew for the networks of scope.
@@ -84,7 +62,7 @@ func (n *nexthops) reset(scope netstate.Scope) {
 			missing: n.missing,
 			ids:     map[hop]uint32{}, objects: map[uint32]object{},
 			routes: map[netip.Prefix]uint32{}, idle: map[uint32]bool{}, doubtful: map[uint32]hop{},
-			taken: map[uint32]bool{}, free: map[tag]uint32{},
+			taken: map[uint32]bool{}, free: map[owned.Tag]uint32{},
 		}
 	}
 	n.networks = n.networks[:0]
@@ -96,7 +74,7 @@ func (n *nexthops) reset(scope netstate.Scope) {
 	clear(n.taken)
 	clear(n.free)
 	for _, network := range scope.Networks {
-		n.networks = append(n.networks, tagged{network, tagOf(network)})
+		n.networks = append(n.networks, tagged{network, owned.TagOf(network)})
 	}
 }
 
@@ -106,8 +84,8 @@ func (n *nexthops) found(m rtnl.Message) {
 	if !ok || !n.ours(h.tag) {
 		return
 	}
-	n.free[h.tag] = max(n.free[h.tag], id-uint32(h.tag))
-	if protocol == netstate.RouteProtocol {
+	n.free[h.tag] = max(n.free[h.tag], h.tag.Number(id))
+	if protocol == owned.RouteProtocol {
 		n.objects[id] = object{hop: h}
 	} else {
 		n.taken[id] = true
@@ -137,7 +115,7 @@ func (n *nexthops) adopt() {
 	}
 }
 
-func (n *nexthops) ours(t tag) bool {
+func (n *nexthops) ours(t owned.Tag) bool {
 	return slices.ContainsFunc(n.networks, func(o tagged) bool { return o.tag == t })
 }
 
@@ -241,21 +219,21 @@ func (n *nexthops) lead(dst netip.Prefix, id uint32) {
 }
 
 // unused returns an id with a tag that nobody has.
-func (n *nexthops) unused(t tag) (uint32, error) {
-	for range hopNumbers {
-		n.free[t] = n.free[t]%(hopNumbers-1) + 1
-		id := uint32(t) | n.free[t]
+func (n *nexthops) unused(t owned.Tag) (uint32, error) {
+	for range owned.NexthopNumbers {
+		n.free[t] = n.free[t]%(owned.NexthopNumbers-1) + 1
+		id := t.ID(n.free[t])
 		_, ours := n.objects[id]
 		_, doubtful := n.doubtful[id]
 		if !ours && !doubtful && !n.taken[id] {
 			return id, nil
 		}
 	}
-	return 0, fmt.Errorf("all %d ids of nexthop objects are in use", hopNumbers-1)
+	return 0, fmt.Errorf("all %d ids of nexthop objects are in use", owned.NexthopNumbers-1)
 }
 
 // tagFor returns the tag for routes to dst; false if they do without objects.
-func (n *nexthops) tagFor(dst netip.Prefix) (tag, bool) {
+func (n *nexthops) tagFor(dst netip.Prefix) (owned.Tag, bool) {
 	if n.missing {
 		return 0, false
 	}

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"testing"
 
-	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/netns"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // twins are two agents on one host whose networks have the same tag by chance.
@@ -20,10 +20,10 @@ type twins struct {
 
 func newTwins(t *testing.T) twins {
 	t.Helper()
-	seen := map[uint32]netip.Prefix{}
+	seen := map[owned.Tag]netip.Prefix{}
 	for i := range 1 << 16 {
 		n := netip.PrefixFrom(netip.AddrFrom4([4]byte{11, byte(i >> 8), byte(i), 0}), 24)
-		tag := kernel.TagOf(n)
+		tag := owned.TagOf(n)
 		if m, collides := seen[tag]; collides {
 			ns := newHost(t)
 			return twins{t, ns, newAgent(t, ns, m), newAgent(t, ns, n), m, n}
@@ -101,7 +101,7 @@ func TestOneTagNothingIsShared(t *testing.T) {
 // route of the other agent's through it before the first one sweeps.
 func TestOneTagSweep(t *testing.T) {
 	w := newTwins(t)
-	id := kernel.TagOf(w.last) + 1
+	id := owned.TagOf(w.last).ID(1)
 	shell(t, w.ns, fmt.Sprintf("ip nexthop add id %d via 10.4.7.22 dev eth0 proto 119", id))
 	w.one.observe()
 	its := to(w.last, 1, 22)

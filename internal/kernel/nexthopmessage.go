@@ -10,6 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // dump reads the kernel's nexthop objects.
@@ -58,7 +59,7 @@ func decodeNexthop(m rtnl.Message) (id uint32, protocol uint8, h hop, ok bool) {
 			h.via = a.Addr()
 		}
 	}
-	h.tag = idTag(id)
+	h.tag = owned.TagOfID(id)
 	return id, head[2], h, id != 0
 }
 
@@ -69,7 +70,7 @@ func encodeNexthop(b *rtnl.Batch, id uint32, h hop) {
 		flags = unix.RTNH_F_ONLINK
 	}
 	b.Message(unix.RTM_NEWNEXTHOP, codec.Create,
-		nexthopHeader(codec.Family(h.via), netstate.RouteProtocol, flags)...)
+		nexthopHeader(codec.Family(h.via), owned.RouteProtocol, flags)...)
 	b.Uint32(unix.NHA_ID, id)
 	b.Uint32(unix.NHA_OIF, uint32(h.dev))
 	b.Addr(unix.NHA_GATEWAY, h.via)

@@ -13,7 +13,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netconf"
-	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // sweep deletes the objects that no route needs: those of ours whose routes
@@ -65,7 +65,7 @@ func (n *nexthops) findRoutes(conn *rtnl.Conn) error {
 func (n *nexthops) unchanged(conn *rtnl.Conn, want map[uint32]hop) ([]uint32, error) {
 	same := make([]uint32, 0, len(want))
 	err := readNexthops(conn, slices.Collect(maps.Keys(want)), func(id uint32, protocol uint8, h hop) {
-		if wanted, asked := want[id]; asked && protocol == netstate.RouteProtocol && h == wanted {
+		if wanted, asked := want[id]; asked && protocol == owned.RouteProtocol && h == wanted {
 			same = append(same, id)
 			delete(want, id)
 		}

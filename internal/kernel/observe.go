@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +14,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // patience is how often a list is read again that changed while it was read.
@@ -112,22 +114,22 @@ func (o *observer) links() error {
 
 // tunnel takes up a vxlan device if it is ours.
 func (o *observer) tunnel(l link) error {
-	listed := slices.Contains(o.scope.Links, l.Name)
-	if !listed && !hasWeftName(l.Name) {
-		return nil
+	if !slices.Contains(o.scope.Links, l.Name) && !owned.IsDeviceName(l.Name) {
+		return nil // whatever its addresses
 	}
 	addrs, err := readAddresses(o.conn, l.index)
 	if err != nil {
 		return err
 	}
 	var rows []netstate.Addr
+	var prefixes []netip.Prefix
 	for _, a := range addrs {
 		if isManaged(a) {
 			rows = append(rows, netstate.Addr{Prefix: a.Prefix, Dev: l.Name})
-			listed = listed || o.scope.Holds(a.Prefix)
+			prefixes = append(prefixes, a.Prefix)
 		}
 	}
-	if !listed {
+	if !o.scope.Device(l.Name, prefixes) {
 		return nil
 	}
 	row := l.Link

@@ -10,6 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // isManagedRoute reports whether a route stands where weft's routes of scope stand,
@@ -31,7 +32,7 @@ func routeOf(r codec.Route, name string) netstate.Route {
 	if r.Metric != defaultMetric(r.Dst.Addr()) {
 		row.Metric = r.Metric
 	}
-	if r.Protocol != netstate.RouteProtocol {
+	if r.Protocol != owned.RouteProtocol {
 		row.Proto = r.Protocol
 	}
 	if r.Kind == unix.RTN_UNICAST { // a blackhole leads nowhere
@@ -59,7 +60,7 @@ func protocolOf(r netstate.Route) uint8 {
 	if r.Foreign() {
 		return r.Proto
 	}
-	return netstate.RouteProtocol
+	return owned.RouteProtocol
 }
 
 // encodeRoute puts the request to set r, through a nexthop object if nexthop

@@ -6,6 +6,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // A gateway that is marked onlink is still refused for IPv6 when another
@@ -43,7 +44,7 @@ func (a *applier) shield(ops []netstate.Op, tasks []routeTask) []netip.Prefix {
 func (a *applier) unshield(up []netip.Prefix) {
 	var b rtnl.Batch
 	for _, host := range up {
-		encodeNoRoute(&b, host, netstate.RouteProtocol, 0)
+		encodeNoRoute(&b, host, owned.RouteProtocol, 0)
 	}
 	for _, f := range a.conn.Exec(&b) {
 		a.log.Warn("a helper route stays until the next look", "route", up[f.Message], "error", f.Err)

@@ -13,6 +13,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/nft"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // groups are the RTNLGRP_* of linux/rtnetlink.h that carry what concerns
@@ -157,7 +158,7 @@ func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event,
 			row.Dev = w.mirror.name(l.lower)
 		}
 		return netstate.Event{Row: row, Gone: gone}, true
-	case l.Kind == netstate.KindVXLAN && hasWeftName(l.Name):
+	case l.Kind == netstate.KindVXLAN && owned.IsDeviceName(l.Name):
 		return netstate.Event{}, changed // ours or not: its addresses tell
 	}
 	// The kernel drops IPv4 routes without a word when their device goes down.
@@ -197,7 +198,7 @@ func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event
 		return netstate.Event{}, false
 	case r.Dst.Bits() == 0:
 		return netstate.Event{Facts: true}, r.Table == unix.RT_TABLE_MAIN
-	case r.Protocol == netstate.PodProtocol, !isManagedRoute(r, v.scope):
+	case r.Protocol == owned.PodProtocol, !isManagedRoute(r, v.scope):
 		return netstate.Event{}, false // pods come and go without the agent
 	case r.Nexthop != 0 && r.Dev == 0 && r.Kind == unix.RTN_UNICAST:
 		return netstate.Event{}, true // it names the nexthop object alone
@@ -230,5 +231,5 @@ func (w *watcher) nexthopEvent(m rtnl.Message, gone bool) (netstate.Event, bool)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	o, ours := w.hops.objects[id]
-	return netstate.Event{}, ours && (gone || protocol != netstate.RouteProtocol || h != o.hop)
+	return netstate.Event{}, ours && (gone || protocol != owned.RouteProtocol || h != o.hop)
 }

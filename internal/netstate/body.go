@@ -55,6 +55,16 @@ type Body struct {
 	Unknown    string // of an observed rule that has another form: names it; all else is zero then
 }
 
+// Prefixes returns the prefixes that the rule matches, or does not match.
+func (b Body) Prefixes() (out []netip.Prefix) {
+	for _, s := range []Side{b.Src, b.Dst} {
+		if s.Prefix.IsValid() {
+			out = append(out, s.Prefix)
+		}
+	}
+	return out
+}
+
 // V6 reports whether the rule is about IPv6.
 func (b Body) V6() bool { return b.Src.V6 || b.Dst.V6 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/weft-net/weft/internal/owned"
 	"github.com/weft-net/weft/internal/sorted"
 )
 
@@ -62,7 +63,7 @@ func TestOneChangedPeerCostsTheSameInAnyNetwork(t *testing.T) {
 		want := network(t, n)
 		found := want.Builder() // read from the kernel: shares nothing
 		for i := range 50 {     // pods of this host, say
-			found.Routes = append(found.Routes, Route{Dst: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 200, 0, byte(i)}), 32), Dev: "eth0", Proto: PodProtocol})
+			found.Routes = append(found.Routes, Route{Dst: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 200, 0, byte(i)}), 32), Dev: "eth0", Proto: owned.PodProtocol})
 		}
 		observed, err := found.State()
 		if err != nil {

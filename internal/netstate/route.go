@@ -3,17 +3,9 @@ package netstate
 import (
 	"fmt"
 	"net/netip"
+
+	"github.com/weft-net/weft/internal/owned"
 )
-
-// RouteProtocol marks weft's routes and nexthops in the kernel
-// (RTA_PROTOCOL). It is not assigned in linux/rtnetlink.h or in iproute2's
-// rt_protos.
-const RouteProtocol = 119
-
-// PodProtocol marks the routes to the pods of this host, one for each address,
-// that the CNI plugin makes. They are foreign to the agent; it must not remove
-// them. It is not assigned either.
-const PodProtocol = 118
 
 // Route is a route of the main table with the family's default metric,
 // identified by its destination. How the kernel is told (nexthop object or
@@ -35,14 +27,10 @@ func (r Route) Compare(o Route) int { return comparePrefix(r.Dst, o.Dst) }
 // Foreign reports whether somebody else made the route.
 func (r Route) Foreign() bool { return r.Proto != 0 }
 
-// protoBoot is RTPROT_BOOT of linux/rtnetlink.h: flanneld's routes, and those
-// of whoever said nothing else.
-const protoBoot = 3
-
 // abandoned reports whether r is what flanneld left on a device that is ours
 // now. Such a route goes when nobody wants it, as all else on the device does.
 func (s *State) abandoned(r Route) bool {
-	if r.Proto != protoBoot {
+	if r.Proto != owned.FlannelProtocol {
 		return false
 	}
 	l, ok := s.Links.Find(Link{Name: r.Dev})

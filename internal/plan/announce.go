@@ -9,6 +9,7 @@ import (
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
@@ -53,7 +54,7 @@ func tunnelMAC(seed string, f netconf.Family, vni uint32, before Before) netstat
 		return d.MAC
 	}
 	if before.Have != nil {
-		l, ok := before.Have.Links.Find(netstate.Link{Name: vxlan.Name(f, vni)})
+		l, ok := before.Have.Links.Find(netstate.Link{Name: owned.DeviceName(f, vni)})
 		if ok && !l.Foreign() && l.MAC.IsUnicast() {
 			return l.MAC
 		}
@@ -116,7 +117,7 @@ func LinkNames(net netconf.Network) []string {
 	var names []string
 	if net.Backend.Type == VXLAN {
 		for _, r := range net.Ranges {
-			names = append(names, vxlan.Name(r.Family(), net.Backend.VXLAN.VNI))
+			names = append(names, owned.DeviceName(r.Family(), net.Backend.VXLAN.VNI))
 		}
 	}
 	return names

@@ -14,6 +14,7 @@ import (
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
@@ -145,9 +146,9 @@ func (in *Input) ends() []end {
 // device names this host's end of the tunnel.
 func (e end) device(f netconf.Family) string {
 	if e.displaced {
-		return vxlan.FormerName(f, e.Backend.VXLAN.VNI, e.Backend.VXLAN.Port)
+		return owned.SpareDeviceName(f, e.Backend.VXLAN.VNI, e.Backend.VXLAN.Port)
 	}
-	return vxlan.Name(f, e.Backend.VXLAN.VNI)
+	return owned.DeviceName(f, e.Backend.VXLAN.VNI)
 }
 
 // sendsBy names the device by which packets leave for peers that announce vni.
@@ -157,7 +158,7 @@ func (in *Input) sendsBy(f netconf.Family, vni uint32) string {
 			return e.device(f)
 		}
 	}
-	return vxlan.Name(f, vni)
+	return owned.DeviceName(f, vni)
 }
 
 // find returns the tunnel to send by to peers with the given VNI, or nil.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // message is the only one of a batch, as the kernel gets it.
@@ -34,7 +35,7 @@ func TestAddrReadsBack(t *testing.T) {
 
 func TestNeighReadsBack(t *testing.T) {
 	for _, want := range []Neigh{
-		{Family: unix.AF_INET, Index: 7, Dst: netip.MustParseAddr("10.5.2.0"), Protocol: netstate.RouteProtocol},
+		{Family: unix.AF_INET, Index: 7, Dst: netip.MustParseAddr("10.5.2.0"), Protocol: owned.RouteProtocol},
 		{Family: unix.AF_INET6, Index: 7, Dst: netip.MustParseAddr("fd05::2")},
 		{Family: unix.AF_BRIDGE, Index: 7, Dst: netip.MustParseAddr("10.4.7.22"), Flags: unix.NTF_SELF},
 	} {
@@ -55,7 +56,7 @@ func TestRouteReadsBack(t *testing.T) {
 		{Dst: p("::/0"), Via: a("fe80::1"), Dev: 7, Table: unix.RT_TABLE_MAIN},
 		{Dst: p("fd05:0:0:2::/64"), Nexthop: 1 << 30, Table: unix.RT_TABLE_MAIN},
 	} {
-		want.Protocol, want.Kind = netstate.RouteProtocol, unix.RTN_UNICAST
+		want.Protocol, want.Kind = owned.RouteProtocol, unix.RTN_UNICAST
 		got, ok := DecodeRoute(message(t, func(b *rtnl.Batch) { EncodeRoute(b, Create, want) }))
 		if !ok || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %+v, want %+v", got, want)

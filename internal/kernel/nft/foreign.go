@@ -2,7 +2,6 @@ package nft
 
 import (
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -51,7 +50,7 @@ func (o *observer) others(t table) error {
 	if _, known := familyNames[t.family]; !known {
 		return nil
 	}
-	if (t == table{unix.NFPROTO_IPV4, "flannel-ipv4"}) || (t == table{unix.NFPROTO_IPV6, "flannel-ipv6"}) {
+	if owned.IsFlannelTable(familyName(t.family), t.name) {
 		return o.leftover(place{t.family, t.name, ""})
 	}
 	for _, c := range o.chains {
@@ -62,7 +61,7 @@ func (o *observer) others(t table) error {
 		switch {
 		case c.gate() && c.manager() != "":
 			err = o.guests(c)
-		case c.chain == "FLANNEL-POSTRTG" && t.name == "nat", c.chain == "FLANNEL-FWD" && t.name == "filter":
+		case c.chain != "" && c.chain == owned.FlannelChain(t.name):
 			err = o.leftover(c.place)
 		}
 		if err != nil {
@@ -78,6 +77,7 @@ func (o *observer) guests(c chain) error {
 	if err != nil {
 		return err
 	}
+	scope := o.scope.WithTables(o.tableNames()...)
 	start, behind := head(rules), false
 	for i, r := range rules {
 		if !r.tagged() {
@@ -85,7 +85,7 @@ func (o *observer) guests(c chain) error {
 			continue
 		}
 		body := r.body()
-		if !o.mine(r.comment) && !o.about([]rule{r}) {
+		if !scope.HookRule(r.comment, body.Prefixes()) {
 			continue // another agent's
 		}
 		row := netstate.Foreign{
@@ -121,12 +121,6 @@ func firstOfEach(rows []netstate.Foreign) []netstate.Foreign {
 	})
 }
 
-// mine reports whether a comment is the name of a table of this agent's.
-func (o *observer) mine(comment string) bool {
-	return slices.Contains(o.scope.Tables, comment) ||
-		slices.ContainsFunc(o.found.Tables, func(t netstate.NFTable) bool { return t.Name == comment })
-}
-
 // leftover takes up a chain or table of flanneld's, unless it is about a
 // network that is not of the scope.
 func (o *observer) leftover(p place) error {
@@ -135,10 +129,8 @@ func (o *observer) leftover(p place) error {
 		return err
 	}
 	for _, r := range rules {
-		for _, prefix := range r.prefixes() {
-			if !o.scope.Holds(prefix) && prefix.Addr().IsValid() && !prefix.Addr().IsMulticast() {
-				return nil
-			}
+		if !o.scope.Abandoned(r.prefixes()) {
+			return nil
 		}
 	}
 	o.found.Leftovers = append(o.found.Leftovers, netstate.Leftover{
@@ -171,8 +163,4 @@ func (r rule) leads() (out []string) {
 }
 
 // tagged reports whether a rule is weft's, this agent's or another's.
-func (r rule) tagged() bool { return owned.TableName(r.comment) }
-
-func isFlanneld(name string) bool {
-	return strings.HasPrefix(name, "FLANNEL-") || name == "flannel-ipv4" || name == "flannel-ipv6"
-}
+func (r rule) tagged() bool { return owned.IsTableName(r.comment) }

@@ -69,12 +69,12 @@ func (o *observer) run() error {
 		return err
 	}
 	for _, ch := range o.chains {
-		if ch.gate() && !owned.TableName(ch.table) {
+		if ch.gate() && !owned.IsTableName(ch.table) {
 			o.view.gates[table{ch.family, ch.table}] = true
 		}
 	}
 	for _, t := range tables {
-		if t.family == unix.NFPROTO_INET && (slices.Contains(o.scope.Tables, t.name) || owned.TableName(t.name)) {
+		if t.family == unix.NFPROTO_INET && (slices.Contains(o.scope.Tables, t.name) || owned.IsTableName(t.name)) {
 			if err := o.own(t); err != nil {
 				return fmt.Errorf("table inet %s: %w", t.name, err)
 			}
@@ -95,7 +95,11 @@ func (o *observer) own(t table) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(o.scope.Tables, t.name) && !o.about(rules) {
+	var about []netip.Prefix
+	for _, r := range rules {
+		about = append(about, r.body().Prefixes()...)
+	}
+	if !o.scope.Table(t.name, about) {
 		return nil
 	}
 	o.found.Tables = append(o.found.Tables, netstate.NFTable{Name: t.name})
@@ -148,14 +152,12 @@ func (o *observer) members(name string) error {
 	return nil
 }
 
-// about reports whether rules name a network of the scope.
-func (o *observer) about(rules []rule) bool {
-	return slices.ContainsFunc(rules, func(r rule) bool {
-		b := r.body()
-		return o.holds(b.Src.Prefix) || o.holds(b.Dst.Prefix)
-	})
+// tableNames returns the names of the tables that were found to be ours.
+func (o *observer) tableNames() (names []string) {
+	for _, t := range o.found.Tables {
+		names = append(names, t.Name)
+	}
+	return names
 }
-
-func (o *observer) holds(p netip.Prefix) bool { return p.IsValid() && o.scope.Holds(p) }
 
 func familyName(number uint8) string { return familyNames[number] }

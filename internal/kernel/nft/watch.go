@@ -79,7 +79,7 @@ func (c *change) take(v *view, m rtnl.Message) {
 	if !ok {
 		return
 	}
-	ours := s.family == unix.NFPROTO_INET && owned.TableName(s.table)
+	ours := s.family == unix.NFPROTO_INET && owned.IsTableName(s.table)
 	row, known := v.rows[handle{table{s.family, s.table}, s.handle}]
 	switch {
 	case s.kind == unix.NFT_MSG_DELRULE && known:

@@ -7,7 +7,7 @@ import (
 
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
-	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 const kindVeth = "veth"
@@ -88,7 +88,7 @@ func encodeNeigh(b *rtnl.Batch, a netip.Addr, mac MAC, index int32) {
 
 // toPod is the host's route to a pod's address.
 func toPod(a netip.Addr, dev int32) codec.Route {
-	return codec.Route{Table: unix.RT_TABLE_MAIN, Dst: alone(a), Dev: dev, Protocol: netstate.PodProtocol}
+	return codec.Route{Table: unix.RT_TABLE_MAIN, Dst: alone(a), Dev: dev, Protocol: owned.PodProtocol}
 }
 
 // wayOut is a default route of a's family in the pod.

@@ -82,7 +82,7 @@ func (r rule) target() string { return r.value("-j", "-g", "--jump", "--goto") }
 
 // tag returns the rule's comment if it is the name of a table of weft's.
 func (r rule) tag() string {
-	if c := r.value("--comment"); owned.TableName(c) {
+	if c := r.value("--comment"); owned.IsTableName(c) {
 		return c
 	}
 	return ""

@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // gates are the chains of the filter table that can stop packets, by hook.
 var gates = map[string]string{"FORWARD": "forward", "INPUT": "input"}
-
-// leftovers are flanneld's chains by table.
-var leftovers = map[string]string{"filter": "FLANNEL-FWD", "nat": "FLANNEL-POSTRTG"}
 
 // list reads a table; ok is false if it is not in use.
 func (t *Tools) list(ctx context.Context, f family, table string) (l listing, ok bool, err error) {
@@ -96,17 +93,13 @@ func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.F
 			if table == "filter" {
 				f.Foreign = append(f.Foreign, l.guests(fam, scope)...)
 			}
-			_, there := l.rules[leftovers[table]]
-			if there && !slices.ContainsFunc(l.prefixes(leftovers[table]), foreignTo(scope)) {
-				f.Leftovers = append(f.Leftovers, netstate.Leftover{Via: netstate.ViaLegacy, Family: fam.name, Table: table, Chain: leftovers[table]})
+			chain := owned.FlannelChain(table)
+			if _, there := l.rules[chain]; there && scope.Abandoned(l.prefixes(chain)) {
+				f.Leftovers = append(f.Leftovers, netstate.Leftover{Via: netstate.ViaLegacy, Family: fam.name, Table: table, Chain: chain})
 			}
 		}
 	}
 	return f, nil
-}
-
-func foreignTo(scope netstate.Scope) func(netip.Prefix) bool {
-	return func(p netip.Prefix) bool { return !scope.Holds(p) && !p.Addr().IsMulticast() }
 }
 
 // guests finds our rules in the chains.
@@ -115,12 +108,10 @@ func (l listing) guests(f family, scope netstate.Scope) (out []netstate.Foreign)
 		start, behind := l.head(chain), false
 		for i, r := range l.rules[chain] {
 			body := r.body()
-			mine := slices.Contains(scope.Tables, r.tag()) || body.Src.Prefix.IsValid() && scope.Holds(body.Src.Prefix) ||
-				body.Dst.Prefix.IsValid() && scope.Holds(body.Dst.Prefix)
 			switch {
 			case r.tag() == "":
 				behind = behind || i >= start
-			case mine:
+			case scope.HookRule(r.tag(), body.Prefixes()):
 				out = append(out, netstate.Foreign{
 					Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Body: body, Behind: behind || i < start,
 				})

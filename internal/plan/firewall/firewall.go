@@ -5,12 +5,14 @@
 package firewall
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // Options is what an operator said on the host.
@@ -53,16 +55,9 @@ const (
 )
 
 // TableName returns the name of the nftables table: the one an operator gave,
-// else "weft", or "weft.5" for a VNI other than 1, so that agents for two
-// networks on one host do not share one.
+// else the VNI's, so that agents for two networks on one host do not share one.
 func TableName(net netconf.Network, o Options) string {
-	switch vni := net.Backend.VXLAN.VNI; {
-	case o.Table != "":
-		return o.Table
-	case vni > 1:
-		return "weft." + strconv.FormatUint(uint64(vni), 10)
-	}
-	return "weft"
+	return cmp.Or(o.Table, owned.TableName(net.Backend.VXLAN.VNI))
 }
 
 // Build adds the firewall's rows to s. It returns what stands in the way of

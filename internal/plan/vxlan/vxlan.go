@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
-	"strconv"
 
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -16,7 +15,7 @@ import (
 
 // Tunnel is this host's end of the VXLAN network in one family.
 type Tunnel struct {
-	Name   string // of the device; see func Name
+	Name   string // of the device
 	Conf   netconf.VXLAN
 	Family netconf.Family // of the overlay and the underlay alike
 	Subnet netip.Prefix   // this host's
@@ -25,22 +24,6 @@ type Tunnel struct {
 	Local  netip.Addr // the uplink's address
 	Dev    string     // the uplink
 	MTU    int        // of the device, bytes
-}
-
-// Name returns the device's name: "flannel.1" or "flannel-v6.1" for VNI 1.
-func Name(f netconf.Family, vni uint32) string {
-	number := strconv.FormatUint(uint64(vni), 10)
-	if f == netconf.V6 {
-		return "flannel-v6." + number
-	}
-	return "flannel." + number
-}
-
-// FormerName returns the name of the device of another port than the present
-// one: "w4-1-2118" or "w6-1-2118" for VNI 1 and port 8472. Both numbers are
-// hexadecimal, since names have 15 characters at most (IFNAMSIZ of linux/if.h).
-func FormerName(f netconf.Family, vni uint32, port uint16) string {
-	return fmt.Sprintf("w%d-%x-%x", f, vni, port)
 }
 
 // Overhead is what the encapsulation adds to a packet, in bytes: outer IP

@@ -1,21 +1,17 @@
 package memkernel
 
 import (
-	"regexp"
+	"net/netip"
 	"slices"
 
 	"github.com/weft-net/weft/internal/netstate"
 )
 
-var tableName = regexp.MustCompile(`^weft(\.[0-9]+)?$`)
-
 // ownRules drops from f what scope does not ask for.
 func ownRules(f *netstate.FirewallBuilder, scope netstate.Scope) {
-	mine := func(name string) bool {
-		return slices.Contains(scope.Tables, name) || tableName.MatchString(name) && about(f, name, scope)
-	}
 	for _, t := range slices.Clone(f.Tables) {
-		if mine(t.Name) {
+		if scope.Table(t.Name, about(f, t.Name)) {
+			scope = scope.WithTables(t.Name)
 			continue
 		}
 		f.Tables = slices.DeleteFunc(f.Tables, func(o netstate.NFTable) bool { return o == t })
@@ -25,15 +21,16 @@ func ownRules(f *netstate.FirewallBuilder, scope netstate.Scope) {
 		f.Rules = slices.DeleteFunc(f.Rules, func(o netstate.Rule) bool { return o.Table == t.Name })
 	}
 	f.Foreign = slices.DeleteFunc(f.Foreign, func(o netstate.Foreign) bool {
-		return !mine(o.Body.Comment) && !holds(scope, o.Body)
+		return !scope.HookRule(o.Body.Comment, o.Body.Prefixes())
 	})
 }
 
-// about reports whether rules of a table name a network of the scope.
-func about(f *netstate.FirewallBuilder, table string, scope netstate.Scope) bool {
-	return slices.ContainsFunc(f.Rules, func(r netstate.Rule) bool { return r.Table == table && holds(scope, r.Body) })
-}
-
-func holds(scope netstate.Scope, b netstate.Body) bool {
-	return b.Src.Prefix.IsValid() && scope.Holds(b.Src.Prefix) || b.Dst.Prefix.IsValid() && scope.Holds(b.Dst.Prefix)
+// about returns the prefixes that rules of a table match.
+func about(f *netstate.FirewallBuilder, table string) (out []netip.Prefix) {
+	for _, r := range f.Rules {
+		if r.Table == table {
+			out = append(out, r.Body.Prefixes()...)
+		}
+	}
+	return out
 }

@@ -3,8 +3,8 @@ package memkernel
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/weft-net/weft/internal/netstate"
@@ -44,18 +44,16 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope, kinds netsta
 // inScope reports whether scope asks for l: by its name, or because it is a
 // tunnel of weft's or flannel's into one of the networks.
 func inScope(s *netstate.State, l netstate.Link, scope netstate.Scope) bool {
-	if slices.Contains(scope.Links, l.Name) {
-		return true
+	if l.Foreign() {
+		return slices.Contains(scope.Links, l.Name)
 	}
-	if l.Foreign() || !strings.HasPrefix(l.Name, "flannel") && !strings.HasPrefix(l.Name, "w4-") && !strings.HasPrefix(l.Name, "w6-") {
-		return false
-	}
+	var addrs []netip.Prefix
 	for a := range s.Addrs.All() {
-		if a.Dev == l.Name && scope.Holds(a.Prefix) {
-			return true
+		if a.Dev == l.Name {
+			addrs = append(addrs, a.Prefix)
 		}
 	}
-	return false
+	return scope.Device(l.Name, addrs)
 }
 
 // owns reports whether b has a tunnel called dev.
