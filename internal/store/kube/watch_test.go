@@ -3,10 +3,15 @@ package kube_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/store"
@@ -111,6 +116,54 @@ func TestAServerThatEndsWatchesIsAnOutage(t *testing.T) {
 				t.Errorf("%d lists after it", lists+withList)
 			}
 		})
+	}
+}
+
+// expired accepts a watch and sends the error of a version that is too old.
+func expired(t *testing.T, rw http.ResponseWriter) {
+	scheme := runtime.NewScheme()
+	status := &metav1.Status{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
+		Status:   metav1.StatusFailure, Reason: metav1.StatusReasonExpired, Code: http.StatusGone, Message: "too old resource version",
+	}
+	raw, err := runtime.Encode(protobuf.NewSerializer(scheme, scheme), status)
+	if err != nil {
+		t.Error(err)
+	}
+	event, err := (&metav1.WatchEvent{Type: "ERROR", Object: runtime.RawExtension{Raw: raw}}).Marshal()
+	if err != nil {
+		t.Error(err)
+	}
+	rw.Header().Set("Content-Type", "application/vnd.kubernetes.protobuf;stream=watch")
+	_, _ = rw.Write(binary.BigEndian.AppendUint32(nil, uint32(len(event))))
+	_, _ = rw.Write(event)
+}
+
+// A version that has expired is only found out in the watch: the nodes are
+// listed again, once, and that is no outage.
+func TestAnExpiredWatchListsAgain(t *testing.T) {
+	w := newWorld(t)
+	w.add(t, "a", "10.5.1.0/24")
+	w.write(t, wide)
+	b := newBetween(t, w.Cluster)
+	s := w.through(t, b, "a")
+	follower := storetest.Follow(t, s)
+	follower.Next(t)
+	b.requests()
+	b.intercept(func(rw http.ResponseWriter, r *http.Request) bool {
+		watch, withList := isWatch(r)
+		if watch && !withList {
+			expired(t, rw)
+		}
+		return watch && !withList
+	})
+	s.Redial()
+	w.annotate(t, "a", map[string]string{"node-public-ip": "192.0.2.9"})
+	if u := follower.Next(t); u.Snapshot == nil || len(u.Snapshot.Assigned.Uplink) != 1 {
+		t.Errorf("the next update is %+v", u)
+	}
+	if lists, withList, plain := kinds(b.requests()); lists != 0 || withList != 1 || plain != 1 {
+		t.Errorf("%d lists, %d watches that begin with one, %d others", lists, withList, plain)
 	}
 }
 
