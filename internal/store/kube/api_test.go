@@ -123,12 +123,11 @@ func TestAtRestNothingIsRequested(t *testing.T) {
 	}
 }
 
-// noStream is an error as an API server without lists that come as streams
-// gives it.
+// noStream is the error of an API server that cannot begin a watch with a list.
 const noStream = `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422,
 	"message":"ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"}`
 
-func TestAnOlderServerIsReadInPages(t *testing.T) {
+func TestAnOlderServerIsListed(t *testing.T) {
 	w := newWorld(t)
 	w.add(t, "a", "10.5.1.0/24")
 	b := newBetween(t, w.Cluster)

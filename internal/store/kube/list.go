@@ -78,7 +78,7 @@ func whole(err error) error {
 type fieldReader struct {
 	in   *bufio.Reader
 	left int // of the message, in bytes; negative: it ends with in
-	buf  []byte
+	buf  bytes.Buffer
 }
 
 // next reads the beginning of a field, and returns the length of its value.
@@ -118,12 +118,10 @@ func (f *fieldReader) value(size int) ([]byte, error) {
 	if size > maxValue {
 		return nil, fmt.Errorf("%w: an object of %d bytes", errNotProto, size)
 	}
-	if size > cap(f.buf) {
-		f.buf = make([]byte, size)
-	}
 	if f.left >= 0 {
 		f.left -= size
 	}
-	_, err := io.ReadFull(f.in, f.buf[:size])
-	return f.buf[:size], whole(err)
+	f.buf.Reset()
+	_, err := io.CopyN(&f.buf, f.in, int64(size)) // grows with what arrives, not with what is announced
+	return f.buf.Bytes(), whole(err)
 }
