@@ -6,93 +6,168 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 )
 
-// limiter bounds how often one object is repaired. Who fights over an object
-// gets it back a few times at once and then slowly, and everything else is
-// repaired at once meanwhile.
+// limiter bounds how often one object is repaired. If another program keeps
+// changing an object, it is repaired a few times at once and then slowly;
+// everything else is repaired at once meanwhile.
 type limiter struct {
-	buckets map[string]*bucket // by the desired object's text
+	buckets map[netstate.Row]*bucket // by the object's identity
+	tidy    int                      // the number of buckets from which on full ones are forgotten
 }
 
 // bucket holds the repairs that an object still gets.
 type bucket struct {
-	tokens float64
-	at     time.Time // when tokens was right
-	by     netstate.Event
-	told   bool // that its repair is put off
+	left    tokens
+	desired netstate.Row   // nil: the object should not be there
+	by      netstate.Event // how it was changed last, as far as known
+	told    bool           // that its repair is put off
 }
 
-// An object is repaired burst times in a row, then once in every interval.
-const (
-	burst    = 8
-	interval = 10 * time.Second
-)
+// repairs is the pace of the repairs of one object: so many in a row, then one
+// in each interval.
+var repairs = pace{burst: 8, interval: 10 * time.Second}
 
-// maxBuckets is when those that are full again are forgotten.
-const maxBuckets = 1000
+// minTidy is the least number of buckets that are worth tidying up.
+const minTidy = 1000
 
-func (b *bucket) refill(now time.Time) {
-	b.tokens = min(burst, b.tokens+float64(now.Sub(b.at))/float64(interval))
-	b.at = now
+// changed notes that e changed an object that should be as desired is, nil if
+// it should not be there. It reports whether the object is to be looked at:
+// unless its repair is put off.
+func (l *limiter) changed(desired netstate.Row, e netstate.Event, now time.Time) bool {
+	b := l.bucket(netstate.Identity(e.Row), desired, now)
+	b.by = e
+	return !b.told || repairs.wait(&b.left, now) == 0
 }
 
-// changed notes that somebody changed an object that should be as row is.
-func (l *limiter) changed(row netstate.Row, e netstate.Event, now time.Time) {
-	key := row.String()
-	if l.buckets[key] == nil {
-		if l.buckets == nil || len(l.buckets) >= maxBuckets {
-			l.forget(now)
-		}
-		l.buckets[key] = &bucket{tokens: burst, at: now}
+// bucket returns the bucket of an object, which is a full one if something
+// else is desired of it now.
+func (l *limiter) bucket(id, desired netstate.Row, now time.Time) *bucket {
+	b := l.buckets[id]
+	if b != nil && b.desired == desired {
+		return b
 	}
-	l.buckets[key].by = e
-}
-
-// waits reports whether row has had its repairs for now, and that was told.
-func (l *limiter) waits(row netstate.Row, now time.Time) bool {
-	b := l.buckets[row.String()]
-	if b == nil {
-		return false
+	if b == nil && len(l.buckets) >= l.tidy {
+		l.forget(now)
 	}
-	b.refill(now)
-	return b.tokens < 1 && b.told
-}
-
-// allow splits changes into those that may be made and those of objects that
-// have had their repairs, and returns the delay until the first of these may
-// be made. Objects that nobody was seen to change are not limited.
-func (l *limiter) allow(ops []netstate.Op, now time.Time) (allowed []netstate.Op, contested []Contest, wait time.Duration) {
-	if len(l.buckets) == 0 {
-		return ops, nil, 0
-	}
-	for _, o := range ops {
-		b := l.buckets[o.Row.String()]
-		if b == nil {
-			allowed = append(allowed, o)
-			continue
-		}
-		if b.refill(now); b.tokens >= 1 {
-			b.tokens, b.told = b.tokens-1, false
-			allowed = append(allowed, o)
-			continue
-		}
-		b.told = true
-		contested = append(contested, Contest{Row: o.Row, By: b.by})
-		left := time.Duration((1 - b.tokens) * float64(interval))
-		if wait == 0 || left < wait {
-			wait = left
-		}
-	}
-	return allowed, contested, wait
+	b = &bucket{left: repairs.full(now), desired: desired}
+	l.buckets[id] = b
+	return b
 }
 
 // forget drops the buckets that are full again.
 func (l *limiter) forget(now time.Time) {
 	if l.buckets == nil {
-		l.buckets = map[string]*bucket{}
+		l.buckets = map[netstate.Row]*bucket{}
 	}
-	for key, b := range l.buckets {
-		if b.refill(now); b.tokens >= burst {
-			delete(l.buckets, key)
+	for id, b := range l.buckets {
+		if repairs.isFull(&b.left, now) {
+			delete(l.buckets, id)
 		}
 	}
+	l.tidy = max(minTidy, 2*len(l.buckets))
+}
+
+// allow splits ops into those that may be carried out and the objects that
+// have had their repairs, and returns the delay until the first of these may
+// be repaired. If repair is set, the desired state had been in place; without
+// it only objects that somebody was seen to change are limited. skip tells of
+// objects that have a pace of their own.
+func (l *limiter) allow(ops []netstate.Op, want *netstate.State, repair bool, skip func(id netstate.Row) bool, now time.Time) (allowed []netstate.Op, contested []Contest, wait time.Duration) {
+	if len(ops) == 0 || len(l.buckets) == 0 && !repair {
+		return ops, nil, 0
+	}
+	r := round{limiter: l, hosts: hostsIn(ops), judged: map[netstate.Row]bool{}, now: now}
+	for _, o := range ops {
+		host, hosted := r.hosts[hostOf(o.Row)]
+		switch {
+		case hosted && o.Verb != netstate.Remove && r.denied(host):
+			// It comes with what it stands on.
+		case skip(netstate.Identity(o.Row)):
+			allowed = append(allowed, o)
+		case r.may(o, want, repair && !hosted):
+			allowed = append(allowed, o)
+		}
+	}
+	return allowed, r.contested, r.wait
+}
+
+// round is one use of a limiter.
+type round struct {
+	*limiter
+	hosts     map[netstate.Row]netstate.Op // the last change of each device or firewall table, by its identity
+	judged    map[netstate.Row]bool        // objects by identity, and whether they may be changed
+	contested []Contest
+	wait      time.Duration
+	now       time.Time
+}
+
+// may reports whether o may be carried out. What is remade has two ops and
+// needs one token.
+func (r *round) may(o netstate.Op, want *netstate.State, repair bool) bool {
+	id := netstate.Identity(o.Row)
+	if may, ok := r.judged[id]; ok {
+		return may
+	}
+	if r.buckets[id] == nil && !repair {
+		return true
+	}
+	desired := want.Find(o.Row)
+	b := r.bucket(id, desired, r.now)
+	wait := repairs.wait(&b.left, r.now)
+	b.told = wait > 0
+	r.judged[id] = !b.told
+	if !b.told {
+		b.left.take()
+		return true
+	}
+	row := desired
+	if row == nil {
+		row = o.Row
+	}
+	r.contested = append(r.contested, Contest{Row: row, Stale: desired == nil, By: b.by})
+	if r.wait == 0 || wait < r.wait {
+		r.wait = wait
+	}
+	return false
+}
+
+// denied reports whether nothing can be put on a device, or into a firewall
+// table, since its own change is put off.
+func (r *round) denied(host netstate.Op) bool {
+	may, judged := r.judged[netstate.Identity(host.Row)]
+	if !judged || may {
+		return false
+	}
+	have, ok := host.Have.(netstate.Link)
+	return !ok || host.Verb != netstate.Replace || !have.Up
+}
+
+// hostsIn returns the ops that change what others stand on.
+func hostsIn(ops []netstate.Op) map[netstate.Row]netstate.Op {
+	hosts := map[netstate.Row]netstate.Op{}
+	for _, o := range ops {
+		switch o.Row.(type) {
+		case netstate.Link, netstate.NFTable:
+			hosts[netstate.Identity(o.Row)] = o
+		}
+	}
+	return hosts
+}
+
+// hostOf returns the identity of what row stands on, nil if that is nothing of
+// ours.
+func hostOf(row netstate.Row) netstate.Row {
+	if dev := deviceOf(row); dev != "" {
+		return netstate.Link{Name: dev}
+	}
+	switch r := row.(type) {
+	case netstate.Set:
+		return netstate.NFTable{Name: r.Table}
+	case netstate.Element:
+		return netstate.NFTable{Name: r.Table}
+	case netstate.Chain:
+		return netstate.NFTable{Name: r.Table}
+	case netstate.Rule:
+		return netstate.NFTable{Name: r.Table}
+	}
+	return nil
 }

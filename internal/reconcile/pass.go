@@ -47,10 +47,24 @@ func (f Failure) Error() string { return f.Err.Error() }
 // Unwrap returns Err.
 func (f Failure) Unwrap() error { return f.Err }
 
-// Contest is an object over which this agent and somebody else fight.
+// Contest is an object that another program changes as often as it is
+// repaired.
 type Contest struct {
-	Row netstate.Row
-	By  netstate.Event // how it was changed last
+	Row   netstate.Row   // the desired object, or one that should not be there
+	Stale bool           // it should not be there
+	By    netstate.Event // how it was changed last; empty if the kernel did not tell
+}
+
+// Error names the object and the process on the other side.
+func (c Contest) Error() string {
+	by := "another program"
+	switch {
+	case c.By.By != "":
+		by = c.By.By
+	case c.By.PID != 0:
+		by = fmt.Sprint("process ", c.By.PID)
+	}
+	return fmt.Sprintf("%s is changed again and again by %s; repairing it less often", c.Row, by)
 }
 
 // Converged reports whether the kernel now equals the desired state.
@@ -62,15 +76,19 @@ func (p Pass) Converged() bool {
 // it: its devices with their addresses stand, and what guards them. An object
 // for sending to a peer that fails keeps nobody from reaching this host.
 func (p Pass) Receives() bool {
-	return p.Err == nil && p.Held == nil && !slices.ContainsFunc(p.Failures, func(f Failure) bool {
-		switch f.Op.Row.(type) {
-		case netstate.Link, netstate.Addr:
-			return f.Op.Verb != netstate.Remove
-		case netstate.NFTable, netstate.Chain, netstate.Set, netstate.Rule:
-			return f.Op.Verb != netstate.Remove
-		}
-		return false
-	})
+	return p.Err == nil && p.Held == nil &&
+		!slices.ContainsFunc(p.Failures, func(f Failure) bool { return f.Op.Verb != netstate.Remove && receiving(f.Op.Row) }) &&
+		!slices.ContainsFunc(p.Contested, func(c Contest) bool { return !c.Stale && receiving(c.Row) })
+}
+
+// receiving reports whether this host is reached by way of row. The firewall's
+// own tables are one transaction.
+func receiving(row netstate.Row) bool {
+	switch row.(type) {
+	case netstate.Link, netstate.Addr, netstate.NFTable, netstate.Chain, netstate.Set, netstate.Rule:
+		return true
+	}
+	return false
 }
 
 // Fault is what keeps the kernel from the desired state; nil for nothing.
@@ -84,6 +102,8 @@ func (p Pass) Fault() error {
 		return p.Failures[0]
 	case n > 1:
 		return fmt.Errorf("%d objects are not in place, the first: %w", n, p.Failures[0])
+	case len(p.Contested) > 0:
+		return p.Contested[0]
 	}
 	return nil
 }

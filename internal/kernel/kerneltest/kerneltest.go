@@ -44,6 +44,7 @@ func Run(t *testing.T, newHost func(*testing.T) Host) {
 		{"Firewall", testRules},
 		{"Own changes of the firewall are no news", testOwnRules},
 		{"Meddling with the firewall", testMeddling},
+		{"Look at one kind", testKinds},
 		{"Ten thousand peers", testMany},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newHost(t)) })
