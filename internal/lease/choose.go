@@ -13,19 +13,19 @@ import (
 // overlaps Lease came into being since the leases were read: the key alone
 // does not tell, as leases of different keys may share a subnet of one family.
 type Choice struct {
-	Lease Lease   // what to store: the subnets, the claim's attributes, Reserved
-	Had   bool    // a lease of exactly these subnets was there and becomes Lease; else the key must not exist
-	Drop  []Lease // the claimant's former leases, to be deleted
-	Rest  []Rest  // those of which something drains
-	Why   Reason  // for logs; of several families' the first in Reason's order
-	Ended []Owner // records of other sessions whose leases are the claimant's now: for Claim.Ended from here on
+	Lease    Lease      // what to store: the subnets, the claim's attributes, Reserved
+	Had      bool       // a lease of exactly these subnets was there and becomes Lease; else the key must not exist
+	Drop     []Lease    // the claimant's former leases, to be deleted
+	Draining []Draining // those of which something drains
+	Why      Reason     // for logs; of several families' the first in Reason's order
+	Ended    []Owner    // records of other sessions whose leases are the claimant's now: for Claim.Ended from here on
 }
 
 // Choose decides which subnets a claimant gets in net, one of every family,
 // given all leases and the owners recorded beside them by lease Key.
 //
 // First comes the claimant's own lease: the one recorded under its ID; or one
-// that announces its public address, if nobody is recorded (flanneld's), or a
+// that announces its public address, if it has no record (flanneld's), or a
 // host of the same name and machine is (its state directory was lost), or a
 // host that no longer answers. A record that may be a running agent's is to be
 // asked first: see ContestedError. What
@@ -34,7 +34,7 @@ type Choice struct {
 // at last the free subnet that pick selects, a random number, so that hosts
 // starting at once spread out. A subnet that overlaps another's lease or a
 // prefix to avoid is never chosen. A reservation stays one. What the claimant
-// had before and does not keep drains: see Rest.
+// had before and does not keep drains: see Draining.
 //
 // Errors: *AddressTakenError, *ContestedError, ErrExhausted.
 func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, pick uint64) (Choice, error) {
@@ -58,7 +58,7 @@ func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, 
 		choice.Lease.Reserved = base.Reserved
 		choice.Had = same(*base, choice.Lease)
 	}
-	choice.Drop, choice.Rest = s.part(net, base, choice.Lease, c.Avoid)
+	choice.Drop, choice.Draining = s.part(net, base, choice.Lease, c.Avoid)
 	return choice, nil
 }
 

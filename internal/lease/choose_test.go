@@ -185,7 +185,7 @@ func TestChoose(t *testing.T) {
 				drop = append(drop, Key(l.Subnets))
 			}
 			var rest []string
-			for _, r := range got.Rest {
+			for _, r := range got.Draining {
 				of, left := Key(r.Of.Subnets), Key(r.Subnets)
 				if left != of {
 					of += ">" + left

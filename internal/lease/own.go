@@ -9,21 +9,21 @@ import (
 
 // sides is all leases as one claimant sees them.
 type sides struct {
-	old     []Lease               // the claimant's by record, without reservations: one is kept at most
-	unfit   []Lease               // nobody's by record, announce the claimant's address, fit no longer
+	old     []Lease               // the claimant's by record, without reservations: at most one is kept
+	unfit   []Lease               // without a record, announce the claimant's address, no longer fit
 	pinned  []Lease               // reservations that are the claimant's by record
-	unowned []Lease               // nobody's by record, announce the claimant's address
-	open    []Lease               // reservations for whoever prefers their subnet
-	foreign []netip.Prefix        // the subnets of everybody else
+	unowned []Lease               // without a record, announce the claimant's address
+	open    []Lease               // reservations for any host that prefers their subnet
+	foreign []netip.Prefix        // the subnets of all other hosts
 	ended   []Owner               // the records of other sessions by which leases are the claimant's
-	strays  map[netip.Prefix]bool // those of foreign that nobody is recorded for and that the network does not give out
+	outside map[netip.Prefix]bool // those of foreign without a record that the network does not give out
 }
 
-// classify tells whose the leases are. It refuses the claim if a public
+// classify decides whose the leases are. It refuses the claim if a public
 // address of the claimant's belongs to another, and returns a ContestedError
 // if that depends on whether another agent runs.
 func classify(net netconf.Network, all []Lease, owners map[string]Owner, c Claim) (sides, error) {
-	s := sides{strays: map[netip.Prefix]bool{}}
+	s := sides{outside: map[netip.Prefix]bool{}}
 	for _, l := range all {
 		owner, owned := owners[Key(l.Subnets)]
 		if !owned {
@@ -52,7 +52,7 @@ func classify(net netconf.Network, all []Lease, owners map[string]Owner, c Claim
 	return s, nil
 }
 
-// addUnowned takes in a lease that nobody is recorded for.
+// addUnowned adds a lease without a record.
 func (s *sides) addUnowned(net netconf.Network, l Lease, c Claim) {
 	_, shared := sharedAddr(l.Public, c.Public)
 	switch {
@@ -64,12 +64,12 @@ func (s *sides) addUnowned(net netconf.Network, l Lease, c Claim) {
 		s.open = append(s.open, l)
 	default:
 		s.foreign = append(s.foreign, l.Subnets...)
-		s.stray(net, l.Subnets)
+		s.addOutside(net, l.Subnets)
 	}
 }
 
 // base returns the lease to build on, nil if there is none: of the claimant's
-// the one that fits with the most families, of several the one that nobody
+// the one that fits with the most families, of several the one that no other lease
 // overlaps and that is preferred, else such a reservation that holds a
 // preferred subnet.
 func (s sides) base(net netconf.Network, c Claim) (*Lease, Reason) {
@@ -115,17 +115,17 @@ func (s sides) taken(base *Lease, avoid []netip.Prefix) []netip.Prefix {
 	return out
 }
 
-// settled returns taken without strays: a host keeps the lease that it has
-// although a stray overlaps it, since its peers do not heed that either.
+// settled returns taken without leases outside the network: a host keeps its
+// lease although one of them overlaps it, since its peers ignore those, too.
 func (s sides) settled(taken []netip.Prefix) []netip.Prefix {
-	return slices.DeleteFunc(slices.Clone(taken), func(p netip.Prefix) bool { return s.strays[p] })
+	return slices.DeleteFunc(slices.Clone(taken), func(p netip.Prefix) bool { return s.outside[p] })
 }
 
-// stray takes note of those of subnets that net does not give out.
-func (s sides) stray(net netconf.Network, subnets []netip.Prefix) {
+// addOutside notes those of subnets that net does not give out.
+func (s sides) addOutside(net netconf.Network, subnets []netip.Prefix) {
 	for _, p := range subnets {
 		if r, ok := net.Range(netconf.FamilyOf(p.Addr())); !ok || !r.Past().Regular(p) {
-			s.strays[p] = true
+			s.outside[p] = true
 		}
 	}
 }

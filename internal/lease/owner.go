@@ -39,7 +39,7 @@ func (c Claim) relate(o Owner, shared bool) relation {
 	case slices.Contains(c.Ended, o):
 		return own
 	case o.Session == "" || c.Session == "":
-		// An agent of an older version answers nobody.
+		// An agent of an older version does not answer.
 		if known {
 			return own
 		}

@@ -6,8 +6,8 @@ type Reason uint8
 // The reasons, in the order in which they are tried.
 const (
 	ReasonOwn       Reason = iota // a lease recorded as the claimant's
-	ReasonAdopted                 // a lease of nobody in the record that announces the claimant's address
-	ReasonReserved                // a reservation for nobody in particular, of a preferred subnet
+	ReasonAdopted                 // a lease without a record that announces the claimant's address
+	ReasonReserved                // a reservation without an owner, of a preferred subnet
 	ReasonPreferred               // Claim.Preferred
 	ReasonFree                    // picked out of the free ones
 )

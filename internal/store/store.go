@@ -1,6 +1,6 @@
 // Package store says what weft keeps outside the host: the network config
-// document and everybody's leases. Implementations live in subpackages and
-// all pass storetest. A store hands out whole snapshots; nothing above it
+// document and the leases of all hosts. Implementations live in subpackages
+// and all pass storetest. A store hands out whole snapshots; nothing above it
 // knows about keys, watches or compaction.
 package store
 
@@ -21,13 +21,13 @@ type Snapshot struct {
 	Config         []byte // the config document as stored; nil if there is none
 	Leases         lease.Set
 	Former         []netconf.Past // networks of earlier configs, in which leases drain; sorted
-	Bad            []Entry        // what stands among the leases and is none
+	Bad            []Entry        // keys among the leases that cannot be read as one
 	Assigned       *Assignment    // what the store's system says of this host; nil where hosts choose their subnets
 }
 
 // Assignment is what a system that assigns subnets to hosts by itself, as
-// Kubernetes does, says of this host. All is empty where nobody said which
-// host this is. The config's subnet lengths and bounds mean nothing there.
+// Kubernetes does, says of this host. All is empty where it is unknown
+// which host this is. The config's subnet lengths and bounds mean nothing there.
 type Assignment struct {
 	Subnets []netip.Prefix // the host's, v4 first; empty: none yet
 	Attrs   lease.Attrs    // what the host announced last; zero: nothing yet
@@ -41,7 +41,7 @@ type Entry struct {
 }
 
 // Update is what Follow hands on: a new snapshot, or the news that the store
-// is out of reach (Err set, Snapshot nil). The next snapshot ends the outage.
+// is unreachable (Err set, Snapshot nil). The next snapshot ends the outage.
 type Update struct {
 	Snapshot *Snapshot
 	Err      error
@@ -69,7 +69,7 @@ type Store interface {
 
 	// Hold keeps l for its owner: renews it margin before it ends, sees to it
 	// that it says what the last Acquire announced, and returns ErrLost as soon
-	// as the lease is gone or is somebody else's, or, in a store that cannot
+	// as the lease is gone or is another host's, or, in a store that cannot
 	// restore it, says something else. A program that changes it again and
 	// again is answered more and more slowly. Store outages do not end Hold.
 	// When ctx ends the lease stays.
@@ -116,7 +116,7 @@ const AnyRevision int64 = -1
 var (
 	ErrExhausted = lease.ErrExhausted
 	ErrLost      = errors.New("the lease is no longer this host's")
-	ErrConflict  = errors.New("the config was changed by somebody else meanwhile")
+	ErrConflict  = errors.New("the config has been changed meanwhile")
 	ErrNotFound  = errors.New("no such lease")
 )
 

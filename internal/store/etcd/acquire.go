@@ -52,10 +52,10 @@ type acquisition struct {
 	owner    string  // what the owner's record will hold
 	revision int64   // at which was read
 	granted  ttlID   // made for this call; 0 if none was needed so far
-	unused   []ttlID // what may be left without a key
+	unused   []ttlID // etcd leases that may be left without a key
 }
 
-// try reads, chooses and writes once; ok is false if somebody else was faster.
+// try reads, chooses and writes once; ok is false if another host was faster.
 func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err error) {
 	have, err := a.contents(ctx, a.claim)
 	if err != nil {
@@ -93,8 +93,9 @@ func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err erro
 	return l, true, nil
 }
 
-// ttl returns what the chosen lease is to hang on, renewed, and how long it
-// lasts: what it hangs on already, whoever made that, or a new one.
+// ttl returns the etcd lease for the chosen lease, renewed, and how long it
+// lasts: the one that its key is attached to already, whoever made that, or a
+// new one.
 func (a *acquisition) ttl(ctx context.Context, have contents, c lease.Choice) (ttlID, time.Duration, error) {
 	if id := ttlOf(have.key(a.keys.lease(lease.Key(c.Lease.Subnets)))); c.Had && id != 0 {
 		left, err := a.renew(ctx, id)
@@ -112,7 +113,7 @@ func (a *acquisition) ttl(ctx context.Context, have contents, c lease.Choice) (t
 	return id, leaseTTL, err
 }
 
-// obsolete notes what hung under leases that are gone or moved.
+// obsolete notes the etcd leases of keys that are gone or moved.
 func (a *acquisition) obsolete(have contents, c lease.Choice, id ttlID) {
 	for _, l := range append(c.Drop, c.Lease) {
 		old := ttlOf(have.key(a.keys.lease(lease.Key(l.Subnets))))
@@ -125,8 +126,7 @@ func (a *acquisition) obsolete(have contents, c lease.Choice, id ttlID) {
 	}
 }
 
-// tidy leaves no etcd lease behind that nothing hangs on, also when ctx is
-// over.
+// tidy revokes etcd leases that no key is attached to, also when ctx is over.
 func (a *acquisition) tidy(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()

@@ -41,7 +41,7 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 		a.forget(e, old, mine)
 		a.forgetID(e, old)
 	}
-	for _, r := range c.Rest {
+	for _, r := range c.Draining {
 		a.drain(e, r)
 		a.forget(e, lease.Key(r.Of.Subnets), mine)
 		a.forgetID(e, lease.Key(r.Of.Subnets))
@@ -58,7 +58,7 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 
 // drain keeps what is left of a former lease for as long as that would have
 // lived.
-func (a *acquisition) drain(e *edit, r lease.Rest) {
+func (a *acquisition) drain(e *edit, r lease.Draining) {
 	old, name := lease.Key(r.Of.Subnets), lease.Key(r.Subnets)
 	id := ttlOf(e.have.key(a.keys.lease(old)))
 	if name != old {
@@ -105,8 +105,8 @@ func (a *acquisition) forgetID(e *edit, name string) {
 }
 
 // alone asks that no lease came into being since revision rev that shares a
-// subnet with l. The first subnet leads the key, so others of it stand side
-// by side; the second one can stand anywhere.
+// subnet with l. Keys begin with the first subnet, so those with the same one are
+// one range; the second one can be in any key.
 func (a *acquisition) alone(t *txn, l lease.Lease, rev int64) {
 	if len(l.Subnets) > 1 {
 		t.noneSince(a.keys.leases(), rev)

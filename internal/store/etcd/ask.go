@@ -44,7 +44,7 @@ func (a *acquisition) contest(ctx context.Context, c *lease.ContestedError) erro
 }
 
 // ask stores a question and waits for the answer. Only a question that stood
-// unanswered for the whole time, with etcd in reach, says that nobody runs.
+// unanswered for the whole time, with etcd reachable, says that no agent runs.
 func (a *acquisition) ask(ctx context.Context, c *lease.ContestedError) (answered bool, err error) {
 	doc, err := json.Marshal(question{From: a.claim.Owner, Public: a.claim.Public})
 	if err != nil {
@@ -126,7 +126,7 @@ func (answerBell) batch(r *pb.WatchResponse) error {
 }
 
 // answer tells those who ask that this host's agent runs. It returns true if
-// there was somebody to tell.
+// there was a question.
 func (h *holder) answer(ctx context.Context, questions []*mvccpb.KeyValue) (bool, error) {
 	told := false
 	for _, kv := range questions {

@@ -41,7 +41,7 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 }
 
 // attempt runs fn once. Where there are several endpoints it gives fn half of
-// the time that is left, so that a member of the cluster that stands still, or
+// the time that is left, so that a member of the cluster that hangs, or
 // has just lost its leader and with it the request, leaves time for another.
 func (c *client) attempt(ctx context.Context, etcd *clientv3.Client, fn func(context.Context, *clientv3.Client) error) error {
 	if end, ok := ctx.Deadline(); ok && len(c.urls) > 1 {
@@ -91,7 +91,7 @@ func (e *outageError) Error() string {
 
 func (e *outageError) Unwrap() error { return e.cause }
 
-// explain puts err into words for people. ctx is the caller's.
+// explain makes err readable for operators. ctx is the caller's.
 func (c *client) explain(ctx context.Context, what string, err error) error {
 	if _, said := errors.AsType[*outageError](err); err == nil || said {
 		return err
@@ -112,11 +112,11 @@ func (c *client) words(err error) string {
 	}
 	switch {
 	case errors.Is(err, rpctypes.ErrAuthFailed):
-		return fmt.Sprintf("the password of user %q is wrong, or there is no such user", c.o.Username)
+		return fmt.Sprintf("the password of user %q is wrong, or the user does not exist", c.o.Username)
 	case errors.Is(err, rpctypes.ErrUserEmpty):
-		return "it wants a user name and password; set --etcd-username and --etcd-password"
+		return "it requires a user name and password; set --etcd-username and --etcd-password"
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
-		return fmt.Sprintf("user %q has no right to it; weft needs to read and write everything under %s/", c.o.Username, c.o.Prefix)
+		return fmt.Sprintf("user %q lacks permission; weft needs to read and write all keys under %s/", c.o.Username, c.o.Prefix)
 	}
 	switch code(err) {
 	case codes.DeadlineExceeded, codes.Canceled, codes.Unavailable:
@@ -134,9 +134,9 @@ func (c *client) unreachable(err error) string {
 	why, failed := c.trail.cause()
 	switch {
 	case failed >= len(c.urls):
-		return "not reached: " + why
+		return "unreachable: " + why
 	case failed > 0:
-		return "not reached: " + why + "; no answer from the others"
+		return "unreachable: " + why + "; no answer from the others"
 	case code(err) == codes.Canceled:
 		return "given up"
 	case code(err) == codes.DeadlineExceeded:

@@ -149,7 +149,7 @@ func (a *acquisition) keysOf(have contents, c lease.Choice) []string {
 	for _, l := range c.Drop {
 		add(l)
 	}
-	for _, r := range c.Rest {
+	for _, r := range c.Draining {
 		add(r.Of)
 		add(lease.Lease{Subnets: r.Subnets})
 	}

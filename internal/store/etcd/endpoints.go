@@ -25,7 +25,7 @@ func (o Options) endpoints() (urls []string, secure bool, err error) {
 		urls, secure = append(urls, u), tls
 	}
 	if !secure && o.usesTLSFiles() {
-		return nil, false, fmt.Errorf("etcd: endpoint %s is not encrypted, so the given CA, certificate or key file would be of no use; write https:// in --etcd-endpoints, or leave the files out", urls[0])
+		return nil, false, fmt.Errorf("etcd: endpoint %s is not encrypted, so the given CA, certificate or key file would have no effect; write https:// in --etcd-endpoints, or leave the files out", urls[0])
 	}
 	return urls, secure, nil
 }
@@ -36,14 +36,14 @@ func (o Options) endpoint(raw string) (full string, secure bool, err error) {
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return "", false, fmt.Errorf("etcd: endpoint %q is no URL: %w", withoutUser(raw), errors.Unwrap(err))
+		return "", false, fmt.Errorf("etcd: endpoint %q is not a URL: %w", withoutUser(raw), errors.Unwrap(err))
 	}
 	switch u.Scheme {
 	case "unix", "unixs":
 		return raw, u.Scheme == "unixs", nil
 	case "http", "https":
 	default:
-		return "", false, fmt.Errorf("etcd: endpoint %q: scheme %q is not known; use http, https, unix or unixs", raw, u.Scheme)
+		return "", false, fmt.Errorf("etcd: endpoint %q: unknown scheme %q; use http, https, unix or unixs", raw, u.Scheme)
 	}
 	if u.User != nil {
 		return "", false, errors.New("etcd: an endpoint holds a user name; give it with --etcd-username and --etcd-password instead")
@@ -62,7 +62,7 @@ func (o Options) endpoint(raw string) (full string, secure bool, err error) {
 	return out.String(), u.Scheme == "https", nil
 }
 
-// withoutUser keeps a password that stands in a malformed URL out of errors.
+// withoutUser removes a password from a malformed URL, for errors.
 func withoutUser(raw string) string {
 	if i := strings.LastIndex(raw, "@"); i >= 0 {
 		return "..." + raw[i:]

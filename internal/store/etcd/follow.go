@@ -46,7 +46,7 @@ type follower struct {
 	heard   [2]int64   // the same by watch, of leases and of former networks: they come apart
 	newest  int64      // the newest revision heard of
 	cluster uint64     // that the listing came from
-	fresh   bool       // listed just now, so etcd's word on its revision stands
+	fresh   bool       // listed just now, so etcd's revision may be any
 	present *session.Session
 }
 

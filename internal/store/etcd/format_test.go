@@ -130,14 +130,14 @@ func TestNoEtcdLeaseIsLeftBehind(t *testing.T) {
 		_, ids := contents(t, other, etcd.DefaultPrefix)
 		ids = slices.DeleteFunc(ids, func(id clientv3.LeaseID) bool { return id == clientv3.NoLease })
 		if len(all.Leases) != want || len(ids) != want {
-			t.Errorf("after %s: %d etcd leases, keys hang on %d; want %d", what, len(all.Leases), len(ids), want)
+			t.Errorf("after %s: %d etcd leases, keys are attached to %d; want %d", what, len(all.Leases), len(ids), want)
 		}
 	}
 	flanneld := put(t, other, etcd.DefaultPrefix+"/subnets/10.5.34.0-24", `{"PublicIP":"192.0.2.1","BackendType":"udp"}`, 24*time.Hour)
 	l := acquireWide(t, s)
 	check("adopting flanneld's", 1)
 	if _, ids := contents(t, other, etcd.DefaultPrefix); len(ids) != 1 || ids[0] != flanneld {
-		t.Errorf("keys hang on %v, flanneld's was %v", ids, flanneld)
+		t.Errorf("keys are attached to %v, flanneld's was %v", ids, flanneld)
 	}
 	for range 3 {
 		acquireWide(t, s)
@@ -191,7 +191,7 @@ func TestShortLivedLeaseIsReplaced(t *testing.T) {
 		t.Errorf("TTL %v, keys %v on %v", l.TTL, keys, ids)
 	}
 	if ttl := must[*clientv3.LeaseTimeToLiveResponse](t)(other.TimeToLive(t.Context(), short)); ttl.TTL > 0 {
-		t.Errorf("the etcd lease that nothing hangs on still lives, %d s", ttl.TTL)
+		t.Errorf("the etcd lease without a key still lives, %d s", ttl.TTL)
 	}
 }
 

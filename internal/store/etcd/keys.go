@@ -43,7 +43,7 @@ func (k layout) leases() span               { return under(k.lease("")) }
 func (k layout) leasesOf(start string) span { return under(k.lease(start)) }
 
 // flannels spans config and all leases in one range, so that one request or
-// one watch has both in one order. Between them may stand keys of others;
+// one watch has both in one order. There may be other programs' keys between them;
 // weft's own sort behind.
 func (k layout) flannels() span { return span{k.config(), k.leases().end} }
 

@@ -44,7 +44,7 @@ func TestSilentServer(t *testing.T) {
 	defer proxy.Thaw()
 	_, err := s.Snapshot(t.Context())
 	says(t, err, proxy.Addr(), "connected, but no answer within "+brief.String())
-	fails(t, etcd.Options{Endpoints: []string{proxy.Addr()}}, proxy.Addr(), "connected, but it says nothing")
+	fails(t, etcd.Options{Endpoints: []string{proxy.Addr()}}, proxy.Addr(), "connected, but no response")
 }
 
 // One of several endpoints stands still: whichever gets a call, another
@@ -141,7 +141,7 @@ func TestPassword(t *testing.T) {
 	o.Username, o.Password = "", ""
 	fails(t, o, "--etcd-username")
 	o.Username, o.Password, o.Prefix = "weft", "geheim", "/other"
-	fails(t, o, `user "weft" has no right`, "/other/")
+	fails(t, o, `user "weft" lacks permission`, "/other/")
 	other := open(t, o)
-	says(t, storetest.Follow(t, other).Outage(t), `user "weft" has no right`)
+	says(t, storetest.Follow(t, other).Outage(t), `user "weft" lacks permission`)
 }

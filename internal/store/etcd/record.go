@@ -88,12 +88,12 @@ func (r record) holds(kv *mvccpb.KeyValue) bool {
 func parseOwner(kv *mvccpb.KeyValue) (lease.Owner, error) {
 	var o lease.Owner
 	if err := json.Unmarshal(kv.Value, &o); err != nil {
-		return o, fmt.Errorf("%s is no owner's record: %w; delete it with etcdctl", kv.Key, err)
+		return o, fmt.Errorf("%s is not an owner's record: %w; delete it with etcdctl", kv.Key, err)
 	}
 	return o, nil
 }
 
-// ttlOf returns what kv hangs on.
+// ttlOf returns the etcd lease that kv is attached to.
 func ttlOf(kv *mvccpb.KeyValue) ttlID {
 	if kv == nil {
 		return 0

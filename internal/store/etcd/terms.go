@@ -41,11 +41,11 @@ func (s *Store) Terms(ctx context.Context, leases []lease.Lease) error {
 	return group.Wait()
 }
 
-// ttlIDs returns what the keys of leases hang on.
+// ttlIDs returns the etcd leases that leases' keys are attached to.
 func (s *Store) ttlIDs(ctx context.Context) (map[string]ttlID, error) {
 	ids := map[string]ttlID{}
 	all := s.keys.leases()
-	err := s.call(ctx, "reading what leases hang on", func(ctx context.Context, etcd *clientv3.Client) error {
+	err := s.call(ctx, "reading the etcd leases", func(ctx context.Context, etcd *clientv3.Client) error {
 		resp, err := etcd.Get(ctx, all.first, clientv3.WithRange(all.end), clientv3.WithKeysOnly())
 		if err != nil {
 			return err

@@ -173,9 +173,9 @@ func TestOpenRefuses(t *testing.T) {
 		"a user in the endpoint":   {etcd.Options{Endpoints: []string{"http://root:geheim@127.0.0.1:2379"}}, "--etcd-username"},
 		"a user and no password":   {etcd.Options{Endpoints: http, Username: "root"}, "--etcd-password"},
 		"a password and no user":   {etcd.Options{Endpoints: http, Password: "geheim"}, "--etcd-username"},
-		"an endpoint of rubbish":   {etcd.Options{Endpoints: []string{"http://root:geheim@[::1"}}, "no URL"},
+		"an endpoint of rubbish":   {etcd.Options{Endpoints: []string{"http://root:geheim@[::1"}}, "not a URL"},
 		"an endpoint of nothing":   {etcd.Options{Endpoints: []string{""}}, "a host"},
-		"a port that is no number": {etcd.Options{Endpoints: []string{"127.0.0.1:http"}}, "no URL"},
+		"a port that is no number": {etcd.Options{Endpoints: []string{"127.0.0.1:http"}}, "not a URL"},
 	} {
 		s, err := etcd.Open(t.Context(), c.o)
 		if err == nil {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// trail remembers per address why the last attempt to connect failed. grpc
+// trail keeps the reason why the last attempt to connect to each address failed. grpc
 // itself tells the caller only that time ran out.
 type trail struct {
 	mu   sync.Mutex
@@ -30,10 +30,10 @@ func (t *trail) failed(addr string, err error) {
 	t.last[addr] = err
 }
 
-// These stand for an address until an attempt to connect ends.
+// The state of an address until an attempt to connect ends.
 var (
 	errDialing = errors.New("no connection yet")
-	errSilent  = errors.New("connected, but it says nothing")
+	errSilent  = errors.New("connected, but no response")
 )
 
 // trying notes how far an attempt is, unless it is known why the one before

@@ -14,7 +14,7 @@ import (
 // leaseTTL is how long a lease lives unless it is renewed: flannel's 24 h.
 const leaseTTL = 24 * time.Hour
 
-// ttlID names an etcd lease, on which keys hang that die with it; 0 is none.
+// ttlID names an etcd lease, which deletes the keys attached to it when it ends; 0 is none.
 // The word lease alone means a host's claim on a subnet.
 type ttlID = clientv3.LeaseID
 
@@ -60,7 +60,7 @@ func (s *Store) renew(ctx context.Context, id ttlID) (time.Duration, error) {
 	return time.Duration(ttl) * time.Second, err
 }
 
-// remaining returns how long id still lives, and how many keys hang on it.
+// remaining returns how long id still lives, and how many keys are attached to it.
 func (s *Store) remaining(ctx context.Context, id ttlID) (left time.Duration, keys int, err error) {
 	err = s.call(ctx, "asking for the age of a lease", func(ctx context.Context, etcd *clientv3.Client) error {
 		resp, err := etcd.TimeToLive(ctx, id, clientv3.WithAttachedKeys())
@@ -76,8 +76,8 @@ func (s *Store) remaining(ctx context.Context, id ttlID) (left time.Duration, ke
 	return left, keys, err
 }
 
-// dropIfEmpty ends an etcd lease on which no key hangs any more. It is
-// tidiness only, so failure is logged and left to time.
+// dropIfEmpty ends an etcd lease that has no key attached any more. A failure is
+// only logged: the etcd lease then ends by itself.
 func (s *Store) dropIfEmpty(ctx context.Context, id ttlID) {
 	if id == 0 {
 		return

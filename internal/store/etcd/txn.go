@@ -29,7 +29,7 @@ func (t *txn) noneSince(s span, rev int64) {
 	t.when = append(t.when, cmp.WithRange(s.end))
 }
 
-// put writes key so that it dies with id; 0: never.
+// put writes key, attached to the etcd lease id; 0: to none.
 func (t *txn) put(key, value string, id ttlID) {
 	t.then = append(t.then, clientv3.OpPut(key, value, clientv3.WithLease(id)))
 }

@@ -27,7 +27,7 @@ func (s *Store) SetConfig(ctx context.Context, doc []byte, rev int64) error {
 		}
 		kvs := resp.Responses[0].GetResponseRange().Kvs
 		if len(kvs) == 1 && bytes.Equal(kvs[0].Value, doc) {
-			return nil // ours, and only the answer was lost; or somebody wanted the very same
+			return nil // ours, and only the answer was lost; or another writer stored the same
 		}
 		return store.ErrConflict
 	})
@@ -100,7 +100,7 @@ func (s *Store) Release(ctx context.Context, subnets []netip.Prefix) error {
 			return err
 		}
 		if r.lease == nil && tried {
-			return nil // by us, and the answer was lost, or by somebody else
+			return nil // by us, and the answer was lost, or by another program
 		}
 		if r.lease == nil {
 			return fmt.Errorf("releasing %s: %w", lease.FormatSubnets(subnets), store.ErrNotFound)

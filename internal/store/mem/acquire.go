@@ -47,7 +47,7 @@ func (s *Store) acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 	for _, l := range c.Drop {
 		s.remove(lease.Key(l.Subnets))
 	}
-	for _, r := range c.Rest {
+	for _, r := range c.Draining {
 		s.drain(r, value, claim)
 	}
 	s.write(&c, claim, value)
@@ -100,7 +100,7 @@ func (s *Store) contest(ctx context.Context, c *lease.ContestedError) error {
 	}
 }
 
-// runs reports whether somebody holds in o's session. It wants mu held.
+// runs reports whether the agent of o's session holds a lease. It wants mu held.
 func (s *Store) runs(o lease.Owner) bool {
 	for h := range s.holders {
 		if h.broken == nil && h.owner.ID == o.ID && h.owner.Session == o.Session {

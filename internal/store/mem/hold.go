@@ -23,7 +23,7 @@ type holder struct {
 	restoreAt time.Time // when to restore the lease; zero if it is right
 }
 
-// enter lets others know that there is somebody who answers them.
+// enter shows others that this agent runs.
 func (h *holder) enter() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -72,10 +72,10 @@ func (h *holder) lost(e *entry) error {
 	}
 	if o, ok := h.owners[h.name]; ok {
 		if o.ID != h.owner.ID {
-			return fmt.Errorf("%w: %s has taken it", store.ErrLost, o.Hostname)
+			return fmt.Errorf("%w: %s has acquired it", store.ErrLost, o.Hostname)
 		}
 		if o.Session != h.owner.Session && o.Session != "" && h.owner.Session != "" {
-			return fmt.Errorf("%w: another agent with this host's identity has taken it, on %s", store.ErrLost, o.Hostname)
+			return fmt.Errorf("%w: another agent with this host's identity has acquired it, on %s", store.ErrLost, o.Hostname)
 		}
 		return nil
 	}

@@ -86,7 +86,7 @@ func (s *Store) Expire(subnets ...netip.Prefix) {
 }
 
 // Put stores a key of flannel's ("config", "subnets/10.1.2.0-24") as some
-// other program might; ttl 0 is for ever.
+// other program might; without an end if ttl is 0.
 func (s *Store) Put(key string, value []byte, ttl time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +141,7 @@ func (c *content) expire(key string, e *entry) {
 	}
 }
 
-// renew gives e its full time again, which is no change that anybody sees.
+// renew gives e its full time again, which followers do not see.
 func (e *entry) renew() {
 	if e.timer != nil {
 		e.ends = time.Now().Add(leaseTTL)

@@ -20,8 +20,8 @@ import (
 type Fixture struct {
 	// Open returns another client, which the fixture closes.
 	Open func(t *testing.T) store.Store
-	// Put writes a key below the prefix as some other program might; ttl 0 is
-	// for ever.
+	// Put writes a key below the prefix as some other program might; without an
+	// end if ttl is 0.
 	Put func(t *testing.T, key, value string, ttl time.Duration)
 	// Remove deletes a lease's key as some other program might.
 	Remove func(t *testing.T, key string)
@@ -149,7 +149,7 @@ func stored(t *testing.T, s store.Store) lease.Lease {
 // holds demands that the store has these leases and no more, sorted.
 func holds(t *testing.T, s store.Store, want ...lease.Lease) {
 	t.Helper()
-	slices.SortFunc(want, func(a, b lease.Lease) int { return a.Subnets[0].Compare(b.Subnets[0]) })
+	slices.SortFunc(want, lease.Lease.Compare)
 	if got := snapshot(t, s).Leases.Slice(); !slices.EqualFunc(got, want, sameLease) {
 		t.Errorf("the store holds %v, want %v", got, want)
 	}

@@ -141,7 +141,7 @@ func (v *View) Delete(key string, rev int64) bool {
 func (v *View) Revision() int64 { return v.revision }
 
 // Snapshot returns the present content. Snapshots share their leases, which
-// nobody changes.
+// are never changed.
 func (v *View) Snapshot() store.Snapshot {
 	s := store.Snapshot{
 		Revision:       v.revision,

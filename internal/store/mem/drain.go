@@ -11,7 +11,7 @@ import (
 
 // drain keeps what is left of a former lease for as long as that would have
 // lived. It wants mu held.
-func (s *Store) drain(r lease.Rest, value []byte, claim lease.Claim) {
+func (s *Store) drain(r lease.Draining, value []byte, claim lease.Claim) {
 	old, name := lease.Key(r.Of.Subnets), lease.Key(r.Subnets)
 	var left time.Duration
 	if e := s.keys[view.Subnets+old]; !e.ends.IsZero() {

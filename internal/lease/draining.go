@@ -7,21 +7,21 @@ import (
 	"github.com/weft-net/weft/internal/netconf"
 )
 
-// Rest is what drains of a claimant's former lease: it announces what the new
-// one does, and ends when the former one would have, since nobody renews it.
-// Until then peers send to it, and its containers go on.
-type Rest struct {
-	Of      Lease          // the former lease
+// Draining is what is kept of a claimant's previous lease: it announces what the
+// new one does, and ends when the previous one would have, since it is not
+// renewed. Until then peers send to it, and its containers stay reachable.
+type Draining struct {
+	Of      Lease          // the previous lease
 	Subnets []netip.Prefix // those of Of that drain: all of them, or the lease gets another key
 }
 
-// part tells what becomes of the claimant's leases but chosen: those that it
-// is recorded for, and those that nobody is recorded for and that fit no
-// longer (flannel deletes them). What chosen, another's lease or a prefix to
-// avoid overlaps is of no use to anybody, and so is a family that the network
-// has no more; the rest drains. A reservation is never deleted or cut down but
-// for chosen: somebody made it on purpose, and the network may change back.
-func (s sides) part(net netconf.Network, base *Lease, chosen Lease, avoid []netip.Prefix) (drop []Lease, rest []Rest) {
+// part decides what becomes of the claimant's leases except chosen: those that
+// it is recorded for, and those without a record that no longer fit (flannel
+// deletes them). What overlaps chosen, another host's lease or a prefix to avoid
+// is dropped, and so is a family that the network no longer has; the rest
+// drains. A reservation is never deleted or cut down except for chosen: an
+// operator made it on purpose, and the network may change back.
+func (s sides) part(net netconf.Network, base *Lease, chosen Lease, avoid []netip.Prefix) (drop []Lease, rest []Draining) {
 	lost := slices.Concat(chosen.Subnets, s.settled(s.foreign), avoid)
 	for _, l := range s.former(base, chosen) {
 		keep := slices.DeleteFunc(slices.Clone(l.Subnets), func(p netip.Prefix) bool {
@@ -35,13 +35,13 @@ func (s sides) part(net netconf.Network, base *Lease, chosen Lease, avoid []neti
 		case len(keep) == 0:
 			drop = append(drop, l)
 		default:
-			rest = append(rest, Rest{Of: l, Subnets: keep})
+			rest = append(rest, Draining{Of: l, Subnets: keep})
 		}
 	}
 	return drop, rest
 }
 
-// former returns the claimant's leases but chosen.
+// former returns the claimant's leases except chosen.
 func (s sides) former(base *Lease, chosen Lease) []Lease {
 	all := slices.Concat(s.old, s.unfit, s.pinned)
 	if base != nil && !slices.ContainsFunc(all, func(l Lease) bool { return same(l, *base) }) {
@@ -60,7 +60,7 @@ func (s sides) before() []netip.Prefix {
 }
 
 // FormerOf returns those of c.Former that a subnet of r lies in.
-func (c Claim) FormerOf(r Rest) []netconf.Past {
+func (c Claim) FormerOf(r Draining) []netconf.Past {
 	return slices.DeleteFunc(slices.Clone(c.Former), func(n netconf.Past) bool {
 		return !slices.ContainsFunc(r.Subnets, n.Holds)
 	})
