@@ -44,7 +44,7 @@ func start(ctx context.Context, w *world, o *options, args, env []string, dir st
 	}
 	defer log.Close() // the process has its own copy
 	a.cmd = exec.Command(o.weft, append([]string{"up",
-		"--state-dir", filepath.Join(dir, "state"), "--run-dir", filepath.Join(dir, "run"),
+		"--state-dir", filepath.Join(dir, "state"), "--run-dir", filepath.Join(dir, "run"), "--lock-dir", filepath.Join(dir, "locks"),
 		"--subnet-file", filepath.Join(dir, "subnet.env")}, args...)...)
 	a.cmd.Env = append(append(plainEnv(), "NOTIFY_SOCKET="+socket.LocalAddr().String()), env...)
 	a.cmd.Stdout, a.cmd.Stderr = log, log

@@ -45,13 +45,29 @@ var layers = map[string][]string{
 	},
 	"internal/kernel/rtnl":  {},
 	"internal/kernel/codec": {"internal/kernel/rtnl", "internal/netstate"},
-	"internal/store":        {"internal/lease", "internal/netconf"},
-	"internal/store/view":   {"internal/store", "internal/lease", "internal/netconf"},
-	"internal/store/feed":   {"internal/store"},
+	"internal/intent": {
+		"internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/plan", "internal/plan/firewall",
+		"internal/plan/vxlan", "internal/sorted", "internal/store", "internal/subnetenv",
+	},
+	"internal/status":     {"internal/api", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/plan", "internal/reconcile"},
+	"internal/recordfile": {},
+	"internal/observer":   {"internal/host", "internal/intent", "internal/mailbox", "internal/netstate", "internal/reconcile"},
+	"internal/persister":  {"internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/recordfile", "internal/sorted"},
+	"internal/agent": {
+		"internal/api", "internal/backoff", "internal/host", "internal/hostlock", "internal/identity", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/observer",
+		"internal/netstate", "internal/persister", "internal/plan/firewall", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv",
+	},
+	"internal/offline": {
+		"internal/agent", "internal/identity", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/observer", "internal/persister",
+		"internal/plan", "internal/reconcile", "internal/store", "internal/subnetenv",
+	},
+	"internal/store":      {"internal/lease", "internal/netconf"},
+	"internal/store/view": {"internal/store", "internal/lease", "internal/netconf"},
+	"internal/store/feed": {"internal/store"},
 	"internal/store/session": {
 		"internal/backoff",
 	},
-	"internal/store/kube":  {"internal/store", "internal/backoff", "internal/store/session", "internal/store/feed", "internal/store/view", "internal/lease", "internal/netconf"},
+	"internal/store/kube":  {"internal/logonce", "internal/store", "internal/backoff", "internal/store/session", "internal/store/feed", "internal/store/view", "internal/lease", "internal/netconf"},
 	"internal/api":         {"internal/netstate"},
 	"internal/docker":      {"internal/netconf", "internal/subnetenv"},
 	"internal/cni":         {},
@@ -77,7 +93,7 @@ var slow = []string{
 // pure packages compute: what would let them look at the world is barred.
 var pure = []string{
 	"internal/netconf", "internal/netstate", "internal/lease", "internal/owned", "internal/sorted",
-	"internal/plan", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw",
+	"internal/plan", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/intent",
 }
 
 var barredInPure = []string{"context", "log", "log/slog", "os", "os/exec", "net/http", "syscall", "math/rand/v2", "golang.org/x/sys/unix"}

@@ -4,13 +4,23 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"os"
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/hostlock"
+	"github.com/weft-net/weft/internal/identity"
+	"github.com/weft-net/weft/internal/intent"
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/logonce"
+	"github.com/weft-net/weft/internal/mailbox"
+	"github.com/weft-net/weft/internal/observer"
+	"github.com/weft-net/weft/internal/persister"
 	"github.com/weft-net/weft/internal/reconcile"
+	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store"
 )
 
@@ -19,119 +29,117 @@ import (
 // on. It returns nil after an ordered end; an error means that it could not
 // start, or that its own parts failed, never that the store or a peer did.
 func Run(ctx context.Context, o Options) error {
-	s, err := prepare(o)
+	a, err := prepare(o)
 	if err != nil {
 		return err
 	}
-	lock, err := lockState(o.StateDir)
-	if err != nil {
-		return err
-	}
-	defer lock.Close() // nothing was written to it
+	defer a.lock.Close() // nothing was written to it
 	socket, err := api.Listen(filepath.Join(o.RunDir, api.SocketName))
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return api.Serve(ctx, socket, api.Local(s.board)) })
+	var health net.Listener
 	if o.HealthAddr.Port() != 0 {
-		ln, err := api.ListenHealth(o.HealthAddr)
-		if err != nil {
+		if health, err = api.ListenHealth(o.HealthAddr); err != nil {
 			return errors.Join(err, socket.Close())
 		}
-		group.Go(func() error { return api.Serve(ctx, ln, api.Health(s.board, o.Metrics)) })
 	}
-	group.Go(func() error { return s.work(ctx) })
-	err = group.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return api.Serve(ctx, socket, api.Local(a.board)) })
+	if health != nil {
+		group.Go(func() error { return api.Serve(ctx, health, api.Health(a.board, a.opts.Metrics)) })
 	}
-	return err
+	group.Go(func() error { return a.work(ctx) })
+	if err := group.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// agent is the parts and the mailboxes between them.
+type agent struct {
+	opts     Options
+	lock     *os.File         // of the state directory
+	locks    *hostlock.Holder // nil without Options.LockDir
+	log      *slog.Logger
+	board    *status.Board
+	state    intent.State // of the goroutine of decide
+	loop     *reconcile.Loop
+	holder   *holder
+	memory   *persister.Persister
+	observer *observer.Observer
+	passed   *follower
+
+	carried bool          // subnet.env was written
+	outage  logonce.Fault // of the store
+
+	updates mailbox.Mailbox[store.Update]
+	changed mailbox.Mailbox[struct{}] // facts of the host
+	wants   mailbox.Mailbox[reconcile.Want]
 }
 
 // prepare reads what earlier runs left on disk and builds the parts.
-func prepare(o Options) (*steerer, error) {
-	journal := newJournal(o.Log.Handler())
-	o.Log = slog.New(journal)
+func prepare(o Options) (*agent, error) {
 	if o.Resync == 0 {
 		o.Resync = DefaultResync
 	}
-	owner, err := identify(o.StateDir, o.Hostname)
+	lock, err := identity.Lock(o.StateDir)
 	if err != nil {
 		return nil, err
 	}
-	mem, err := recall(o.StateDir)
+	owner, err := identity.Load(o.StateDir, o.Hostname)
 	if err != nil {
-		o.Log.Warn("starting without a copy of the last snapshot", "error", err)
+		return nil, errors.Join(err, lock.Close())
 	}
-	mem.past = append(mem.past, pasts(mem.Snapshot.Config)...) // should the config have changed meanwhile
-	return newSteerer(o, owner, mem, newBoard(o, journal.pages)), nil
+	var locks *hostlock.Holder
+	if o.LockDir != "" {
+		if locks, err = hostlock.Open(o.LockDir, hostlock.Agent{ID: owner.ID, StateDir: o.StateDir}); err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
+	}
+	memory, persisted := persister.Open(o.StateFile(), o.Log)
+	a := &agent{
+		opts:  o,
+		lock:  lock,
+		locks: locks,
+		log:   o.Log,
+		board: status.NewBoard(status.Options{
+			Version: o.Version, Hostname: o.Hostname, StoreKind: o.StoreKind, Assigned: o.Assigned,
+			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests,
+		}),
+		state:    intent.New(o.IntentOptions(owner), persisted),
+		memory:   memory,
+		observer: observer.New(o.Kernel, o.Source),
+		updates:  mailbox.New[store.Update](),
+		changed:  mailbox.New[struct{}](),
+		wants:    mailbox.New[reconcile.Want](),
+	}
+	a.holder = &holder{
+		store: o.Store, margin: o.RenewMargin, log: o.Log, state: a.board.Lease,
+		requests: mailbox.New[intent.LeaseRequest](), leases: mailbox.New[lease.Lease](),
+	}
+	a.passed = newFollower(a.board, o.Log, o.Reachable)
+	a.loop = &reconcile.Loop{
+		Kernel: o.Kernel, Log: o.Log, Resync: o.Resync,
+		Report: a.passed.pass,
+		Facts:  func() { a.changed.Put(struct{}{}) },
+		Drift:  a.passed.drift,
+	}
+	return a, nil
 }
 
 // work runs the parts until ctx ends or one fails.
-func (s *steerer) work(ctx context.Context) error {
+func (a *agent) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.follow(ctx) })
-	group.Go(func() error { return s.keeper.run(ctx) })
-	group.Go(func() error { return s.loop.Run(ctx, s.wants) })
-	group.Go(func() error { return s.run(ctx) })
-	group.Go(func() error { return s.diary.run(ctx) })
-	return errors.Join(group.Wait(), s.claims.close())
-}
-
-// follow hands on snapshots and the news of outages.
-func (s *steerer) follow(ctx context.Context) error {
-	down := false
-	return s.opts.Store.Follow(ctx, func(u store.Update) {
-		s.board.store(u.Err)
-		switch {
-		case u.Err != nil && !down:
-			s.log.Warn("the store is out of reach; trying on, and traffic that flows goes on flowing", "error", u.Err)
-		case u.Err == nil && down:
-			s.log.Info("the store answers again")
-		}
-		down = u.Err != nil
-		if u.Snapshot != nil {
-			s.snapshots.put(*u.Snapshot)
-			return
-		}
-		s.outage.put(u.Err)
-	})
-}
-
-// newSteerer builds the parts and ties them together.
-func newSteerer(o Options, owner lease.Owner, mem memory, b *board) *steerer {
-	s := &steerer{
-		opts:      o,
-		owner:     owner,
-		memory:    mem,
-		board:     b,
-		log:       o.Log,
-		snapshots: newLatest[store.Snapshot](),
-		outage:    newLatest[error](),
-		facts:     newLatest[struct{}](),
-		wants:     newLatest[reconcile.Want](),
-		passes:    newLatest[reconcile.Pass](),
-		ways:      mem.ways,
-		noted:     mem.ways.present(),
-		claims:    claims{claim: o.Claim},
-		diary:     newDiary(o.StateDir, mem.Snapshot.Config == nil, o.Log),
+	for _, part := range []func(context.Context) error{
+		a.followStore, a.observer.Run, a.holder.run, a.memory.Run, a.passed.run, a.decide,
+		func(ctx context.Context) error { return a.loop.Run(ctx, a.wants) },
+	} {
+		group.Go(func() error { return part(ctx) })
 	}
-	s.keeper = &keeper{
-		store:  o.Store,
-		margin: o.RenewMargin,
-		log:    o.Log,
-		claims: newLatest[claim](),
-		leases: newLatest[lease.Lease](),
-		state:  b.holding,
+	err := group.Wait()
+	if a.locks != nil {
+		err = errors.Join(err, a.locks.Close())
 	}
-	s.loop = &reconcile.Loop{
-		Kernel: o.Kernel,
-		Log:    o.Log,
-		Resync: o.Resync,
-		Report: s.passed,
-		Facts:  func() { s.facts.put(struct{}{}) },
-		Drift:  s.drifted,
-	}
-	return s
+	return err
 }

@@ -55,7 +55,7 @@ func reaches(a, b *netstate.State, to netip.Prefix, bAddr netip.Addr) error {
 
 // watchAll checks at every change of any host's kernel that everybody reaches
 // everybody.
-func watchAll(t *testing.T, all []*station) (lost *[]string) {
+func watchAll(t *testing.T, all []*fixture) (lost *[]string) {
 	lost = &[]string{}
 	for _, s := range all {
 		go func() {
@@ -65,7 +65,7 @@ func watchAll(t *testing.T, all []*station) (lost *[]string) {
 	return lost
 }
 
-func check(all []*station, lost *[]string) {
+func check(all []*fixture, lost *[]string) {
 	for _, a := range all {
 		for _, b := range all {
 			if a == b {
@@ -88,9 +88,9 @@ func TestLiveChangesLoseNothing(t *testing.T) {
 
 func changeOver(t *testing.T, rng *rand.Rand) {
 	st := configured(t, changes[0])
-	var all []*station
+	var all []*fixture
 	for i := range 4 {
-		s := newStation(t, st, fmt.Sprintf("10.4.7.%d/24", 21+i))
+		s := newFixture(t, st, fmt.Sprintf("10.4.7.%d/24", 21+i))
 		s.start()
 		all = append(all, s)
 	}
@@ -148,9 +148,9 @@ func TestAnotherPortLosesNothing(t *testing.T) {
 func changePort(t *testing.T, rng *rand.Rand) {
 	const doc = `{"Network":"172.7.0.0/16","Backend":{"Type":"vxlan","Port":%d}}`
 	st := configured(t, fmt.Sprintf(doc, 8472))
-	var all []*station
+	var all []*fixture
 	for i := range 4 {
-		s := newStation(t, st, fmt.Sprintf("10.4.7.%d/24", 21+i))
+		s := newFixture(t, st, fmt.Sprintf("10.4.7.%d/24", 21+i))
 		s.start()
 		all = append(all, s)
 	}

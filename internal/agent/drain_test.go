@@ -19,7 +19,7 @@ const otherNetwork = `{"Network":"10.9.0.0/16","Backend":{"Type":"vxlan"}}`
 func TestFormerSubnetsDrainUntilTheirLeasesEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := configured(t, vxlanConfig)
-		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a, b := newFixture(t, st, "10.4.7.21/24"), newFixture(t, st, "10.4.7.22/24")
 		a.start()
 		b.start()
 		settle(time.Second)
@@ -27,7 +27,7 @@ func TestFormerSubnetsDrainUntilTheirLeasesEnd(t *testing.T) {
 		put(t, st, otherNetwork)
 		settle(time.Second)
 		a.routes(oldB, b.subnet())
-		c := newStation(t, st, "10.4.7.23/24")
+		c := newFixture(t, st, "10.4.7.23/24")
 		c.start()
 		settle(time.Second)
 		c.routes(oldA, oldB, a.subnet(), b.subnet())
@@ -43,8 +43,8 @@ func TestFormerSubnetsDrainUntilTheirLeasesEnd(t *testing.T) {
 		settle(25 * time.Hour) // the present leases are renewed meanwhile
 		a.routes(b.subnet(), c.subnet())
 		c.routes(a.subnet(), b.subnet())
-		if in := b.agent.board.input(); len(in.Past) != 0 || len(in.Drains) != 0 {
-			t.Errorf("a day later %v and %v are still there", in.Past, in.Drains)
+		if s := b.agent.board.Status(); len(s.Former) != 0 || len(s.Lease.Drains) != 0 {
+			t.Errorf("a day later %v and %v are still there", s.Former, s.Lease.Drains)
 		}
 		put(t, st, vxlanConfig)
 		settle(time.Second)
@@ -59,7 +59,7 @@ func TestFormerSubnetsDrainUntilTheirLeasesEnd(t *testing.T) {
 func TestASubnetThatWasGivenAwayIsNotFoughtFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := configured(t, vxlanConfig)
-		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a, b := newFixture(t, st, "10.4.7.21/24"), newFixture(t, st, "10.4.7.22/24")
 		a.start()
 		b.start()
 		settle(time.Second)
@@ -76,8 +76,8 @@ func TestASubnetThatWasGivenAwayIsNotFoughtFor(t *testing.T) {
 		}
 		b.routes(a.subnet(), held)
 		a.routes(b.subnet(), held)
-		if in := b.agent.board.input(); len(in.Drains) != 0 {
-			t.Errorf("what is another's drains: %v", in.Drains)
+		if s := b.agent.board.Status(); len(s.Lease.Drains) != 0 {
+			t.Errorf("what is another's drains: %v", s.Lease.Drains)
 		}
 	})
 }

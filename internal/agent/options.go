@@ -1,16 +1,20 @@
 package agent
 
 import (
-	"io"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"time"
 
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/intent"
+	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/reconcile"
+	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/subnetenv"
 )
 
 // Options is everything an agent is told from outside.
@@ -19,7 +23,7 @@ type Options struct {
 	StoreKind string // for status: "etcd", "embedded", "kubernetes"
 	Kernel    reconcile.Kernel
 	Source    host.Source
-	Claim     func(name string) (io.Closer, error) // makes a device or network this agent's on the host; nil: no other agent can be here
+	LockDir   string // where the agents of this host note what they use; "": there can be no other
 
 	Uplink       host.Options
 	SubnetFile   string        // path of subnet.env
@@ -27,28 +31,44 @@ type Options struct {
 	RunDir       string        // API socket
 	RenewMargin  time.Duration // the lease is renewed this long before it ends
 	Firewall     firewall.Options
-	Linger       time.Duration                // how long a vanished lease is gone by; 0: where not the hosts themselves, but the store says who is there
+	Grace        time.Duration                // how long a vanished lease is kept; 0: where not the hosts themselves, but the store says who is there
 	Resync       time.Duration                // slow full look at the kernel; 0: DefaultResync
 	HealthAddr   netip.AddrPort               // /healthz, /readyz and /metrics; port 0: off
 	Metrics      api.Metrics                  // which of them clients on other hosts can read
-	Notify       func()                       // called once, when the first plan is applied; may be nil
+	Notify       func()                       // called once, when this host can be reached; may be nil
+	Reachable    func(error)                  // called when this host can be reached as announced (nil), or not any more; returns at once; may be nil
 	Assigned     bool                         // the store's system assigns subnets: the config's lengths and bounds of them mean nothing
 	Trouble      func(part string, err error) // called when a part has a fault, or with nil none; returns at once; may be nil
 	Requests     func() map[string]int        // what the store has been asked for, by verb; may be nil
 	Hostname     string                       // name in messages to other operators; "": the system's
 	ConfigAdvice string                       // how an operator puts a network config in place; "": with 'weft config set'
 	Version      string
+	Events       *status.Events // that Log keeps, for `weft events`
 	Log          *slog.Logger
-}
-
-// configAdvice is how an operator puts a network config in place.
-func (o Options) configAdvice() string {
-	if o.ConfigAdvice == "" {
-		return "write one with 'weft config set'"
-	}
-	return o.ConfigAdvice
 }
 
 // DefaultResync is the period of the slow full resync. Events tell of nearly
 // everything sooner.
 const DefaultResync = 2 * time.Minute
+
+// DefaultGrace is how long a lease that has vanished from a store is kept
+// where hosts register themselves. A host whose lease was deleted by mistake
+// has it again within a fraction of that, and nobody's packets to it are lost
+// meanwhile; one that is gone for good is forgotten soon enough.
+const DefaultGrace = 3 * time.Second
+
+// IntentOptions is what the steps are told once.
+func (o Options) IntentOptions(owner lease.Owner) intent.Options {
+	env, _ := subnetenv.Read(o.SubnetFile) // none is no fault
+	advice := o.ConfigAdvice
+	if advice == "" {
+		advice = "write one with 'weft config set'"
+	}
+	return intent.Options{
+		Owner: owner, Uplink: o.Uplink, Firewall: o.Firewall, Grace: o.Grace,
+		Assigned: o.Assigned, Preferred: env.Subnets, ConfigAdvice: advice,
+	}
+}
+
+// StateFile is the path of what the agent remembers over restarts.
+func (o Options) StateFile() string { return filepath.Join(o.StateDir, "state.records") }

@@ -14,7 +14,7 @@ func TestALongOutageCostsNothingAndIsCaughtUpInOnePass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const hours, joined = 6, 40
 		st := configured(t, `{"Network":"172.7.0.0/16","SubnetMin":"172.7.100.0","Backend":{"Type":"vxlan"}}`)
-		a, b := newStation(t, st, "10.4.7.21/24"), newStation(t, st, "10.4.7.22/24")
+		a, b := newFixture(t, st, "10.4.7.21/24"), newFixture(t, st, "10.4.7.22/24")
 		a.start()
 		b.start()
 		settle(time.Minute)
@@ -37,10 +37,10 @@ func TestALongOutageCostsNothingAndIsCaughtUpInOnePass(t *testing.T) {
 			t.Errorf("%d events in the journal of one outage: %+v", n, a.agent.board.Events(0)[said:])
 		}
 
-		changed := a.logged("kernel brought up to the plan")
+		changed := a.logged("applied the plan")
 		a.store.Mend()
 		settle(time.Minute)
-		if n := a.logged("kernel brought up to the plan") - changed; n != 1 {
+		if n := a.logged("applied the plan") - changed; n != 1 {
 			t.Errorf("caught up in %d passes", n)
 		}
 		if n := a.world.State().Routes.Len(); n != joined+1 {

@@ -15,13 +15,14 @@ import (
 	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/kernel"
+	"github.com/weft-net/weft/internal/offline"
 )
 
 // cleaner gathers what the clean command is told.
 type cleaner struct {
 	access
 	up  settings // what 'weft up' was told
-	how agent.Sweep
+	how offline.Sweep
 }
 
 func newCleanCommand() *cobra.Command {
@@ -83,8 +84,8 @@ func refuseWhileRunning(ctx context.Context, runDir string) error {
 	return withHint(fmt.Errorf("an agent runs in %s and would put back what is removed", runDir), "stop it first")
 }
 
-func clean(ctx context.Context, w io.Writer, o agent.Options, how agent.Sweep) error {
-	found, err := agent.Clean(ctx, o, agent.Sweep{Dry: true, Firewall: how.Firewall})
+func clean(ctx context.Context, w io.Writer, o agent.Options, how offline.Sweep) error {
+	found, err := offline.Clean(ctx, o, offline.Sweep{Dry: true, Firewall: how.Firewall})
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func clean(ctx context.Context, w io.Writer, o agent.Options, how agent.Sweep) e
 	case how.Dry:
 		return nil
 	}
-	if _, err := agent.Clean(ctx, o, how); err != nil {
+	if _, err := offline.Clean(ctx, o, how); err != nil {
 		return fmt.Errorf("clean: %w", err)
 	}
 	if err := removeFiles(files); err != nil {

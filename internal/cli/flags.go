@@ -149,6 +149,8 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	fs.Var(newValue(&s.table, "name", "", parseTable), "nft-table",
 		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1. Two networks without a VNI on one host need two names")
 	addDirFlags(fs, &s.dirSettings)
+	fs.Var(newValue(&s.lockDir, "directory", defaultLockDir, parseDir), "lock-dir",
+		"where the agents of this host note what they use, so that no two use the same; the same for all of them")
 	fs.Var(newValue(&s.resync, "time", agent.DefaultResync.String(), parsePeriod), "resync",
 		"the kernel is looked at this often even if it tells of no change; what it tells of is put right at once")
 	fs.Var(newValue(&s.metrics, "local|weft|all", string(api.MetricsLocal), parseMetrics), "metrics",
@@ -157,7 +159,10 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "how it is logged: text or json")
 }
 
-const defaultStateDir = "/var/lib/weft"
+const (
+	defaultStateDir = "/var/lib/weft"
+	defaultLockDir  = "/run/weft/locks"
+)
 
 func addDirFlags(fs *flag.FlagSet, d *dirSettings) {
 	fs.Var(newValue(&d.stateDir, "directory", defaultStateDir, parseDir), "state-dir",

@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/offline"
 	"github.com/weft-net/weft/internal/store/kube"
 )
 
@@ -97,10 +97,10 @@ func showDiff(w io.Writer, ops []netstate.Op) error {
 }
 
 // look asks the running agent, else computes the plan itself.
-func (p *planner) look(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (agent.Preview, error) {
+func (p *planner) look(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (offline.Preview, error) {
 	client, err := running(ctx, p.runDir)
 	if err != nil {
-		return agent.Preview{}, err
+		return offline.Preview{}, err
 	}
 	if client != nil {
 		defer client.Close()
@@ -114,22 +114,22 @@ func (p *planner) look(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel
 	return seen, err
 }
 
-func (p *planner) ask(ctx context.Context, client *api.Client, k *kernel.Kernel) (agent.Preview, error) {
+func (p *planner) ask(ctx context.Context, client *api.Client, k *kernel.Kernel) (offline.Preview, error) {
 	want, err := client.Plan(ctx)
 	if err != nil || !p.diff {
-		return agent.Preview{Want: want}, err
+		return offline.Preview{Want: want}, err
 	}
 	status, err := client.Status(ctx)
 	if err != nil {
-		return agent.Preview{}, err
+		return offline.Preview{}, err
 	}
 	have, err := k.Observe(ctx, netstate.ScopeOf(slices.Concat(status.Network, status.Former), want), netstate.AllKinds)
-	return agent.Preview{Want: want, Have: have}, err
+	return offline.Preview{Want: want, Have: have}, err
 }
 
 // compute plans without an agent. Without a store there may still be the copy
 // of its last snapshot.
-func (p *planner) compute(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (seen agent.Preview, err error) {
+func (p *planner) compute(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (seen offline.Preview, err error) {
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	p.self = kube.SelfFrom(p.env)
 	p.chosen, p.up.dirSettings = anyGiven(cmd.Flags(), storeFlagPrefix), p.dirSettings
@@ -143,7 +143,7 @@ func (p *planner) compute(ctx context.Context, cmd *cobra.Command, k *kernel.Ker
 			o.Store = st
 			defer st.Close()
 		}
-		seen, err = agent.Look(ctx, o)
+		seen, err = offline.Plan(ctx, o)
 		return err
 	})
 	return seen, err

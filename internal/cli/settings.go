@@ -26,6 +26,7 @@ type settings struct {
 	healthPort  int // 0: off
 	metrics     api.Metrics
 	resync      time.Duration
+	lockDir     string
 	version     bool
 }
 

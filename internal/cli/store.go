@@ -117,17 +117,13 @@ func (a *agentStore) serve(o *agent.Options) {
 	o.Store, o.StoreKind = a.Store, a.kind
 	cluster, ok := a.Store.(*kube.Store)
 	if !ok { // hosts register themselves
-		o.Linger = agent.DefaultLinger
+		o.Grace = agent.DefaultGrace
 		return
 	}
 	o.Assigned = true
 	o.Trouble, o.Requests = cluster.Trouble, cluster.Requests
 	o.ConfigAdvice = "on Kubernetes it is the file that --net-config-path names, mounted from a ConfigMap"
-	ready := o.Notify
-	o.Notify = func() {
-		ready()
-		cluster.Serving()
-	}
+	o.Reachable = cluster.Serving
 }
 
 // ownStore is a store together with the server under it.

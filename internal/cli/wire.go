@@ -14,6 +14,7 @@ import (
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/kernel"
+	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store/kube"
 )
 
@@ -23,6 +24,8 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	if err := s.check(); err != nil {
 		return err
 	}
+	recorder, events := status.NewRecorder(log.Handler())
+	log = slog.New(recorder)
 	log.Debug("starting", "version", readBuild(p.Version).Version, "stateDirectory", s.stateDir,
 		"runDirectory", s.runDir, "subnetFile", s.subnetFile, "renewMargin", s.margin())
 	for _, w := range s.warnings() {
@@ -47,6 +50,7 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	defer func() { err = errors.Join(err, st.Close()) }()
 	o := agentOptions(s, k, log)
 	o.Notify = func() { notifySystemd(log) }
+	o.Events = events
 	st.serve(&o)
 	o.Version = readBuild(p.Version).Version
 	return agent.Run(ctx, o)
@@ -67,7 +71,7 @@ func frugal() {
 // agentOptions is what the settings say, without a store.
 func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options {
 	return agent.Options{
-		Kernel: k, Source: k, Claim: k.Claim,
+		Kernel: k, Source: k, LockDir: s.lockDir,
 		Uplink: host.Options{
 			Iface: s.iface, IfaceRegex: s.ifaceRegex, CanReach: s.canReach,
 			Public: s.public(),

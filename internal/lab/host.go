@@ -88,6 +88,10 @@ func (h *Host) SubnetFile() string { return filepath.Join(h.dir, "subnet.env") }
 // StateDir is what --state-dir is set to on the host.
 func (h *Host) StateDir() string { return filepath.Join(h.dir, "state") }
 
+// LockDir is what --lock-dir is set to on every host: each has a directory of
+// its own there, by its network namespace.
+func (l *Lab) LockDir() string { return filepath.Join(l.dir, "locks") }
+
 // RunDir is what --run-dir is set to on the host.
 func (h *Host) RunDir() string { return filepath.Join(h.dir, "run") }
 
@@ -108,6 +112,7 @@ func (h *Host) Env(base []string) []string {
 	env = append(env,
 		"WEFT_STATE_DIR="+h.StateDir(),
 		"WEFT_RUN_DIR="+h.RunDir(),
+		"WEFT_LOCK_DIR="+h.lab.LockDir(),
 		"WEFT_SUBNET_FILE="+h.SubnetFile(),
 		"WEFT_DAEMON_JSON="+h.DaemonJSON(),
 		"DOCKER_HOST=unix://"+h.dockerSocket())

@@ -1,8 +1,11 @@
 package lease
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/weft-net/weft/internal/netconf"
@@ -27,6 +30,18 @@ type Attrs struct {
 // Data is the backend's own part of a lease, by family; a missing family has
 // no data. The JSON is compact and valid.
 type Data map[netconf.Family]json.RawMessage
+
+// Same reports whether l and o hold the same, but for the time that they have
+// left.
+func (l Lease) Same(o Lease) bool {
+	return slices.Equal(l.Subnets, o.Subnets) && l.Reserved == o.Reserved && l.Attrs.Same(o.Attrs)
+}
+
+// Same reports whether a and o announce the same.
+func (a Attrs) Same(o Attrs) bool {
+	return slices.Equal(a.Public, o.Public) && a.Backend == o.Backend &&
+		maps.EqualFunc(a.Data, o.Data, func(x, y json.RawMessage) bool { return bytes.Equal(x, y) })
+}
 
 // Vacant reports whether l is a reservation whose host has not joined yet: it
 // announces no way to be reached.

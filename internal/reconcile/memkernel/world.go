@@ -21,6 +21,7 @@ type World struct {
 	devices  []string // interfaces that are there beside the rows
 	rows     netstate.State
 	faults   map[string]error // by the row's text
+	fault    error            // of every change
 	watchers map[*watcher]bool
 	handles  uint32
 	applied  []netstate.Op
@@ -50,6 +51,13 @@ func (w *World) Fail(row netstate.Row, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.faults[row.String()] = err
+}
+
+// FailAll makes every change fail with err, until err is nil.
+func (w *World) FailAll(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fault = err
 }
 
 // State returns a copy of all rows, whoever owns them.
@@ -82,6 +90,9 @@ func (w *World) emit(e netstate.Event) {
 
 // change carries out op for the process pid.
 func (w *World) change(op netstate.Op, pid uint32) error {
+	if w.fault != nil {
+		return w.fault
+	}
 	if err := w.faults[op.Row.String()]; err != nil {
 		return err
 	}

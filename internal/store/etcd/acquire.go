@@ -89,7 +89,7 @@ func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err erro
 	}
 	a.obsolete(have, choice, id)
 	a.sessions.acquired(a.claim, choice.Ended)
-	a.log.Info("lease acquired", "subnets", lease.FormatSubnets(l.Subnets), "how", choice.Why, "reserved", l.Reserved)
+	a.log.Debug("lease acquired", "subnets", lease.FormatSubnets(l.Subnets), "how", choice.Why, "reserved", l.Reserved)
 	return l, true, nil
 }
 

@@ -100,7 +100,7 @@ func TestAtRestNothingIsRequested(t *testing.T) {
 	follower.Next(t)
 	storetest.Hold(t, s, acquire(t, s, claim("192.0.2.1")), lease.Owner{})
 	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 })
-	s.Serving()
+	s.Serving(nil)
 	w.awaitCondition(t, "a")
 	start := b.requests()
 	if len(start) != 5 { // two watches, a get of the node, a patch of its annotations and one of the condition
@@ -210,7 +210,7 @@ func TestFlannelsRightsAreEnough(t *testing.T) {
 	follower := storetest.Follow(t, s)
 	follower.Next(t)
 	storetest.Hold(t, s, acquire(t, s, claim("192.0.2.1")), lease.Owner{})
-	s.Serving()
+	s.Serving(nil)
 	w.awaitCondition(t, "a")
 	follower.Until(t, func(s store.Snapshot) bool { return s.Leases.Len() == 1 && len(s.Assigned.Subnets) == 1 })
 	if err := s.CreateEvent(within(t), "lease", "none"); err == nil || !strings.Contains(err.Error(), "events") {

@@ -2,9 +2,11 @@ package kube
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/weft-net/weft/internal/backoff"
+	"github.com/weft-net/weft/internal/logonce"
 )
 
 // condition is a NodeCondition as it is written.
@@ -26,55 +28,68 @@ func networkUp(now time.Time) condition {
 	}
 }
 
-// keepCondition keeps the node's condition NetworkUnavailable at False once the
-// network is up. Another program may set it to True again, for example a cloud's
-// node controller; it is set back after pauses that grow.
+// networkDown is the condition of a node whose pods cannot be reached.
+func networkDown(now time.Time, why error) condition {
+	now = now.UTC().Truncate(time.Second)
+	return condition{
+		Type: networkUnavailable, Status: "True", Reason: "WeftIsDown", Message: shortened("weft: " + why.Error()),
+		LastTransitionTime: now, LastHeartbeatTime: now,
+	}
+}
+
+// keepCondition keeps the node's condition NetworkUnavailable at what is so:
+// whoever sets it otherwise, a cloud's node controller say, does not know. It
+// gives way more and more to one that insists.
 func (h *holder) keepCondition(ctx context.Context) {
 	if !h.o.SetNetworkUnavailable {
 		return
 	}
-	select {
-	case <-ctx.Done():
-		return
-	case <-h.serving:
-	}
 	pause, last := backoff.Backoff{First: time.Second, Most: unhurried}, time.Time{}
+	observed := "" // the condition's status; "": not known yet
+	seen := false
 	for {
+		want, ok, wait := h.reach.condition(time.Now())
+		if seen && ok && observed != want.Status {
+			if time.Since(last) > 2*unhurried {
+				pause.Reset()
+			}
+			last = time.Now()
+			if !h.setCondition(ctx, want, pause) || pause.Wait(ctx) != nil {
+				return
+			}
+			observed = want.Status // until the watch tells otherwise
+			continue
+		}
+		timer := time.NewTimer(max(wait, time.Millisecond))
+		if wait == 0 {
+			timer.Stop()
+		}
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return
-		case now := <-h.network:
-			if now == "False" {
-				continue
-			}
+		case observed = <-h.network:
+			seen = true
+		case <-h.reach.changed:
+		case <-timer.C:
 		}
-		if time.Since(last) > 2*unhurried {
-			pause.Reset()
-		}
-		last = time.Now()
-		if !h.setCondition(ctx, pause) {
-			return
-		}
-		if pause.Wait(ctx) != nil {
-			return
-		}
+		timer.Stop()
 	}
 }
 
 // setCondition tries until it succeeds, and returns false if ctx ends before.
-func (h *holder) setCondition(ctx context.Context, pause backoff.Backoff) bool {
+func (h *holder) setCondition(ctx context.Context, want condition, pause backoff.Backoff) bool {
 	p := patch{}
-	p.Status.Conditions = []condition{networkUp(time.Now())}
-	logged := ""
+	p.Status.Conditions = []condition{want}
+	var fault logonce.Fault
 	for {
 		_, err := h.send(ctx, "setting the condition "+networkUnavailable, h.name, p)
 		if err == nil {
-			h.log.Info("set the node's condition NetworkUnavailable to False", "node", h.name)
+			h.log.Info("set the node's condition", "condition", networkUnavailable, "status", want.Status, "reason", want.Reason, "node", h.name)
 			return true
 		}
-		if ctx.Err() == nil && err.Error() != logged {
-			logged = err.Error()
-			h.log.Warn("cannot set the node's condition NetworkUnavailable; retrying", "node", h.name, "error", err)
+		if ctx.Err() == nil {
+			fault.Report(h.log, slog.LevelWarn, err, "cannot set the node's condition, retrying", "")
 		}
 		if pause.Wait(ctx) != nil {
 			return false

@@ -230,7 +230,7 @@ func TestTheConditionIsKept(t *testing.T) {
 	if status, reason := w.condition(t, "a"); status != "" {
 		t.Errorf("before the network is up: %s, %s", status, reason)
 	}
-	s.Serving()
+	s.Serving(nil)
 	w.awaitCondition(t, "a")
 	w.patch(t, "a", `{"status":{"conditions":[{"type":"NetworkUnavailable","status":"True","reason":"NoRouteCreated"}]}}`, "status")
 	w.awaitCondition(t, "a")

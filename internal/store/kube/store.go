@@ -23,10 +23,9 @@ type Store struct {
 	life   context.Context // ends with Close
 	end    context.CancelFunc
 
-	serving     chan struct{} // closed by Serving
-	servingOnce sync.Once
-	trouble     troubles
-	pace        backoff.Pace // of Acquire's writes: another program may write something else to the node again and again
+	reach   *reachability
+	trouble troubles
+	pace    backoff.Pace // of Acquire's writes: another program may write something else to the node again and again
 
 	selfMu sync.Mutex
 	self   string // the name of this host's node, once it is known
@@ -50,7 +49,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: c, o: o, decode: decoder{keys}, log: o.Log, serving: make(chan struct{}), trouble: newTroubles(),
+	s := &Store{client: c, o: o, decode: decoder{keys}, log: o.Log, reach: newReachability(), trouble: newTroubles(),
 		pace: backoff.Pace{First: time.Second, Most: time.Minute, Calm: unhurried}}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s, nil
@@ -69,10 +68,6 @@ func (s *Store) URL() string { return s.url }
 
 // Requests returns how many requests were made so far, by Kubernetes' verb.
 func (s *Store) Requests() map[string]int { return s.counts.read() }
-
-// Serving reports that pods on this host have their network, so that the
-// node's condition may be set. It returns at once.
-func (s *Store) Serving() { s.servingOnce.Do(func() { close(s.serving) }) }
 
 // Redial implements store.Store.
 func (s *Store) Redial() { s.close() }

@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/weft-net/weft/internal/intent"
+	"github.com/weft-net/weft/internal/mailbox"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/reconcile"
+	"github.com/weft-net/weft/internal/status"
+)
+
+// follower takes the reconcile loop's passes to status, the log and the next
+// step.
+type follower struct {
+	board *status.Board
+	done  mailbox.Mailbox[intent.PassDone]
+	flush mailbox.Mailbox[time.Duration]
+
+	mu       sync.Mutex // passes, drift and the flush come from two goroutines
+	reporter status.Reporter
+	newest   intent.PassDone
+	rows     int
+
+	reachable func(error) // Options.Reachable; may be nil
+	told      string      // by it
+}
+
+func newFollower(b *status.Board, log *slog.Logger, reachable func(error)) *follower {
+	return &follower{
+		board: b, reporter: status.Reporter{Log: log}, reachable: reachable, told: "nothing",
+		done: mailbox.New[intent.PassDone](), flush: mailbox.New[time.Duration](),
+	}
+}
+
+// pass is called by the loop after each pass.
+func (f *follower) pass(p reconcile.Pass) {
+	f.board.Pass(p)
+	f.tellReachable()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rows = p.Rows
+	if wait := f.reporter.Pass(p); wait > 0 {
+		f.flush.Put(wait)
+	}
+	before := f.newest
+	if p.Receives() {
+		f.newest.Received = max(f.newest.Received, p.Generation)
+	}
+	if p.Converged() {
+		f.newest.Converged = max(f.newest.Converged, p.Generation)
+	}
+	if f.newest != before {
+		f.done.Put(f.newest)
+	}
+}
+
+// tellReachable hands on whether this host can be reached, when that changes.
+func (f *follower) tellReachable() {
+	if f.reachable == nil {
+		return
+	}
+	err := f.board.Reachable()
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if text != f.told {
+		f.told = text
+		f.reachable(err)
+	}
+}
+
+// drift is called by the loop when somebody else did something to objects of
+// ours.
+func (f *follower) drift(events []netstate.Event) {
+	f.board.Drift(events)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reporter.Drift(events)
+}
+
+// run logs what passes left for later.
+func (f *follower) run(ctx context.Context) error {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case wait := <-f.flush:
+			timer.Reset(wait)
+		case <-timer.C:
+			f.mu.Lock()
+			f.reporter.Flush(f.rows)
+			f.mu.Unlock()
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/weft-net/weft/internal/backoff"
+	"github.com/weft-net/weft/internal/intent"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/logonce"
+	"github.com/weft-net/weft/internal/mailbox"
+	"github.com/weft-net/weft/internal/store"
+)
+
+// holder gets this host's lease and holds it. Losing it, or not getting one,
+// never stops traffic: the holder reports and tries again.
+type holder struct {
+	store    store.Store
+	margin   time.Duration
+	log      *slog.Logger
+	state    func(held bool, err error) // must return soon
+	requests mailbox.Mailbox[intent.LeaseRequest]
+	leases   mailbox.Mailbox[lease.Lease] // every lease that was got
+}
+
+// proven is how long a lease must have been held before a loss is not taken
+// for one of a row of losses.
+const proven = 10 * time.Second
+
+// run serves requests until ctx ends; the lease then stays.
+func (h *holder) run(ctx context.Context) error {
+	var r intent.LeaseRequest
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case r = <-h.requests:
+	}
+	for {
+		next, err := h.serve(ctx, r)
+		if err != nil {
+			return err
+		}
+		r = next
+	}
+}
+
+// serve keeps a lease for r until another request arrives.
+func (h *holder) serve(ctx context.Context, r intent.LeaseRequest) (next intent.LeaseRequest, err error) {
+	stop, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.keep(stop, r)
+	}()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	select {
+	case <-ctx.Done():
+		return next, ctx.Err()
+	case next = <-h.requests:
+		return next, nil
+	}
+}
+
+// keep acquires and holds until ctx ends. The first try after a loss comes at
+// once, further ones after pauses that grow.
+func (h *holder) keep(ctx context.Context, r intent.LeaseRequest) {
+	pause := backoff.Backoff{First: 250 * time.Millisecond, Most: 10 * time.Second}
+	preferred := r.Preferred
+	var fault logonce.Fault
+	for ctx.Err() == nil {
+		l, err := h.store.Acquire(ctx, r.Net, r.Claim)
+		if ctx.Err() != nil {
+			return
+		}
+		fault.Report(h.log, slog.LevelError, err, "no lease yet, retrying", "")
+		if err != nil {
+			h.state(false, err)
+			_ = pause.Wait(ctx)
+			continue
+		}
+		h.log.Info("lease held", "subnets", lease.FormatSubnets(l.Subnets), "public", l.Public, "backend", l.Backend, "reserved", l.Reserved)
+		h.state(true, nil)
+		h.leases.Put(l)
+		since := time.Now()
+		err = h.store.Hold(ctx, l, r.Owner, h.margin)
+		if ctx.Err() != nil {
+			return
+		}
+		h.state(false, err)
+		h.log.Warn("lease lost; acquiring it again", "subnets", lease.FormatSubnets(l.Subnets), "error", err)
+		r.Preferred = slices.Concat(l.Subnets, preferred)
+		if time.Since(since) >= proven {
+			pause.Reset()
+		} else {
+			_ = pause.Wait(ctx)
+		}
+	}
+}

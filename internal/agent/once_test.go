@@ -1,0 +1,54 @@
+package agent
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/mem"
+)
+
+// logged counts the events that say text.
+func (s *fixture) logged(text string) int {
+	n := 0
+	for _, e := range s.agent.board.Events(0) {
+		if strings.Contains(e.Message+" "+e.Detail, text) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestWaitingIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := mem.New()
+		a := newFixture(t, st, "10.4.7.21/24")
+		a.down.Store(true)
+		a.start()
+		settle(time.Hour)
+		if n := a.logged("no network config yet"); n != 1 {
+			t.Errorf("told %d times that there is no config", n)
+		}
+		if err := st.SetConfig(t.Context(), []byte(`{"Network":"172.7.0.0/29"}`), store.AnyRevision); err != nil {
+			t.Fatal(err)
+		}
+		settle(time.Hour)
+		if a.logged("172.7.0.0/29") != 1 || a.logged("stays in force") != 0 {
+			t.Errorf("events: %+v", a.agent.board.Events(0))
+		}
+		if err := st.SetConfig(t.Context(), []byte(vxlanConfig), store.AnyRevision); err != nil {
+			t.Fatal(err)
+		}
+		settle(time.Hour)
+		if n := a.logged("eth0: is down"); n != 1 {
+			t.Errorf("told %d times that the uplink is down", n)
+		}
+		a.down.Store(false)
+		settle(time.Minute)
+		if a.ready != 1 {
+			t.Error("not ready with all in place")
+		}
+	})
+}

@@ -1,0 +1,154 @@
+package intent
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/sorted"
+	"github.com/weft-net/weft/internal/store"
+)
+
+// believed is the content of the store as this host goes by it: the newest
+// snapshot, and leases that it does not hold any more but that nobody has
+// taken the place of. Its cost of a new snapshot is that of what changed.
+type believed struct {
+	snapshot store.Snapshot // the newest; Config is the last one that there was
+	lost     bool           // the store has no config although it had one
+	leases   lease.Set      // the snapshot's and the kept ones
+	kept     sorted.Set[keptLease]
+	index    lease.Index // of leases
+	census   census      // of leases
+}
+
+// keptLease is a lease that vanished from the store.
+type keptLease struct {
+	lease.Lease
+	until time.Time // zero: as long as the store has no config
+}
+
+// Compare orders by the lease's subnets.
+func (k keptLease) Compare(o keptLease) int { return k.Lease.Compare(o.Lease) }
+
+// believe returns what to go by when there was nothing before.
+func believe(snap store.Snapshot) believed {
+	return believed{snapshot: snap, leases: snap.Leases, index: lease.IndexOf(snap.Leases), census: censusOf(snap.Leases, nil, false)}
+}
+
+// under counts the leases anew under another network.
+func (b *believed) under(ranges []netconf.Past, assigned bool) {
+	b.census = censusOf(b.leases, ranges, assigned)
+}
+
+// update takes in a snapshot. A lease that has vanished is kept for the grace
+// period: one that was deleted under its host costs no packet, since the host
+// has it again by then. A store without config has lost its data: nobody left
+// the network by that, so the last config stays in force and every lease is
+// kept until its host has registered again.
+func (b *believed) update(snap store.Snapshot, grace time.Duration, now time.Time) {
+	lost := snap.Config == nil && b.snapshot.Config != nil
+	if b.lost && !lost {
+		b.endLoss(now.Add(grace))
+	}
+	var vanished []lease.Lease
+	for c := range sorted.Diff(b.snapshot.Leases, snap.Leases) {
+		switch {
+		case c.New == nil:
+			vanished = append(vanished, *c.Old)
+		case c.Old == nil || !c.Old.Same(*c.New):
+			b.put(*c.New)
+		}
+	}
+	if lost {
+		snap.Config, snap.ConfigRevision = b.snapshot.Config, b.snapshot.ConfigRevision
+	}
+	b.snapshot, b.lost = snap, lost
+	for _, l := range vanished {
+		if (grace > 0 || lost) && !b.superseded(l) {
+			k := keptLease{Lease: l}
+			if !lost {
+				k.until = now.Add(grace)
+			}
+			b.kept = b.kept.With(k)
+			continue
+		}
+		b.remove(l)
+	}
+}
+
+// put takes in a lease of the store, and removes kept ones that it takes the
+// place of.
+func (b *believed) put(l lease.Lease) {
+	if old, ok := b.leases.Find(l); ok {
+		b.index, b.census = b.index.Without(old), b.census.without(old)
+	}
+	b.leases, b.index, b.census = b.leases.With(l), b.index.With(l), b.census.with(l)
+	if b.kept.Len() == 0 {
+		return
+	}
+	b.kept = b.kept.Without(keptLease{Lease: l})
+	for _, key := range b.index.Rivals(l) {
+		if k, ok := b.kept.Find(keptAt(key)); ok {
+			b.remove(k.Lease)
+		}
+	}
+}
+
+func keptAt(key []netip.Prefix) keptLease { return keptLease{Lease: lease.At(key)} }
+
+func (b *believed) remove(l lease.Lease) {
+	old, ok := b.leases.Find(l)
+	if !ok {
+		return
+	}
+	b.kept = b.kept.Without(keptLease{Lease: old})
+	b.leases, b.index, b.census = b.leases.Without(old), b.index.Without(old), b.census.without(old)
+}
+
+// superseded reports whether a lease of the store claims addresses of l, or is
+// its host's.
+func (b *believed) superseded(l lease.Lease) bool {
+	for _, key := range b.index.Rivals(l) {
+		if b.snapshot.Leases.Has(lease.At(key)) {
+			return true
+		}
+	}
+	return false
+}
+
+// endLoss starts the grace period of leases that were kept because the store
+// had no config.
+func (b *believed) endLoss(until time.Time) {
+	kept := b.kept.Edit()
+	for k := range b.kept.All() {
+		if k.until.IsZero() {
+			k.until = until
+			kept.Put(k)
+		}
+	}
+	b.kept = kept.Set()
+}
+
+// expire removes the kept leases whose grace period is over, and returns the
+// delay until that of another ends, 0 for none.
+func (b *believed) expire(now time.Time) (wait time.Duration) {
+	for k := range b.kept.All() {
+		switch left := k.until.Sub(now); {
+		case k.until.IsZero():
+		case left <= 0:
+			b.remove(k.Lease)
+		default:
+			wait = sooner(wait, left)
+		}
+	}
+	return wait
+}
+
+// sooner returns the shorter of two delays, of which 0 is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}

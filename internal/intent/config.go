@@ -1,0 +1,82 @@
+package intent
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/weft-net/weft/internal/netconf"
+)
+
+// config is the network config as the store has it, and the one in force.
+type config struct {
+	seen []byte // as last looked at, good or not
+	doc  []byte // in force
+	net  *netconf.Network
+	err  error // why seen is not in force
+}
+
+// configure puts the stored config in force. One that cannot be used leaves
+// the last good one in force.
+func (t *step) configure() {
+	s := t.state
+	doc := s.store.snapshot.Config
+	if doc != nil && !bytes.Equal(doc, s.config.seen) {
+		t.readConfig(doc)
+	}
+	s.faults.Config = s.config.err
+	if missing := s.noConfig(); missing != nil {
+		s.faults.Config = missing
+	}
+	text := ""
+	if err := s.noConfig(); err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != s.said.config {
+		t.say(Warn, "no network config", "error", text)
+	}
+	s.said.config = text
+}
+
+// noConfig is the error of a store without a config, nil if it has one.
+func (s *State) noConfig() error {
+	switch {
+	case s.store.snapshot.Config == nil:
+		return errors.New("the store has no network config yet; " + s.opts.ConfigAdvice)
+	case s.store.lost:
+		return errors.New("the network config was deleted from the store; still using the last one, restore it: " + s.opts.ConfigAdvice)
+	}
+	return nil
+}
+
+func (t *step) readConfig(doc []byte) {
+	s := t.state
+	net, err := netconf.Parse(doc)
+	s.config.seen, s.config.err = doc, err
+	if err != nil {
+		message := "the network config cannot be used; the last good one stays in force"
+		if s.config.net == nil {
+			message = "the network config cannot be used; waiting for a good one"
+		}
+		t.say(Error, message, "error", err)
+		return
+	}
+	if len(net.Unknown) > 0 {
+		t.say(Warn, "the network config has unknown keys, which have no effect", "keys", net.Unknown)
+	}
+	if s.config.net != nil {
+		s.previous = append(s.previous[:len(s.previous):len(s.previous)], pastsOf(*s.config.net)...)
+	}
+	s.config.doc, s.config.net = doc, &net
+	s.store.under(pastsOf(net), s.opts.Assigned)
+	t.say(Info, "network config", "network", net.Prefixes(), "backend", net.Backend.Type)
+}
+
+// pastsOf returns what remains to be known of net's ranges once another config
+// is in force.
+func pastsOf(net netconf.Network) []netconf.Past {
+	var out []netconf.Past
+	for _, r := range net.Ranges {
+		out = append(out, r.Past())
+	}
+	return out
+}

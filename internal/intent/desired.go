@@ -1,0 +1,104 @@
+package intent
+
+import (
+	"slices"
+
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan"
+	"github.com/weft-net/weft/internal/sorted"
+	"github.com/weft-net/weft/internal/subnetenv"
+)
+
+// plan makes the state that the inputs call for the desired one. Without a
+// plan the last one stays.
+func (t *step) plan(attrs lease.Attrs) {
+	s := t.state
+	in := s.planInput(t, attrs)
+	if s.input != nil && sameInput(*s.input, in) && s.keepStale == !s.heard {
+		return
+	}
+	desired, problems := s.planner.Update(in)
+	s.faults.Plan = nil
+	if desired == nil {
+		s.faults.Plan = problems[len(problems)-1].Err
+		t.say(Error, "no plan can be made of the present leases; the last one stays in force", "error", s.faults.Plan)
+		s.input = &in
+		return
+	}
+	serves := s.serves.With(s.networks(), desired)
+	changed := s.desired == nil || s.keepStale != !s.heard || !serves.equal(s.serves) || !sameState(s.desired, desired)
+	s.input, s.problems = &in, problems
+	s.last = &in.Self
+	if !changed {
+		t.carry(in)
+		return
+	}
+	s.generation++
+	if s.desired == nil || !sameReceiving(s.desired, desired) {
+		s.receiving = s.generation
+	}
+	s.desired, s.serves, s.keepStale = desired, serves, !s.heard
+	t.carry(in)
+	t.out.Desired = &Desired{
+		Generation: s.generation, State: desired, Scope: serves.Scope(desired),
+		Peers: in.Peers.Len(), KeepStale: s.keepStale,
+	}
+}
+
+func (s *State) planInput(t *step, attrs lease.Attrs) plan.Input {
+	self := *s.self
+	self.Attrs = attrs
+	return plan.Input{
+		Net: *s.config.net, Host: *s.facts, Self: self,
+		Former: s.history.former(t.now), Drains: s.draining, Past: s.previous,
+		Peers: s.peers(self), Firewall: s.opts.Firewall,
+	}
+}
+
+// carry notes what subnet.env is to say once the kernel carries the present
+// generation.
+func (t *step) carry(in plan.Input) {
+	s := t.state
+	env := subnetenv.Env{
+		Networks: in.Net.Prefixes(), Subnets: in.Self.Subnets,
+		MTU: plan.MTU(in.Net, in.Host), IPMasq: s.opts.Firewall.Masquerade,
+	}
+	if newest, ok := s.env.newest(); !ok || !equal(newest, env) {
+		s.env = s.env.add(max(s.generation, s.receiving), env)
+	}
+}
+
+// arrive writes subnet.env of the generation by which this host can be
+// reached, and forgets what was served before once nothing of it is left.
+func (t *step) arrive() {
+	s := t.state
+	env, rest, ok := s.env.at(s.pass.Received)
+	s.env = rest
+	if ok && s.pass.Received >= s.receiving && (s.wrote == nil || !equal(*s.wrote, env)) {
+		s.wrote = &env
+		t.out.Env = &env
+	}
+	if s.pass.Converged == s.generation && s.desired != nil && s.heard && !s.keepStale {
+		s.serves = Ownership{}.With(s.networks(), s.desired)
+	}
+}
+
+// sameInput reports whether two inputs are the same, at a cost that does not
+// grow with the peers.
+func sameInput(a, b plan.Input) bool {
+	if !sorted.Same(a.Peers, b.Peers) {
+		return false
+	}
+	a.Peers, b.Peers = lease.Set{}, lease.Set{}
+	return equal(a, b)
+}
+
+// sameState reports whether two desired states are equal.
+func sameState(a, b *netstate.State) bool { return len(netstate.Diff(a, b)) == 0 }
+
+// sameReceiving reports whether two states have the same devices and addresses
+// on them: what a host needs to be reached.
+func sameReceiving(a, b *netstate.State) bool {
+	return slices.Equal(a.Links.Slice(), b.Links.Slice()) && slices.Equal(a.Addrs.Slice(), b.Addrs.Slice())
+}

@@ -1,0 +1,143 @@
+package intent
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/plan"
+	"github.com/weft-net/weft/internal/plan/firewall"
+	"github.com/weft-net/weft/internal/store"
+)
+
+// observe makes sure that the host's facts are known, and reports whether they
+// are. Facts that may not hold any more count until the answer comes.
+func (t *step) observe() bool {
+	s := t.state
+	q := HostQuery{
+		Options:  withAssigned(s.opts.Uplink, s.store.snapshot.Assigned),
+		Networks: s.networks(),
+		Devices:  plan.LinkNames(*s.config.net),
+	}
+	retry := s.faults.Uplink != nil && t.due()
+	other := s.query == nil || !equal(*s.query, q)
+	if other || s.outdated || retry {
+		s.query, s.outdated = &q, false
+		t.out.Observe = &q
+	}
+	return s.facts != nil && s.faults.Uplink == nil && equal(s.answered, q)
+}
+
+func (t *step) hostObserved(e HostObserved) {
+	s := t.state
+	s.answered = e.Query
+	s.faults.Uplink = e.Err
+	t.retry(e.Err)
+	if e.Err != nil {
+		return
+	}
+	if e.Devices != nil {
+		s.devices = e.Devices
+	}
+	if s.facts != nil && equal(*s.facts, e.Facts) {
+		return
+	}
+	if s.facts != nil && !slices.Equal(s.facts.Uplink.Addrs, e.Facts.Uplink.Addrs) {
+		t.out.Redial = true
+	}
+	t.tellFacts(e.Facts)
+	s.facts = &e.Facts
+}
+
+// tellFacts logs what is new about the host.
+func (t *step) tellFacts(facts host.Facts) {
+	old := host.Facts{}
+	if t.state.facts != nil {
+		old = *t.state.facts
+	}
+	if t.state.facts == nil || !equal(old.Uplink, facts.Uplink) {
+		t.say(Info, "uplink", "name", facts.Uplink.Name, "addresses", facts.Uplink.Addrs, "mtu", facts.Uplink.MTU, "chosen", facts.Uplink.Reason)
+	}
+	for _, b := range facts.Barriers {
+		known := slices.ContainsFunc(old.Barriers, func(o host.Barrier) bool { return o.Compare(b) == 0 && o.Stops == b.Stops })
+		if !known {
+			t.say(Info, "another firewall can stop packets", "chain", b.String(), "by", b.Stops)
+		}
+	}
+}
+
+// withAssigned is how to choose the uplink: addresses that the store has for
+// this host go before those of the command line, each for its family.
+func withAssigned(o host.Options, a *store.Assignment) host.Options {
+	if a == nil || len(a.Uplink) == 0 {
+		return o
+	}
+	public := slices.Clone(a.Uplink)
+	for _, addr := range o.Public {
+		if !slices.ContainsFunc(public, netconf.Of(netconf.FamilyOf(addr))) {
+			public = append(public, addr)
+		}
+	}
+	slices.SortFunc(public, netip.Addr.Compare) // v4 first
+	o.Public = public
+	return o
+}
+
+// before gathers what peers may know of this host already.
+func (s *State) before() plan.Before {
+	if attrs, ok := s.history.announced(s.config.net.Backend); ok {
+		return plan.Before{Attrs: attrs}
+	}
+	if s.self != nil {
+		return plan.Before{Attrs: s.self.Attrs}
+	}
+	if a := s.store.snapshot.Assigned; a != nil && a.Attrs.Backend != "" {
+		return plan.Before{Attrs: a.Attrs}
+	}
+	for _, addr := range s.facts.Public {
+		for _, key := range s.store.index.Announcing(addr) {
+			if l, ok := s.store.leases.Find(lease.At(key)); ok {
+				return plan.Before{Attrs: l.Attrs}
+			}
+		}
+	}
+	if s.last != nil {
+		return plan.Before{Attrs: s.last.Attrs}
+	}
+	return plan.Before{Have: s.devices}
+}
+
+// lock makes sure that no other agent on this host has what the network needs,
+// and reports whether that is so.
+func (t *step) lock() bool {
+	s := t.state
+	need := Locks{
+		Networks: s.networks(),
+		Devices:  plan.LinkNames(*s.config.net),
+		Table:    firewall.TableName(*s.config.net, s.opts.Firewall),
+	}
+	if len(s.history) > 1 && s.wanted != nil { // a former device of ours still stands
+		for _, d := range s.wanted.Devices {
+			if !slices.Contains(need.Devices, d) {
+				need.Devices = append(need.Devices, d)
+			}
+		}
+	}
+	retry := s.faults.Locks != nil && t.due()
+	if s.wanted == nil || !equal(*s.wanted, need) || retry {
+		s.wanted = &need
+		t.out.Lock = &need
+	}
+	return s.locks != nil && s.faults.Locks == nil && equal(*s.locks, need)
+}
+
+func (t *step) locksTaken(e LocksTaken) {
+	s := t.state
+	s.faults.Locks = e.Err
+	t.retry(e.Err)
+	if e.Err == nil {
+		s.locks = &e.Locks
+	}
+}

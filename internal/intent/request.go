@@ -1,0 +1,63 @@
+package intent
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/weft-net/weft/internal/lease"
+)
+
+// resume goes by the lease of before a restart if it still stands in the
+// store, so that the host is ready to receive before it announces anything.
+func (t *step) resume() {
+	s := t.state
+	if s.self != nil || s.last == nil {
+		return
+	}
+	if l, ok := s.store.leases.Find(*s.last); ok && slices.Equal(l.Public, s.last.Public) {
+		s.self = &l
+	}
+}
+
+// request asks for the lease that is to announce attrs, once this host can be
+// reached in that way. What the store has announced already needs no such
+// proof: renewing it does not depend on the kernel. Nothing is asked for while
+// the store has not been heard, since its config may be another by now.
+func (t *step) request(attrs lease.Attrs) {
+	s := t.state
+	if !s.heard || !s.mayAnnounce(attrs) {
+		return
+	}
+	r := LeaseRequest{Net: *s.config.net, Claim: lease.Claim{
+		Owner: s.opts.Owner,
+		Attrs: attrs,
+		Avoid: s.facts.Uplink.OnLink,
+	}}
+	if s.requested != nil && equal(*s.requested, r) {
+		return
+	}
+	s.requested = &r
+	asked := r // what is preferred changes once a lease is held, and is no new request
+	asked.Preferred, asked.Former = s.preferred(), s.previous
+	t.out.Request = &asked
+}
+
+// mayAnnounce reports whether attrs may be announced: nobody sends here yet,
+// or they are announced, or the kernel receives in that way.
+func (s *State) mayAnnounce(attrs lease.Attrs) bool {
+	if s.self == nil || s.pass.Received >= s.receiving {
+		return true
+	}
+	stored, ok := s.store.snapshot.Leases.Find(*s.self)
+	return ok && stored.Attrs.Same(attrs)
+}
+
+// preferred returns the subnets that this host had before, the last ones
+// first.
+func (s *State) preferred() []netip.Prefix {
+	var out []netip.Prefix
+	if s.last != nil {
+		out = append(out, s.last.Subnets...)
+	}
+	return append(append(out, s.opts.Preferred...), s.had...)
+}

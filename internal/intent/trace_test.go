@@ -1,0 +1,276 @@
+package intent_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/intent"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/firewall"
+	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/store/view"
+)
+
+var update = flag.Bool("update", false, "write the outputs of traces anew")
+
+// TestTraces plays each trace of testdata: its events, one a line, and what
+// the steps ask for. README.md beside the traces explains the lines.
+func TestTraces(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := newTracer(t).play(string(archive.Files[0].Data))
+			if *update {
+				archive.Files = append(archive.Files[:1], txtar.File{Name: "output", Data: []byte(got)})
+				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if want := string(archive.Files[1].Data); got != want {
+				t.Errorf("got\n%s\nwant\n%s\nthe state: %+v", got, want, got)
+			}
+		})
+	}
+}
+
+// tracer is what surrounds the steps: a store, a host, a kernel, a disk.
+type tracer struct {
+	t       *testing.T
+	opts    intent.Options
+	state   intent.State
+	now     time.Time
+	out     strings.Builder
+	keys    map[string][]byte // in the store
+	rev     int64
+	addr    netip.Prefix // of the host
+	request intent.LeaseRequest
+	desired *netstate.State
+	newest  uint64
+	disk    map[string]json.RawMessage
+	wake    time.Duration
+	locked  error
+	broken  error // why the host's facts cannot be found
+}
+
+func newTracer(t *testing.T) *tracer {
+	r := &tracer{
+		t: t, now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC), keys: map[string][]byte{}, rev: 1,
+		addr: netip.MustParsePrefix("10.4.7.21/24"), disk: map[string]json.RawMessage{}, desired: &netstate.State{},
+		opts: intent.Options{
+			Owner: lease.Owner{ID: "trace"}, Grace: 3 * time.Second, ConfigAdvice: "write one", Firewall: firewall.Options{},
+		},
+	}
+	r.state = intent.New(r.opts, intent.Persisted{})
+	return r
+}
+
+func (r *tracer) play(script string) string {
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		fmt.Fprintf(&r.out, "> %s\n", line)
+		verb, rest, _ := strings.Cut(line, " ")
+		r.do(verb, rest)
+	}
+	return r.out.String()
+}
+
+func (r *tracer) do(verb, rest string) {
+	switch verb {
+	case "config":
+		r.store("config", rest)
+	case "lease":
+		key, value, _ := strings.Cut(rest, " ")
+		r.store(view.Subnets+key, value)
+	case "empty":
+		clear(r.keys)
+		r.tell()
+	case "host":
+		r.addr = netip.MustParsePrefix(rest)
+		r.broken = nil
+		r.step(intent.HostChanged{})
+	case "host-fails":
+		r.broken = errors.New(rest)
+		r.step(intent.HostChanged{})
+	case "locks-fail":
+		r.locked = errors.New(rest)
+	case "locks-free":
+		r.locked = nil
+	case "held":
+		l := lease.Lease{Attrs: r.request.Attrs}
+		for p := range strings.FieldsSeq(rest) {
+			l.Subnets = append(l.Subnets, netip.MustParsePrefix(p))
+		}
+		value, err := lease.MarshalAttrs(l.Attrs)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.step(intent.LeaseHeld{Lease: l})
+		r.store(view.Subnets+lease.Key(l.Subnets), string(value))
+	case "pass":
+		r.step(intent.PassDone{Received: r.newest, Converged: r.newest})
+	case "wait":
+		d, err := time.ParseDuration(rest)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.wait(d)
+	case "restart", "restart-with-copy":
+		persisted, errs := intent.FromRecords(r.records())
+		if len(errs) > 0 {
+			r.t.Fatal(errs)
+		}
+		r.state, r.newest, r.wake = intent.New(r.opts, persisted), 0, 0
+		r.step(intent.UseCopy{})
+		if verb == "restart" {
+			r.tell()
+		}
+	default:
+		r.t.Fatalf("unknown line %q", verb)
+	}
+}
+
+// records is what is on disk: the agent's own state, and the leases.
+func (r *tracer) records() map[string]json.RawMessage {
+	out := maps.Clone(r.disk)
+	_, leases := r.state.Snapshot()
+	for l := range leases.All() {
+		key, value, err := intent.LeaseRecord(l)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		out[key] = value
+	}
+	return out
+}
+
+// store writes a key, or removes it if value is empty, and tells the agent.
+func (r *tracer) store(key, value string) {
+	if value == "" {
+		delete(r.keys, key)
+	} else {
+		r.keys[key] = []byte(value)
+	}
+	r.tell()
+}
+
+func (r *tracer) tell() { r.step(intent.StoreChanged{Snapshot: r.snapshot()}) }
+
+func (r *tracer) snapshot() store.Snapshot {
+	r.rev++
+	var items []view.Item
+	for _, key := range slices.Sorted(maps.Keys(r.keys)) {
+		items = append(items, view.Item{Key: key, Value: r.keys[key], Revision: r.rev})
+	}
+	return view.New(r.rev, items).Snapshot()
+}
+
+// wait lets time pass, with a tick whenever one is asked for.
+func (r *tracer) wait(d time.Duration) {
+	for end := r.now.Add(d); ; {
+		if r.wake == 0 || r.now.Add(r.wake).After(end) {
+			if r.wake > 0 {
+				r.wake -= end.Sub(r.now)
+			}
+			r.now = end
+			return
+		}
+		r.now = r.now.Add(r.wake)
+		r.wake = 0
+		r.step(intent.Tick{})
+	}
+}
+
+// step takes an event, and answers what is asked for at once.
+func (r *tracer) step(e intent.Event) {
+	for e != nil {
+		var out intent.Output
+		r.state, out = intent.Step(r.state, e, r.now)
+		e = r.note(out)
+	}
+}
+
+func (r *tracer) note(out intent.Output) (next intent.Event) {
+	for _, m := range out.Messages {
+		fmt.Fprintln(&r.out, m)
+	}
+	if out.Redial {
+		fmt.Fprintln(&r.out, "redial")
+	}
+	if out.Persist != nil {
+		r.persist(out.Persist)
+	}
+	if d := out.Desired; d != nil {
+		fmt.Fprintf(&r.out, "desired: generation %d, %d peers", d.Generation, d.Peers)
+		if d.KeepStale {
+			fmt.Fprint(&r.out, ", keep stale")
+		}
+		fmt.Fprintln(&r.out)
+		for _, op := range netstate.Diff(r.desired, d.State) {
+			fmt.Fprintln(&r.out, " ", op)
+		}
+		r.desired, r.newest = d.State, d.Generation
+	}
+	if out.Env != nil {
+		fmt.Fprintln(&r.out, "subnet.env:", strings.Join(strings.Fields(string(out.Env.Format())), " "))
+	}
+	if out.Request != nil {
+		r.request = *out.Request
+		fmt.Fprintf(&r.out, "request: %s %v %s\n", r.request.Backend, r.request.Public, r.request.Data)
+	}
+	if out.Wake > 0 {
+		r.wake = out.Wake
+	}
+	switch {
+	case out.Lock != nil:
+		return intent.LocksTaken{Locks: *out.Lock, Err: r.locked}
+	case out.Observe != nil:
+		return intent.HostObserved{Query: *out.Observe, Facts: r.facts(), Err: r.broken}
+	}
+	return nil
+}
+
+func (r *tracer) persist(p *intent.Persisted) {
+	records, err := p.Records()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var changed []string
+	for _, key := range slices.Sorted(maps.Keys(records)) {
+		if string(r.disk[key]) != string(records[key]) {
+			changed = append(changed, key)
+		}
+	}
+	r.disk = records
+	fmt.Fprintln(&r.out, "persist:", strings.Join(changed, " "))
+}
+
+func (r *tracer) facts() host.Facts {
+	addrs := []netip.Addr{r.addr.Addr()}
+	return host.Facts{
+		Uplink: host.Uplink{Name: "eth0", MTU: 1500, Addrs: addrs, OnLink: []netip.Prefix{r.addr.Masked()}, Reason: "default route"},
+		Public: addrs, NoFirewall: "not in traces",
+	}
+}

@@ -1,0 +1,184 @@
+// Package persister keeps on disk what an agent remembers over restarts: its
+// own state at once, and the leases soon after they change, in proportion to
+// what writing them costs. It knows the file, not what follows from it.
+package persister
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/weft-net/weft/internal/intent"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/logonce"
+	"github.com/weft-net/weft/internal/mailbox"
+	"github.com/weft-net/weft/internal/recordfile"
+	"github.com/weft-net/weft/internal/sorted"
+)
+
+// Persister writes the file. Its methods are safe for concurrent use.
+type Persister struct {
+	log   *slog.Logger
+	bell  mailbox.Mailbox[struct{}]
+	mu    sync.Mutex
+	fault logonce.Fault
+	file  *recordfile.Writer
+	own   map[string]json.RawMessage // as written
+	all   lease.Set                  // to be written
+	done  lease.Set                  // as written
+}
+
+// The leases are written this long after a change, and then not again for
+// costShare times what it took.
+const (
+	copyDelay = 200 * time.Millisecond
+	costShare = 50
+)
+
+// manyChanges is more than steady traffic brings between two writes.
+const manyChanges = 500
+
+// Open reads what earlier runs wrote. What cannot be read is logged, and costs
+// itself only.
+func Open(path string, log *slog.Logger) (*Persister, intent.Persisted) {
+	records, errs := recordfile.Read(path)
+	persisted, more := intent.FromRecords(records)
+	if err := errors.Join(append(errs, more...)...); err != nil {
+		log.Warn("a part of what earlier runs remembered is lost", "error", err)
+	}
+	return &Persister{
+		log: log, bell: mailbox.New[struct{}](), file: recordfile.NewWriter(path, intent.FormatVersion),
+		own: map[string]json.RawMessage{}, all: persisted.Snapshot.Leases,
+	}, persisted
+}
+
+// Leases says which leases there are now.
+func (p *Persister) Leases(all lease.Set) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !sorted.Same(p.all, all) {
+		p.all = all
+		p.bell.Put(struct{}{})
+	}
+}
+
+// Write writes the agent's own state. It is on disk when it returns.
+func (p *Persister) Write(own *intent.Persisted) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	records, err := own.Records()
+	if err != nil {
+		p.report(err)
+		return
+	}
+	var changes []recordfile.Record
+	for key, value := range records {
+		if !bytes.Equal(p.own[key], value) {
+			changes = append(changes, recordfile.Record{Key: key, Value: value})
+		}
+	}
+	for key := range p.own {
+		if records[key] == nil {
+			changes = append(changes, recordfile.Record{Key: key})
+		}
+	}
+	p.own = records
+	p.report(p.file.Write(changes, p.everything))
+}
+
+// Run writes the leases until ctx ends, and what is left then.
+func (p *Persister) Run(ctx context.Context) error {
+	pause := copyDelay
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-p.bell:
+			if wait(ctx, pause) {
+				pause = p.copy()
+			}
+		}
+	}
+	p.copy()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(p.file.Close(), ctx.Err())
+}
+
+// copy writes the leases that have changed, and returns the pause before the
+// next time.
+func (p *Persister) copy() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.own) == 0 || sorted.Same(p.done, p.all) {
+		return copyDelay // without its own state a host cannot go by the leases
+	}
+	start := time.Now()
+	changes, err := changesOf(p.done, p.all)
+	if err == nil {
+		err = p.file.Write(changes, p.everything)
+	}
+	p.done = p.all
+	p.report(err)
+	if len(changes) > manyChanges {
+		// Starting, and a burst of changes, leave several times the memory behind
+		// that the agent needs at rest. The runtime would keep it, since nothing
+		// more is allocated for hours.
+		debug.FreeOSMemory()
+	}
+	return max(copyDelay, costShare*time.Since(start))
+}
+
+// changesOf returns the records that lead from old to new.
+func changesOf(old, new lease.Set) ([]recordfile.Record, error) {
+	var out []recordfile.Record
+	for c := range sorted.Diff(old, new) {
+		l := c.New
+		if l == nil {
+			l = c.Old
+		} else if c.Old != nil && c.Old.Same(*c.New) {
+			continue
+		}
+		key, value, err := intent.LeaseRecord(*l)
+		if err != nil {
+			return nil, err
+		}
+		if c.New == nil {
+			value = nil
+		}
+		out = append(out, recordfile.Record{Key: key, Value: value})
+	}
+	return out, nil
+}
+
+// everything returns all records.
+func (p *Persister) everything() []recordfile.Record {
+	var out []recordfile.Record
+	for key, value := range p.own {
+		out = append(out, recordfile.Record{Key: key, Value: value})
+	}
+	leases, err := changesOf(lease.Set{}, p.all)
+	p.report(err)
+	p.done = p.all
+	return append(out, leases...)
+}
+
+func (p *Persister) report(err error) {
+	p.fault.Report(p.log, slog.LevelWarn, err, "cannot write the copy of the snapshot; a reboot without the store would lose the network", "the copy of the snapshot is written again")
+}
+
+// wait waits and reports whether ctx still stands.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

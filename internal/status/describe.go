@@ -1,0 +1,137 @@
+package status
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan"
+)
+
+// Status implements api.Agent.
+func (b *Board) Status() api.Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := api.Status{
+		Version:  b.opts.Version,
+		Started:  b.started,
+		Hostname: b.opts.Hostname,
+		Revision: b.view.Revision,
+		Store:    api.StoreState{Kind: b.opts.StoreKind, Up: b.up, Since: b.upSince},
+		Pass: api.Pass{
+			At: b.last.Start, Took: b.last.Took, Rows: b.last.Rows,
+			Changed: len(b.last.Ops), Failed: len(b.last.Failures),
+		},
+		Counts: b.counts.Clone(),
+	}
+	if b.upErr != nil {
+		s.Store.Error = b.upErr.Error()
+	}
+	if b.opts.Requests != nil {
+		s.Store.Requests = b.opts.Requests()
+	}
+	if b.view.Uplink != nil {
+		u := b.view.Uplink.Uplink
+		s.Uplink = api.Uplink{Name: u.Name, MTU: u.MTU, Addrs: u.Addrs, Reason: u.Reason}
+	}
+	if b.view.Input != nil {
+		describe(&s, *b.view.Input, b.view.Desired, b.view.Problems)
+		s.Change = b.stage(*b.view.Input)
+	}
+	s.Lease.Held = b.held
+	s.Problems = append(s.Problems, b.problems()...)
+	if err := b.ready(); err != nil {
+		s.NotReady = err.Error()
+	}
+	s.Ready = s.NotReady == ""
+	return s
+}
+
+func (b *Board) problems() []api.Problem {
+	var out []api.Problem
+	for _, part := range parts {
+		if err := b.faults[part]; err != nil {
+			out = append(out, api.Problem{Subject: part, Message: err.Error()})
+		}
+	}
+	for _, r := range b.last.Overtaken {
+		out = append(out, foreignRoute(r))
+	}
+	for _, e := range b.view.Bad {
+		out = append(out, api.Problem{Subject: e.Key, Message: e.Err.Error()})
+	}
+	return out
+}
+
+// describe fills in what follows from a plan.
+func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []plan.Problem) {
+	s.Network = in.Net.Prefixes()
+	s.Backend = in.Net.Backend.Type
+	s.Direct = in.Net.Backend.VXLAN.DirectRouting
+	s.Lease = api.Lease{
+		Subnets: in.Self.Subnets, Public: in.Self.Public,
+		MTU: plan.MTU(in.Net, in.Host), Reserved: in.Self.Reserved, Drains: in.Drains,
+	}
+	for _, p := range in.Past {
+		s.Former = append(s.Former, p.Network)
+	}
+	faulty := map[string]string{}
+	for _, p := range problems {
+		faulty[p.Subject] = p.Err.Error()
+		s.Problems = append(s.Problems, api.Problem{Subject: p.Subject, Message: p.Err.Error()})
+	}
+	for l := range in.Peers.All() {
+		if !in.Foreign(&l) {
+			continue
+		}
+		peer := api.Peer{Subnets: l.Subnets, Public: l.Public, Backend: l.Backend, Problem: faulty[lease.FormatSubnets(l.Subnets)]}
+		for _, subnet := range l.Subnets {
+			peer.Paths = append(peer.Paths, pathOf(in, desired, l, subnet))
+		}
+		s.Peers = append(s.Peers, peer)
+	}
+}
+
+// pathOf says how packets to subnet of l travel; "none" when they do not.
+func pathOf(in plan.Input, desired *netstate.State, l lease.Lease, subnet netip.Prefix) api.Path {
+	p, err := plan.PathTo(in, l, netconf.FamilyOf(subnet.Addr()))
+	_, routed := desired.Routes.Find(netstate.Route{Dst: subnet})
+	if err != nil || !routed {
+		return api.Path{Subnet: subnet, Kind: "none"}
+	}
+	return api.Path{Subnet: subnet, Kind: string(p.Kind), Via: p.Via, Dev: p.Dev}
+}
+
+// stage counts who has followed the config.
+func (b *Board) stage(in plan.Input) api.Change {
+	net := in.Net
+	if b.opts.Assigned {
+		net = net.Assigned()
+	}
+	all := []lease.Lease{in.Self}
+	for l := range in.Peers.All() {
+		if in.Foreign(&l) {
+			all = append(all, l)
+		}
+	}
+	done, behind := plan.Stage(net, all)
+	c := api.Change{Done: done, Total: done + len(behind)}
+	for _, f := range in.Former {
+		c.Former = append(c.Former, f.Backend.String())
+	}
+	return c
+}
+
+// foreignRoute says what a route of somebody else's does that weft must not
+// remove.
+func foreignRoute(r netstate.Route) api.Problem {
+	remove := "ip route del " + r.Dst.String()
+	if r.Dst.Addr().Is6() {
+		remove = "ip -6 route del " + r.Dst.String()
+	}
+	return api.Problem{Subject: "foreign route", Message: fmt.Sprintf(
+		"%q is more specific than the route to a peer and overrides it; if that is not intended, remove it with: %s", r, remove)}
+}
