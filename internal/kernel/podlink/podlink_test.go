@@ -204,6 +204,33 @@ func TestWhatIsTakenStays(t *testing.T) {
 	}
 }
 
+// TestFailedMakeLeavesNoRule has a pod's second link fail when the rule for its
+// IPv4 address stands already.
+func TestFailedMakeLeavesNoRule(t *testing.T) {
+	ns := pod(t, "one")
+	attach(t, numbered(1), ns)
+	second := numbered(2)
+	second.Pod = "net1"
+	obstacle := netlink.NewRule()
+	obstacle.Priority, obstacle.Table, obstacle.Family = rulePriority, int(ownTable(3)), netlink.FAMILY_V6 // of the pod's third device
+	obstacle.Src = &net.IPNet{IP: second.Addrs[1].AsSlice(), Mask: net.CIDRMask(128, 128)}
+	if err := ns.Do(func() error { return netlink.RuleAdd(obstacle) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := second.Make(ns.FD()); !errors.Is(err, syscall.EEXIST) {
+		t.Fatalf("made with %v", err)
+	}
+	var left []netlink.Rule
+	if err := ns.Do(func() (err error) { left, err = netlink.RuleList(netlink.FAMILY_V4); return err }); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range left {
+		if r.Priority == rulePriority {
+			t.Errorf("left behind: %s", r)
+		}
+	}
+}
+
 func TestRemove(t *testing.T) {
 	ns := pod(t, "one")
 	l := numbered(1)
