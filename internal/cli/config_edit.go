@@ -92,7 +92,7 @@ func (e *editor) edit(ctx context.Context, stored []byte) ([]byte, error) {
 		if err == nil {
 			return doc, os.Remove(file)
 		}
-		fmt.Fprintf(e.warn, "weft: %v\nPress Enter to edit again, or end the input (Ctrl-D) to give up. ", err)
+		fmt.Fprintf(e.warn, "weft: %s\nPress Enter to edit again, or end the input (Ctrl-D) to give up. ", indented(err.Error()))
 		if _, gone := e.keys.ReadString('\n'); gone != nil {
 			fmt.Fprintln(e.warn)
 			return nil, withHint(errors.New("nothing was stored"), "what was written is in %s; 'weft config set %s' stores it once it is valid", file, file)
