@@ -250,10 +250,31 @@ func (w *world) condition(t *testing.T, name string) (status, reason string) {
 
 func (w *world) awaitCondition(t *testing.T, name string) {
 	t.Helper()
+	w.awaitStatus(t, name, "False", "FlannelIsUp")
+}
+
+func (w *world) awaitStatus(t *testing.T, name, wantStatus, wantReason string) {
+	t.Helper()
 	for ctx := within(t); ctx.Err() == nil; {
-		if status, reason := w.condition(t, name); status == "False" && reason == "FlannelIsUp" {
+		if status, reason := w.condition(t, name); status == wantStatus && reason == wantReason {
 			return
 		}
 	}
-	t.Error("the condition was not set")
+	t.Errorf("the condition was not set to %s by %s", wantStatus, wantReason)
+}
+
+// A node whose pods cannot be reached any more says so, with the reason, until
+// they can be.
+func TestTheNodeSaysThatItCannotBeReached(t *testing.T) {
+	w := newWorld(t)
+	w.add(t, "a", "10.5.1.0/24")
+	s := w.openWith(t, kube.Options{Self: kube.Self{Node: w.node("a")}, SetNetworkUnavailable: true})
+	w.write(t, wide)
+	storetest.Hold(t, s, acquire(t, s, claim("192.0.2.1")), lease.Owner{})
+	s.Serving(nil)
+	w.awaitCondition(t, "a")
+	s.Failed(errors.New("kernel: device flannel.1: address already in use"), time.Now().Add(-time.Minute))
+	w.awaitStatus(t, "a", "True", "WeftIsDown")
+	s.Serving(nil)
+	w.awaitCondition(t, "a")
 }
