@@ -3,6 +3,7 @@ package lease
 import (
 	"encoding/json"
 	"strings"
+	"unique"
 )
 
 // scan reads doc if it has the very form in which flannel and MarshalAttrs
@@ -31,7 +32,7 @@ func (v *value) scan(doc []byte) bool {
 		return false
 	}
 	backend, s, ok := strings.Cut(s, `"`)
-	v.BackendType = strings.Clone(backend) // or it would keep all of doc
+	v.BackendType = unique.Make(backend).Value() // not a part of doc, which it would keep, and the same for all hosts
 	if !ok || s == "}" {
 		return ok
 	}

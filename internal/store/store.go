@@ -51,7 +51,8 @@ type Update struct {
 // concurrent use, give up with a clear error when the store does not answer
 // in time, and return early when ctx ends.
 type Store interface {
-	// Snapshot reads everything, in a constant number of round trips.
+	// Snapshot reads everything, in a constant number of round trips, and one
+	// more for each page of a large network.
 	Snapshot(ctx context.Context) (Snapshot, error)
 
 	// Follow calls fn with the present snapshot and then after every change;
@@ -63,8 +64,10 @@ type Store interface {
 	// fits, else the preferred subnet, else a free one (lease.Choose). A former
 	// lease that fits no longer stays until its time is over, with claim's
 	// attributes, and the network it lies in is recorded for as long. Acquire
-	// retries lost races until ctx ends. Errors: ErrExhausted,
-	// *AddressTakenError.
+	// retries lost races until ctx ends. A lease that may be a running agent's
+	// is acquired only after that was asked and was silent for some seconds
+	// (lease.ContestedError). After a refusal the same claim may wait before it
+	// is tried again. Errors: ErrExhausted, *AddressTakenError, *CloneError.
 	Acquire(ctx context.Context, net netconf.Network, claim lease.Claim) (lease.Lease, error)
 
 	// Hold keeps l for its owner: renews it margin before it ends, sees to it
@@ -120,5 +123,8 @@ var (
 	ErrNotFound  = errors.New("no such lease")
 )
 
-// AddressTakenError is lease's, for callers that only know the store.
-type AddressTakenError = lease.AddressTakenError
+// Errors of lease, for callers that only know the store.
+type (
+	AddressTakenError = lease.AddressTakenError
+	CloneError        = lease.CloneError
+)

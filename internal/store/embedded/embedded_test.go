@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/embedded"
 	"github.com/weft-net/weft/internal/store/etcd"
@@ -106,6 +109,33 @@ func TestKeepsItsContent(t *testing.T) {
 	info, err := os.Stat(dir)
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("directory: %v, %v; want mode 0700", info.Mode(), err)
+	}
+}
+
+// After a reboot there is nobody to ask: the store is this host's own.
+func TestARebootedHostDoesNotAsk(t *testing.T) {
+	s, err := embedded.Open(t.Context(), embedded.Options{Dir: t.TempDir(), Log: logTo(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	net, err := netconf.Parse([]byte(`{"Network":"10.5.0.0/16"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim := lease.Claim{
+		Owner: lease.Owner{ID: "id-1", Hostname: "host-1", Boot: "b-1", Session: "s-1"},
+		Attrs: lease.Attrs{Public: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Backend: "vxlan"},
+	}
+	l, err := s.Acquire(t.Context(), net, claim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Hold(t, s, l, claim.Owner) // would answer
+	claim.Boot, claim.Session = "b-2", "s-2"
+	again, err := s.Acquire(t.Context(), net, claim)
+	if err != nil || again.Subnets[0] != l.Subnets[0] {
+		t.Errorf("had %v, got %v, %v", l.Subnets, again.Subnets, err)
 	}
 }
 

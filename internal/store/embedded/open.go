@@ -30,7 +30,7 @@ func Open(ctx context.Context, o Options) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := etcd.Open(ctx, etcd.Options{Endpoints: server.Endpoints(), Prefix: o.Prefix, Log: o.Log})
+	s, err := etcd.Open(ctx, etcd.Options{Endpoints: server.Endpoints(), Prefix: o.Prefix, Exclusive: true, Log: o.Log})
 	if err != nil {
 		return nil, errors.Join(err, server.Close())
 	}

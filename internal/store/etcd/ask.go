@@ -30,6 +30,10 @@ const questionTTL = 30 * time.Second
 // refusal if it does; without an error the agent is silent, which the claim
 // knows from then on.
 func (a *acquisition) contest(ctx context.Context, c *lease.ContestedError) error {
+	if a.o.Exclusive {
+		a.claim.Ended = append(a.claim.Ended, c.Holder)
+		return nil
+	}
 	runs, err := a.ask(ctx, c)
 	if err != nil {
 		return fmt.Errorf("acquiring a lease: asking %s, which holds subnet %s: %w", c.Holder.Hostname, lease.FormatSubnets(c.Held.Subnets), err)

@@ -33,6 +33,10 @@ type Options struct {
 	// Username and Password log in to etcd; together or not at all.
 	Username, Password string
 
+	// Exclusive says that no other host can use this etcd: an agent that is
+	// recorded there has ended, and need not be asked.
+	Exclusive bool
+
 	DialTimeout    time.Duration // for one connection, with its TLS handshake and login
 	RequestTimeout time.Duration // for one call, with its retries
 	Log            *slog.Logger  // default: nothing is logged
