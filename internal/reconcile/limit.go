@@ -33,9 +33,29 @@ const minTidy = 1000
 // it should not be there. It reports whether the object is to be looked at:
 // unless its repair is put off.
 func (l *limiter) changed(desired netstate.Row, e netstate.Event, now time.Time) bool {
-	b := l.bucket(netstate.Identity(e.Row), desired, now)
+	id := netstate.Identity(e.Row)
+	if byKernel(e) {
+		b := l.buckets[id]
+		return b == nil || b.desired != desired || !b.told || repairs.wait(&b.left, now) == 0
+	}
+	b := l.bucket(id, desired, now)
 	b.by = e
 	return !b.told || repairs.wait(&b.left, now) == 0
+}
+
+// byKernel reports whether e is what the kernel did by itself: routes go with
+// a link that loses its carrier. That is no fight, however often it happens.
+// Of other objects the kernel does not tell who changed them.
+func byKernel(e netstate.Event) bool {
+	_, route := e.Row.(netstate.Route)
+	return route && e.PID == 0 && e.By == ""
+}
+
+// byProgram reports whether news that names no object is a program's doing,
+// and not a change of the host's addresses or links, after which routes are
+// missing.
+func byProgram(e netstate.Event) bool {
+	return e.By != "" || e.PID != 0 && !e.Facts
 }
 
 // bucket returns the bucket of an object, which is a full one if something
@@ -68,14 +88,15 @@ func (l *limiter) forget(now time.Time) {
 
 // allow splits ops into those that may be carried out and the objects that
 // have had their repairs, and returns the delay until the first of these may
-// be repaired. If repair is set, the desired state had been in place; without
-// it only objects that somebody was seen to change are limited. skip tells of
+// be repaired. Objects that somebody was seen to change are limited, and if a
+// program changed something that the kernel did not name, all. skip tells of
 // objects that have a pace of their own.
-func (l *limiter) allow(ops []netstate.Op, want *netstate.State, repair bool, skip func(id netstate.Row) bool, now time.Time) (allowed []netstate.Op, contested []Contest, wait time.Duration) {
-	if len(ops) == 0 || len(l.buckets) == 0 && !repair {
+func (l *limiter) allow(ops []netstate.Op, want *netstate.State, program netstate.Event, skip func(id netstate.Row) bool, now time.Time) (allowed []netstate.Op, contested []Contest, wait time.Duration) {
+	all := byProgram(program)
+	if len(ops) == 0 || len(l.buckets) == 0 && !all {
 		return ops, nil, 0
 	}
-	r := round{limiter: l, hosts: hostsIn(ops), judged: map[netstate.Row]bool{}, now: now}
+	r := round{limiter: l, hosts: hostsIn(ops), judged: map[netstate.Row]bool{}, program: program, now: now}
 	for _, o := range ops {
 		host, hosted := r.hosts[hostOf(o.Row)]
 		switch {
@@ -83,7 +104,7 @@ func (l *limiter) allow(ops []netstate.Op, want *netstate.State, repair bool, sk
 			// It comes with what it stands on.
 		case skip(netstate.Identity(o.Row)):
 			allowed = append(allowed, o)
-		case r.may(o, want, repair && !hosted):
+		case r.may(o, want, all && !hosted):
 			allowed = append(allowed, o)
 		}
 	}
@@ -95,23 +116,27 @@ type round struct {
 	*limiter
 	hosts     map[netstate.Row]netstate.Op // the last change of each device or firewall table, by its identity
 	judged    map[netstate.Row]bool        // objects by identity, and whether they may be changed
+	program   netstate.Event               // news that named no object
 	contested []Contest
 	wait      time.Duration
 	now       time.Time
 }
 
 // may reports whether o may be carried out. What is remade has two ops and
-// needs one token.
-func (r *round) may(o netstate.Op, want *netstate.State, repair bool) bool {
+// needs one token. If limited is not set, only objects are that were before.
+func (r *round) may(o netstate.Op, want *netstate.State, limited bool) bool {
 	id := netstate.Identity(o.Row)
 	if may, ok := r.judged[id]; ok {
 		return may
 	}
-	if r.buckets[id] == nil && !repair {
+	if r.buckets[id] == nil && !limited {
 		return true
 	}
 	desired := want.Find(o.Row)
 	b := r.bucket(id, desired, r.now)
+	if b.by == (netstate.Event{}) {
+		b.by = r.program
+	}
 	wait := repairs.wait(&b.left, r.now)
 	b.told = wait > 0
 	r.judged[id] = !b.told

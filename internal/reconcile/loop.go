@@ -69,6 +69,7 @@ type progress struct {
 	stood  bool   // the desired state has been in place
 	moved  bool   // the last pass changed a device, so the kernel speaks of what went with it
 	limit  limiter
+	other  netstate.Event // a program's doing that named no object, since the last look
 	retry  retries
 }
 

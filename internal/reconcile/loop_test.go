@@ -42,6 +42,16 @@ type counting struct {
 	looks int
 	kinds []netstate.Kinds // of each look
 	fail  error
+	tell  func(netstate.Event) netstate.Event // what the watch makes of news; nil: nothing
+}
+
+func (c *counting) Watch(ctx context.Context, fn func(netstate.Event)) error {
+	return c.Kernel.Watch(ctx, func(e netstate.Event) {
+		if c.tell != nil {
+			e = c.tell(e)
+		}
+		fn(e)
+	})
 }
 
 func (c *counting) Observe(ctx context.Context, scope netstate.Scope, kinds netstate.Kinds) (*netstate.State, error) {

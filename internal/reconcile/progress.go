@@ -31,6 +31,9 @@ func (l *Loop) news(p *progress, events []netstate.Event) bool {
 		if e.Row == nil {
 			p.doubt, fresh = netstate.AllKinds, true
 			p.retry.hasten(now)
+			if byProgram(e) {
+				p.other = e
+			}
 			continue
 		}
 		if p.have.State == nil || !p.have.News(e) {
@@ -112,7 +115,12 @@ func (l *Loop) attempt(ctx context.Context, p *progress, done *Pass) (wait time.
 		return 0
 	}
 	ops, done.Failures = p.retry.putOff(ops, done.Start)
-	ops, done.Contested, wait = p.limit.allow(ops, p.want.State, p.stood, p.retry.fails, done.Start)
+	program := netstate.Event{}
+	if p.stood {
+		program = p.other
+	}
+	p.other = netstate.Event{}
+	ops, done.Contested, wait = p.limit.allow(ops, p.want.State, program, p.retry.fails, done.Start)
 	done.change(ctx, l.Kernel, p.have.State, ops)
 	return wait
 }

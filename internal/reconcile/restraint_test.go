@@ -181,6 +181,42 @@ func TestAFightOverAnUnwantedObject(t *testing.T) {
 	})
 }
 
+// TestWhoeverIsNotNamedIsLimitedIfAProgram has routes removed by news that
+// names no object: a program's is a fight, a link that comes and goes is not.
+func TestWhoeverIsNotNamedIsLimitedIfAProgram(t *testing.T) {
+	for name, tc := range map[string]struct {
+		told        netstate.Event
+		least, most int
+	}{
+		"a program":            {netstate.Event{By: "nft[7]", Facts: true}, 8, 20},
+		"an unnamed program":   {netstate.Event{PID: 7}, 8, 20},
+		"a link":               {netstate.Event{PID: 7, Facts: true}, 50, 75},
+		"the kernel by itself": {netstate.Event{Row: state(t, routeA).Rows()[0], Gone: true}, 300, 630},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(r *rig) {
+				r.kernel.tell = func(e netstate.Event) netstate.Event {
+					if e.PID == 1 { // the other's, who is the first on the host
+						return tc.told
+					}
+					return e
+				}
+				r.wants <- want(t, routeA)
+				r.settle(time.Second)
+				if n := r.fight(routeA, func() { r.somebody(netstate.Remove, routeA) }); n < tc.least || n > tc.most {
+					t.Errorf("the route came back %d times in a minute", n)
+				}
+				contested := slices.ContainsFunc(r.passes, func(p reconcile.Pass) bool {
+					return len(p.Contested) == 1 && p.Contested[0].By == tc.told
+				})
+				if contested != (tc.most < 50) {
+					t.Errorf("contested: %v", contested)
+				}
+			})
+		})
+	}
+}
+
 // TestChangedWantsAreNotLimited changes what is desired of a contested object.
 func TestChangedWantsAreNotLimited(t *testing.T) {
 	run(t, func(r *rig) {
