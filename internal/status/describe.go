@@ -57,6 +57,9 @@ func (b *Board) problems() []api.Problem {
 			out = append(out, api.Problem{Subject: part, Message: err.Error()})
 		}
 	}
+	for _, c := range b.last.Contested {
+		out = append(out, api.Problem{Subject: "contested object", Message: c.Error()})
+	}
 	for _, r := range b.last.Overtaken {
 		out = append(out, foreignRoute(r))
 	}

@@ -109,24 +109,28 @@ func process(pid uint32) string {
 // as it is the same.
 func (r *Reporter) complain(p reconcile.Pass) {
 	now := map[string]bool{}
-	complain := func(level slog.Level, what, problem string) {
-		if !r.faults[problem] {
+	complain := func(level slog.Level, what, problem, key string) {
+		if !r.faults[key] {
 			r.Log.Log(context.Background(), level, what, "problem", problem)
 		}
-		now[problem] = true
+		now[key] = true
 	}
 	const retrying = "the kernel could not be brought to the desired state; retrying"
 	if p.Err != nil {
-		complain(slog.LevelError, retrying, "reading the kernel's state: "+p.Err.Error())
+		complain(slog.LevelError, retrying, "reading the kernel's state: "+p.Err.Error(), p.Err.Error())
 	}
 	if p.Held != nil {
-		complain(slog.LevelError, "the plan is not applied", p.Held.Error())
+		complain(slog.LevelError, "the plan is not applied", p.Held.Error(), p.Held.Error())
 	}
 	for _, f := range p.Failures {
-		complain(slog.LevelError, retrying, f.Error())
+		complain(slog.LevelError, retrying, f.Error(), f.Error())
 	}
 	for _, route := range p.Overtaken {
-		complain(slog.LevelWarn, "conflicting route", foreignRoute(route).Message)
+		problem := foreignRoute(route).Message
+		complain(slog.LevelWarn, "conflicting route", problem, problem)
+	}
+	for _, c := range p.Contested { // each time by another process, maybe
+		complain(slog.LevelWarn, "contested object", c.Error(), "contested "+c.Row.String())
 	}
 	if len(now) == 0 && len(r.faults) > 0 {
 		r.Log.Info("the kernel is in the desired state again")
