@@ -55,7 +55,7 @@ func TestTraces(t *testing.T) {
 
 // tracer is what surrounds the steps: a store, a host, a kernel, a disk.
 type tracer struct {
-	t       *testing.T
+	t       testing.TB
 	opts    intent.Options
 	state   intent.State
 	now     time.Time
@@ -72,7 +72,7 @@ type tracer struct {
 	broken  error // why the host's facts cannot be found
 }
 
-func newTracer(t *testing.T) *tracer {
+func newTracer(t testing.TB) *tracer {
 	r := &tracer{
 		t: t, now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC), keys: map[string][]byte{}, rev: 1,
 		addr: netip.MustParsePrefix("10.4.7.21/24"), disk: map[string]json.RawMessage{}, desired: &netstate.State{},
