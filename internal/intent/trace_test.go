@@ -40,14 +40,15 @@ func TestTraces(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := newTracer(t).play(string(archive.Files[0].Data))
+			r := newTracer(t)
+			got := r.play(string(archive.Files[0].Data))
 			if *update {
 				archive.Files = append(archive.Files[:1], txtar.File{Name: "output", Data: []byte(got)})
 				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			} else if want := string(archive.Files[1].Data); got != want {
-				t.Errorf("got\n%s\nwant\n%s\nthe state: %+v", got, want, got)
+				t.Errorf("got\n%s\nwant\n%s\nthe state at the end:\n%s", got, want, r.state)
 			}
 		})
 	}
