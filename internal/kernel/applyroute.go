@@ -20,7 +20,7 @@ type routeTask struct {
 
 // routes carries out ops on routes: first the nexthop objects they need, then
 // the routes. EINVAL is worth a second attempt: maybe somebody removed the
-// object in the meantime, or the gateway needs a shield.
+// object in the meantime, or the gateway needs a helper route.
 func (a *applier) routes(ops []netstate.Op, errs []error) {
 	tasks := make([]routeTask, 0, len(ops))
 	for i, op := range ops {
@@ -34,9 +34,9 @@ func (a *applier) routes(ops []netstate.Op, errs []error) {
 	if len(retry) == 0 {
 		return
 	}
-	shields := a.shield(ops, retry)
+	helpers := a.putHelperRoutes(ops, retry)
 	a.putRoutes(ops, retry, errs)
-	a.unshield(shields)
+	a.removeHelperRoutes(helpers)
 }
 
 func (a *applier) routeTask(op netstate.Op) (t routeTask, err error) {

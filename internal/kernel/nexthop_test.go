@@ -10,15 +10,15 @@ import (
 	"github.com/weft-net/weft/internal/owned"
 )
 
-// twins are two agents on one host whose networks have the same tag by chance.
-type twins struct {
+// colliding are two agents on one host whose networks have the same tag by chance.
+type colliding struct {
 	*testing.T
 	ns          *netns.NS
 	one, two    *agent
 	first, last netip.Prefix // their networks
 }
 
-func newTwins(t *testing.T) twins {
+func newColliding(t *testing.T) colliding {
 	t.Helper()
 	seen := map[owned.Tag]netip.Prefix{}
 	for i := range 1 << 16 {
@@ -26,12 +26,12 @@ func newTwins(t *testing.T) twins {
 		tag := owned.TagOf(n)
 		if m, collides := seen[tag]; collides {
 			ns := newHost(t)
-			return twins{t, ns, newAgent(t, ns, m), newAgent(t, ns, n), m, n}
+			return colliding{t, ns, newAgent(t, ns, m), newAgent(t, ns, n), m, n}
 		}
 		seen[tag] = n
 	}
 	t.Fatal("no two networks have one tag")
-	return twins{}
+	return colliding{}
 }
 
 // to is a route into a network by a gateway.
@@ -48,7 +48,7 @@ func destination(t *testing.T, text string) netip.Prefix {
 }
 
 // expect checks that the routes stand, and the number of nexthop objects.
-func (w twins) expect(routes string, objects int) {
+func (w colliding) expect(routes string, objects int) {
 	w.Helper()
 	for r := range rows(w.T, routes).Routes.All() {
 		if out := shell(w.T, w.ns, "ip route show "+r.Dst.String()); count(out, r.Via.String()+" ") != 1 {
@@ -62,7 +62,7 @@ func (w twins) expect(routes string, objects int) {
 
 // TestOneTagTwoAgents has both know nothing of what the other makes.
 func TestOneTagTwoAgents(t *testing.T) {
-	w := newTwins(t)
+	w := newColliding(t)
 	w.one.observe()
 	w.two.observe()
 	mine := to(w.first, 1, 22) + to(w.first, 2, 23)
@@ -85,7 +85,7 @@ func TestOneTagTwoAgents(t *testing.T) {
 // TestOneTagNothingIsShared has one agent find the other's objects, and make
 // its own all the same: the other may delete them at any time.
 func TestOneTagNothingIsShared(t *testing.T) {
-	w := newTwins(t)
+	w := newColliding(t)
 	mine, its := to(w.first, 1, 22), to(w.last, 1, 22)
 	w.one.settle(mine)
 	w.two.settle(its)
@@ -100,7 +100,7 @@ func TestOneTagNothingIsShared(t *testing.T) {
 // TestOneTagSweep has an object without routes when one agent looks, and a
 // route of the other agent's through it before the first one sweeps.
 func TestOneTagSweep(t *testing.T) {
-	w := newTwins(t)
+	w := newColliding(t)
 	id := owned.TagOf(w.last).ID(1)
 	shell(t, w.ns, fmt.Sprintf("ip nexthop add id %d via 10.4.7.22 dev eth0 proto 119", id))
 	w.one.observe()

@@ -38,7 +38,7 @@ func (c *Conn) barriers() ([]host.Barrier, error) {
 	known := map[table]map[string][]rule{}
 	for _, ch := range chains {
 		t := table{ch.family, ch.table}
-		if !ch.gate() || owned.IsTableName(ch.table) || owned.IsFlannel(ch.table) {
+		if !ch.canBlock() || owned.IsTableName(ch.table) || owned.IsFlannel(ch.table) {
 			continue
 		}
 		if known[t] == nil {

@@ -39,8 +39,8 @@ func (c chain) manager() string {
 	return ""
 }
 
-// gate reports whether c can stop packets on their way through or in.
-func (c chain) gate() bool {
+// canBlock reports whether c can stop packets on their way through or in.
+func (c chain) canBlock() bool {
 	_, known := familyNames[c.family]
 	return known && c.table != kubeProxy && c.base && c.kind == "filter" && (c.hookName() == "forward" || c.hookName() == "input")
 }
@@ -59,8 +59,8 @@ func (o *observer) others(t table) error {
 		}
 		var err error
 		switch {
-		case c.gate() && c.manager() != "":
-			err = o.guests(c)
+		case c.canBlock() && c.manager() != "":
+			err = o.ownRules(c)
 		case c.chain != "" && c.chain == owned.FlannelChain(t.name):
 			err = o.leftover(c.place)
 		}
@@ -71,8 +71,8 @@ func (o *observer) others(t table) error {
 	return nil
 }
 
-// guests finds rules of ours in a chain.
-func (o *observer) guests(c chain) error {
+// ownRules finds rules of ours in a chain.
+func (o *observer) ownRules(c chain) error {
 	rules, err := o.rules(c.place)
 	if err != nil {
 		return err

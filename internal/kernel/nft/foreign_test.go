@@ -27,7 +27,7 @@ ip6tables -A OTHER -j DROP
 ip6tables -A INPUT -s fe80::/10 -j ACCEPT
 `
 
-const guests = `
+const hookRules = `
 foreign nft ip filter FORWARD head ip daddr 10.5.0.0/16 counter accept comment "weft"
 foreign nft ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
 foreign nft ip filter INPUT head udp dport 8472 counter accept comment "weft"
@@ -39,7 +39,7 @@ func TestRulesStandAtTheHeadOfIPTables(t *testing.T) {
 	m := newMachine(t)
 	m.shell(t, distribution)
 	before := m.shell(t, "nft list ruleset; iptables-save -c; ip6tables-save")
-	want := parse(t, whole+guests)
+	want := parse(t, whole+hookRules)
 	m.settle(t, want)
 	for tool, rules := range map[string][]string{
 		"iptables": {
@@ -77,7 +77,7 @@ func withoutTimes(text string) string {
 func TestRulesReturnToTheHead(t *testing.T) {
 	m := newMachine(t)
 	m.shell(t, distribution)
-	want := parse(t, whole+guests)
+	want := parse(t, whole+hookRules)
 	m.settle(t, want)
 	for _, script := range []string{
 		"iptables -F FORWARD",
@@ -101,7 +101,7 @@ func TestRulesReturnToTheHead(t *testing.T) {
 func TestRulesStandBehindKubernetes(t *testing.T) {
 	m := newMachine(t)
 	m.shell(t, distribution+"iptables -N cali-FORWARD; iptables -I FORWARD 2 -j cali-FORWARD; iptables -N KUBE-SERVICES")
-	want := parse(t, whole+guests)
+	want := parse(t, whole+hookRules)
 	m.settle(t, want)
 	order := func(policies string) {
 		t.Helper()
@@ -212,7 +212,7 @@ func TestLeftoversOfAnotherNetworkStay(t *testing.T) {
 
 func TestRefusedRowsDoNotHinderOthers(t *testing.T) {
 	m := newMachine(t)
-	want := parse(t, whole+guests) // there is no iptables here
+	want := parse(t, whole+hookRules) // there is no iptables here
 	ops := netstate.Diff(m.observe(t), want)
 	for i, err := range m.Apply(ops) {
 		_, foreign := ops[i].Row.(netstate.Foreign)

@@ -16,8 +16,8 @@ import (
 // view is what Watch knows from the last Observe and Barriers. It is replaced,
 // never changed.
 type view struct {
-	rows  map[handle]netstate.Row // rules of ours
-	gates map[table]bool          // other people's tables in which packets can be stopped
+	rows     map[handle]netstate.Row // rules of ours
+	blocking map[table]bool          // other people's tables in which packets can be stopped
 }
 
 // handle names a rule: its number is unique within the table only.
@@ -34,7 +34,7 @@ func (c *Conn) Observe(ctx context.Context, scope netstate.Scope) (f netstate.Fi
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	err = again(ctx, func() error {
-		o := observer{Conn: c, scope: scope, view: view{rows: map[handle]netstate.Row{}, gates: map[table]bool{}}}
+		o := observer{Conn: c, scope: scope, view: view{rows: map[handle]netstate.Row{}, blocking: map[table]bool{}}}
 		if err := o.run(); err != nil {
 			return err
 		}
@@ -69,8 +69,8 @@ func (o *observer) run() error {
 		return err
 	}
 	for _, ch := range o.chains {
-		if ch.gate() && !owned.IsTableName(ch.table) {
-			o.view.gates[table{ch.family, ch.table}] = true
+		if ch.canBlock() && !owned.IsTableName(ch.table) {
+			o.view.blocking[table{ch.family, ch.table}] = true
 		}
 	}
 	for _, t := range tables {

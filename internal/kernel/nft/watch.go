@@ -87,7 +87,7 @@ func (c *change) take(v *view, m rtnl.Message) {
 		c.facts = c.facts || !ours
 	case ours:
 		c.look = true
-	case s.hook, v.gates[table{s.family, s.table}] && !isElement(s.kind):
+	case s.hook, v.blocking[table{s.family, s.table}] && !isElement(s.kind):
 		c.facts = true
 	}
 }

@@ -22,6 +22,6 @@ func FuzzListing(f *testing.F) {
 				}
 			}
 		}
-		l.guests(families[0], netstate.Scope{Tables: []string{"weft"}})
+		l.ownRules(families[0], netstate.Scope{Tables: []string{"weft"}})
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/weft-net/weft/internal/owned"
 )
 
-// gates are the chains of the filter table that can stop packets, by hook.
-var gates = map[string]string{"FORWARD": "forward", "INPUT": "input"}
+// hooks are the chains of the filter table that can stop packets, by hook.
+var hooks = map[string]string{"FORWARD": "forward", "INPUT": "input"}
 
 // list reads a table; ok is false if it is not in use.
 func (t *Tools) list(ctx context.Context, f family, table string) (l listing, ok bool, err error) {
@@ -74,7 +74,7 @@ func (t *Tools) Unread() (out []host.Barrier) {
 // barriers returns the chains of the filter table, without what they do.
 func (f family) barriers() (out []host.Barrier) {
 	for _, chain := range []string{"FORWARD", "INPUT"} {
-		out = append(out, host.Barrier{Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Hook: gates[chain]})
+		out = append(out, host.Barrier{Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Hook: hooks[chain]})
 	}
 	return out
 }
@@ -91,7 +91,7 @@ func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.F
 				continue
 			}
 			if table == "filter" {
-				f.Foreign = append(f.Foreign, l.guests(fam, scope)...)
+				f.Foreign = append(f.Foreign, l.ownRules(fam, scope)...)
 			}
 			chain := owned.FlannelChain(table)
 			if _, there := l.rules[chain]; there && scope.Abandoned(l.prefixes(chain)) {
@@ -102,8 +102,8 @@ func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.F
 	return f, nil
 }
 
-// guests finds our rules in the chains.
-func (l listing) guests(f family, scope netstate.Scope) (out []netstate.Foreign) {
+// ownRules finds our rules in the chains.
+func (l listing) ownRules(f family, scope netstate.Scope) (out []netstate.Foreign) {
 	for _, chain := range []string{"FORWARD", "INPUT"} {
 		start, behind := l.head(chain), false
 		for i, r := range l.rules[chain] {

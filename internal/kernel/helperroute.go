@@ -13,12 +13,13 @@ import (
 // route leads to it through another device (ip6_route_check_nh_onlink in
 // net/ipv6/route.c). That is so when a peer changes from a direct path to a
 // tunnel: the old route to its subnet holds the gateway, an address of that
-// subnet. Taking the old route away first would lose packets. So a shield
-// stands for as long as it takes: a route to the gateway alone, through the
+// subnet. Taking the old route away first would lose packets. So a helper
+// route stands for as long as it takes: to the gateway alone, through the
 // right device.
 
-// shield puts up the routes that tasks need and returns their destinations.
-func (a *applier) shield(ops []netstate.Op, tasks []routeTask) []netip.Prefix {
+// putHelperRoutes puts the helper routes that tasks need and returns their
+// destinations.
+func (a *applier) putHelperRoutes(ops []netstate.Op, tasks []routeTask) []netip.Prefix {
 	var b rtnl.Batch
 	var up []netip.Prefix
 	for _, t := range tasks {
@@ -34,14 +35,14 @@ func (a *applier) shield(ops []netstate.Op, tasks []routeTask) []netip.Prefix {
 		up = append(up, host)
 	}
 	faults := a.conn.Exec(&b)
-	for i := len(faults) - 1; i >= 0; i-- { // what somebody else put up stays
+	for i := len(faults) - 1; i >= 0; i-- { // what somebody else put there stays
 		m := faults[i].Message
 		up = append(up[:m], up[m+1:]...)
 	}
 	return up
 }
 
-func (a *applier) unshield(up []netip.Prefix) {
+func (a *applier) removeHelperRoutes(up []netip.Prefix) {
 	var b rtnl.Batch
 	for _, host := range up {
 		encodeNoRoute(&b, host, owned.RouteProtocol, 0)
