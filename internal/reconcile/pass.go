@@ -67,7 +67,8 @@ func (c Contest) Error() string {
 	return fmt.Sprintf("%s is changed again and again by %s; repairing it less often", c.Row, by)
 }
 
-// Converged reports whether the kernel now equals the desired state.
+// Converged reports whether the kernel now equals the desired state; beside
+// what stands of peers if KeepStale was set.
 func (p Pass) Converged() bool {
 	return p.Err == nil && p.Held == nil && len(p.Failures) == 0 && len(p.Contested) == 0
 }
@@ -91,7 +92,8 @@ func receiving(row netstate.Row) bool {
 	return false
 }
 
-// Fault is what keeps the kernel from the desired state; nil for nothing.
+// Fault is what keeps the kernel from the desired state, but for Contested; nil
+// for nothing.
 func (p Pass) Fault() error {
 	switch n := len(p.Failures); {
 	case p.Err != nil:
@@ -102,8 +104,6 @@ func (p Pass) Fault() error {
 		return p.Failures[0]
 	case n > 1:
 		return fmt.Errorf("%d objects are not in place, the first: %w", n, p.Failures[0])
-	case len(p.Contested) > 0:
-		return p.Contested[0]
 	}
 	return nil
 }

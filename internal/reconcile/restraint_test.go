@@ -123,8 +123,8 @@ func TestAFightOverADevice(t *testing.T) {
 				if p.Receives() || len(p.Failures) != 0 || len(p.Contested) != 1 || p.Contested[0].Row != state(t, tunnel[0]).Rows()[0] {
 					t.Errorf("failures %v, contested %v", p.Failures, p.Contested)
 				}
-				if text := fmt.Sprint(p.Fault()); !strings.Contains(text, "flannel.1") || !strings.Contains(text, "by process") {
-					t.Errorf("the fault: %s", text)
+				if text := p.Contested[0].Error(); !strings.Contains(text, "flannel.1") || !strings.Contains(text, "by process") {
+					t.Errorf("the contest: %s", text)
 				}
 				if name == "remade" {
 					r.has(moved)

@@ -193,7 +193,7 @@ func (b *Board) reachable() error {
 	switch {
 	case b.view.Input == nil:
 		return errors.New("kernel: there is no plan yet")
-	case b.reached < b.view.Receiving || !b.last.Receives():
+	case b.reached < b.view.Receiving || !b.last.Receives() && b.last.Held == nil: // of a held plan nothing was applied, what stood before stands
 		return errors.New("kernel: the plan is not applied yet")
 	}
 	return nil
