@@ -36,8 +36,9 @@ type Persister struct {
 // The leases are written this long after a change, and then not again for
 // costShare times what it took.
 const (
-	copyDelay = 200 * time.Millisecond
-	costShare = 50
+	copyDelay  = 200 * time.Millisecond
+	retryDelay = 10 * time.Second // after a failure
+	costShare  = 50
 )
 
 // manyChanges is more than steady traffic brings between two writes.
@@ -114,7 +115,7 @@ func (p *Persister) Run(ctx context.Context) error {
 func (p *Persister) copy() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.own) == 0 || sorted.Same(p.done, p.all) {
+	if len(p.own) == 0 || sorted.Same(p.done, p.all) && !p.fault.Active() {
 		return copyDelay // without its own state a host cannot go by the leases
 	}
 	start := time.Now()
@@ -124,6 +125,9 @@ func (p *Persister) copy() time.Duration {
 	}
 	p.done = p.all
 	p.report(err)
+	if err != nil {
+		return retryDelay
+	}
 	if len(changes) > manyChanges {
 		// Starting, and a burst of changes, leave several times the memory behind
 		// that the agent needs at rest. The runtime would keep it, since nothing
@@ -167,8 +171,13 @@ func (p *Persister) everything() []recordfile.Record {
 	return append(out, leases...)
 }
 
+// report logs a failure, and sees to it that everything is written once that
+// works again.
 func (p *Persister) report(err error) {
 	p.fault.Report(p.log, slog.LevelWarn, err, "cannot write the copy of the snapshot; a reboot without the store would lose the network", "the copy of the snapshot is written again")
+	if err != nil {
+		p.bell.Put(struct{}{})
+	}
 }
 
 // wait waits and reports whether ctx still stands.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -60,6 +61,34 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 		}
 		if got := read(); got.Snapshot.Leases.Len() != 199 || fmt.Sprint(got.Owns.Links) != "[flannel.1]" {
 			t.Errorf("at the end: %+v", got)
+		}
+	})
+}
+
+// A directory that cannot be written to is tried again, and then everything is
+// written.
+func TestAFailureIsMadeUpFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "state") // which is not there yet
+		path, log := filepath.Join(dir, "records"), slog.New(slog.DiscardHandler)
+		p, _ := persister.Open(path, log)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- p.Run(ctx) }()
+		p.Leases(leases(3))
+		p.Write(&intent.Persisted{Owns: intent.Ownership{Links: []string{"flannel.1"}}})
+		time.Sleep(time.Minute) // of the bubble's clock
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if _, got := persister.Open(path, log); len(got.Owns.Links) != 1 || got.Snapshot.Leases.Len() != 3 {
+			t.Errorf("a minute after the directory is there: %+v", got)
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
 		}
 	})
 }
