@@ -69,6 +69,20 @@ func (w *world) open(t *testing.T, name string) *kube.Store {
 
 func (w *world) openWith(t *testing.T, o kube.Options) *kube.Store {
 	t.Helper()
+	s := w.connect(t, o)
+	t.Cleanup(func() { closeStore(t, s) })
+	return s
+}
+
+func closeStore(t *testing.T, s *kube.Store) {
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+// connect opens a store that the caller closes.
+func (w *world) connect(t *testing.T, o kube.Options) *kube.Store {
+	t.Helper()
 	if o.Kubeconfig == "" {
 		o.Kubeconfig = w.Kubeconfig()
 	}
@@ -80,11 +94,6 @@ func (w *world) openWith(t *testing.T, o kube.Options) *kube.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	})
 	return s
 }
 

@@ -27,7 +27,12 @@ func prefixes(texts ...string) []netip.Prefix {
 
 func TestConformance(t *testing.T) {
 	storetest.RunAssigned(t, func(t *testing.T) storetest.Fixture {
-		h := &hosts{world: newWorld(t), names: map[string]string{}, used: map[netip.Prefix]bool{}}
+		h := &hosts{world: newWorld(t), names: map[string]string{}, used: map[netip.Prefix]bool{}, stores: map[string]*kube.Store{}}
+		t.Cleanup(func() { // after everything in the test that uses them
+			for _, s := range h.stores {
+				closeStore(t, s)
+			}
+		})
 		return storetest.Fixture{
 			Open:   func(t *testing.T) store.Store { return &host{Store: h.open(t, "reader"), t: t, hosts: h} },
 			Put:    h.put,
@@ -42,6 +47,18 @@ type hosts struct {
 	mu    sync.Mutex
 	names map[string]string // of nodes, by the key of their lease
 	used  map[netip.Prefix]bool
+
+	stores map[string]*kube.Store // by the name of the node
+}
+
+// store is the store of the host with this node.
+func (h *hosts) store(t *testing.T, name string) *kube.Store {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stores[name] == nil {
+		h.stores[name] = h.connect(t, kube.Options{Self: kube.Self{Node: h.node(name)}})
+	}
+	return h.stores[name]
 }
 
 // host is the store as the suite sees it: which host asks is in the claim,
@@ -56,11 +73,11 @@ func (h *host) Acquire(ctx context.Context, net netconf.Network, c lease.Claim) 
 	if ctx.Err() == nil {
 		h.hosts.join(h.t, net, c.Hostname)
 	}
-	return h.hosts.open(h.t, c.Hostname).Acquire(ctx, net, c)
+	return h.hosts.store(h.t, c.Hostname).Acquire(ctx, net, c)
 }
 
 func (h *host) Hold(ctx context.Context, l lease.Lease, o lease.Owner, margin time.Duration) error {
-	return h.hosts.open(h.t, o.Hostname).Hold(ctx, l, o, margin)
+	return h.hosts.store(h.t, o.Hostname).Hold(ctx, l, o, margin)
 }
 
 // join makes the host's node, unless it is there, with PodCIDRs of net.
