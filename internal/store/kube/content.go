@@ -2,6 +2,7 @@ package kube
 
 import (
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"net/netip"
 	"slices"
@@ -15,10 +16,11 @@ import (
 // one node costs the same however many there are. Not safe for concurrent use.
 type content struct {
 	doc      document
-	members  map[string]*member         // by name: the nodes that were announced
-	holders  map[string]string          // by lease.Key: the node that has it
-	rivals   map[string]map[string]bool // by lease.Key: other nodes with these subnets
-	bad      map[string]bool            // members without a lease, by name
+	seed     maphash.Seed
+	members  map[string]member                 // by name: the nodes that were announced
+	holders  map[string]string                 // by lease.Key: the node that has it
+	rivals   map[string]map[string]lease.Lease // by lease.Key: those of other nodes with these subnets, by name
+	bad      map[string]bool                   // members without a lease, by name
 	leases   lease.Set
 	revision int64
 	listed   map[string]bool   // while a list comes in: the nodes in it so far
@@ -28,25 +30,26 @@ type content struct {
 	entries  []store.Entry     // of bad, for snapshots; nil when it has changed
 }
 
-// member is a node that an agent has announced.
+// member is a node that an agent has announced. Of the node itself only a hash
+// of its facts is kept, by which a change is noticed.
 type member struct {
-	node    *node          // without version
+	facts   uint64
 	subnets []netip.Prefix // of its lease
 	err     error          // why the node itself makes no lease
 }
 
-func (m *member) key() string { return lease.Key(m.subnets) }
+func (m member) key() string { return lease.Key(m.subnets) }
 
 func newContent() *content {
 	c := &content{
-		members: map[string]*member{}, holders: map[string]string{}, rivals: map[string]map[string]bool{}, bad: map[string]bool{},
+		seed:    maphash.MakeSeed(),
+		members: map[string]member{}, holders: map[string]string{}, rivals: map[string]map[string]lease.Lease{}, bad: map[string]bool{},
 	}
 	c.setOwn(node{})
 	return c
 }
 
 // put records a node as it is now, and returns whether snapshots show a change.
-// The node is the content's from then on.
 func (c *content) put(n *node) bool {
 	if rev, err := strconv.ParseInt(n.version, 10, 64); err == nil {
 		c.revision = max(c.revision, rev)
@@ -54,19 +57,20 @@ func (c *content) put(n *node) bool {
 	if c.listed != nil {
 		c.listed[n.name] = true
 	}
-	*n = n.facts()
-	own := n.name == c.self && *n != c.own
+	facts := n.facts()
+	own := n.name == c.self && facts != c.own
 	if own {
-		c.setOwn(*n)
+		c.setOwn(facts)
 	}
 	if !n.joined() {
 		return c.unplace(n.name) || own
 	}
-	if old := c.members[n.name]; old != nil && *old.node == *n {
+	hash := maphash.Comparable(c.seed, facts)
+	if old, ok := c.members[n.name]; ok && old.facts == hash {
 		return own
 	}
 	c.unplace(n.name)
-	c.place(n)
+	c.place(n, hash)
 	return true
 }
 
@@ -83,9 +87,9 @@ func (c *content) setOwn(n node) { c.own, c.assigned = n, n.assignment() }
 
 // place makes n a member. Of two nodes with the same PodCIDR the one whose name
 // comes first has it, on every host alike.
-func (c *content) place(n *node) {
+func (c *content) place(n *node, hash uint64) {
 	l, err := n.lease()
-	m := &member{n, l.Subnets, err}
+	m := member{hash, l.Subnets, err}
 	c.members[n.name] = m
 	if err != nil {
 		c.setBad(n.name, true)
@@ -96,9 +100,10 @@ func (c *content) place(n *node) {
 	case !taken:
 		c.give(key, n.name, l)
 	case holder < n.name:
-		c.addRival(key, n.name)
+		c.addRival(key, n.name, l)
 	default:
-		c.addRival(key, holder)
+		had, _ := c.leases.Find(l)
+		c.addRival(key, holder, had)
 		c.give(key, n.name, l)
 	}
 }
@@ -112,11 +117,11 @@ func (c *content) give(key, name string, l lease.Lease) {
 	}
 }
 
-func (c *content) addRival(key, name string) {
+func (c *content) addRival(key, name string, l lease.Lease) {
 	if c.rivals[key] == nil {
-		c.rivals[key] = map[string]bool{}
+		c.rivals[key] = map[string]lease.Lease{}
 	}
-	c.rivals[key][name] = true
+	c.rivals[key][name] = l
 	c.setBad(name, true)
 }
 
@@ -136,8 +141,8 @@ func (c *content) setBad(name string, bad bool) {
 
 // unplace removes the member of a name, and returns whether there was one.
 func (c *content) unplace(name string) bool {
-	m := c.members[name]
-	if m == nil {
+	m, ok := c.members[name]
+	if !ok {
 		return false
 	}
 	delete(c.members, name)
@@ -155,24 +160,23 @@ func (c *content) unplace(name string) bool {
 
 // vacate takes the subnets with this key from m and gives them to the first of
 // its rivals.
-func (c *content) vacate(key string, m *member) {
+func (c *content) vacate(key string, m member) {
 	delete(c.holders, key)
 	c.leases = c.leases.Without(lease.At(m.subnets))
 	if len(c.rivals[key]) == 0 {
 		return
 	}
 	first := slices.Min(slices.Collect(maps.Keys(c.rivals[key])))
+	l := c.rivals[key][first]
 	c.removeRival(key, first)
-	if l, err := c.members[first].node.lease(); err == nil { // it was one before
-		c.give(key, first, l)
-	}
+	c.give(key, first, l)
 }
 
 // fault is why the node of a name has no lease, nil if it has one or wants none.
 func (c *content) fault(name string) error {
-	m := c.members[name]
+	m, ok := c.members[name]
 	switch {
-	case m == nil:
+	case !ok:
 		return nil
 	case m.err != nil:
 		return m.err
@@ -181,7 +185,7 @@ func (c *content) fault(name string) error {
 	if holder == name {
 		return nil
 	}
-	return fmt.Errorf("its PodCIDR %s is also that of node %s; delete the node and let it register again to get another", m.node.cidrs, holder)
+	return fmt.Errorf("its PodCIDR %s is also that of node %s; delete the node and let it register again to get another", lease.FormatSubnets(m.subnets), holder)
 }
 
 // begin starts recording a list of all nodes.

@@ -28,7 +28,7 @@ const (
 // sink receives nodes. All calls come from one goroutine, or one at a time.
 type sink interface {
 	begin()             // a list of all nodes begins
-	put(*node)          // the node is like this; it is the sink's from then on
+	put(*node)          // the node is like this
 	gone(name string)   // it was deleted
 	end(version string) // the list is complete
 	live()              // the server answers, and reports changes from now on
