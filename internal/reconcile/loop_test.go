@@ -47,8 +47,11 @@ type counting struct {
 
 func (c *counting) Watch(ctx context.Context, fn func(netstate.Event)) error {
 	return c.Kernel.Watch(ctx, func(e netstate.Event) {
-		if c.tell != nil {
-			e = c.tell(e)
+		c.mu.Lock()
+		tell := c.tell
+		c.mu.Unlock()
+		if tell != nil {
+			e = tell(e)
 		}
 		fn(e)
 	})
@@ -69,6 +72,13 @@ func (c *counting) looked() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.looks
+}
+
+// told sets what the watch makes of news.
+func (c *counting) told(tell func(netstate.Event) netstate.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tell = tell
 }
 
 func (c *counting) broken(err error) {

@@ -195,12 +195,12 @@ func TestWhoeverIsNotNamedIsLimitedIfAProgram(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(r *rig) {
-				r.kernel.tell = func(e netstate.Event) netstate.Event {
+				r.kernel.told(func(e netstate.Event) netstate.Event {
 					if e.PID == 1 { // the other's, who is the first on the host
 						return tc.told
 					}
 					return e
-				}
+				})
 				r.wants <- want(t, routeA)
 				r.settle(time.Second)
 				if n := r.fight(routeA, func() { r.somebody(netstate.Remove, routeA) }); n < tc.least || n > tc.most {
