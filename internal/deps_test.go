@@ -37,7 +37,7 @@ var layers = map[string][]string{
 	"internal/plan/firewall": {
 		"internal/host", "internal/netconf", "internal/netstate", "internal/owned",
 	},
-	"internal/reconcile":  {"internal/backoff", "internal/netstate"},
+	"internal/reconcile":  {"internal/backoff", "internal/netstate", "internal/sorted"},
 	"internal/kernel":     {"internal/logonce", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netstate", "internal/owned"},
 	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netstate", "internal/owned"},
 	"internal/kernel/xtables": {

@@ -37,6 +37,7 @@ type fixture struct {
 	down    atomic.Bool  // its uplink
 	held    netip.Prefix // its subnet, once known
 	agent   *agent
+	through store.Store // what the agent talks to instead of store; or nil
 	cancel  context.CancelFunc
 	done    chan error
 }
@@ -63,10 +64,14 @@ func newFixture(t *testing.T, st *mem.Store, addr string) *fixture {
 }
 
 func (s *fixture) options() Options {
+	var st store.Store = s.store
+	if s.through != nil {
+		st = s.through
+	}
 	recorder, events := status.NewRecorder(slog.DiscardHandler)
 	return Options{
 		Events: events,
-		Store:  s.store, StoreKind: "memory", Kernel: s.world.Open(), Source: s,
+		Store:  st, StoreKind: "memory", Kernel: s.world.Open(), Source: s,
 		SubnetFile: filepath.Join(s.dir, "run", "subnet.env"), StateDir: filepath.Join(s.dir, "state"),
 		RenewMargin: time.Hour, Hostname: s.name, Log: slog.New(recorder),
 		Notify: func() { s.ready++ },
