@@ -22,7 +22,7 @@ type ConflictError struct{ A, B Row }
 
 // Error names both rows.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("rows contradict each other: %q and %q", e.A, e.B)
+	return fmt.Sprintf("objects contradict each other: %q and %q", e.A, e.B)
 }
 
 // StateOf returns the state of rows, of which a later one takes the place of

@@ -83,7 +83,7 @@ func parseRow(s *Builder, fields []string) error {
 		s.Routes = append(s.Routes, parseRoute(w))
 	default:
 		if !parseFirewallRow(&s.Firewall, fields[0], w) {
-			return fmt.Errorf("%q is not a kind of row", fields[0])
+			return fmt.Errorf("unknown kind of object %q", fields[0])
 		}
 	}
 	if w.err == nil && len(w.left) > 0 {
