@@ -24,7 +24,7 @@ type AddressTakenError struct {
 // Error names the address, both hosts and the way out.
 func (e *AddressTakenError) Error() string {
 	return fmt.Sprintf("public address %s of %s is already announced by %s for subnet %s; give this host another one with --public-ip, or free it with 'weft lease release %s'",
-		e.Addr, nameOf(e.Claimant, "this host"), nameOf(e.Holder, "another host"), FormatSubnets(e.Held), Key(e.Held))
+		e.Addr, e.Claimant.Name(), e.Holder.Name(), FormatSubnets(e.Held), Key(e.Held))
 }
 
 // CloneError refuses a claim because an agent with the claimant's identity runs
@@ -43,14 +43,7 @@ func (e *CloneError) Error() string {
 		how += " (their product UUIDs differ)"
 	}
 	return fmt.Sprintf("subnet %s is held by %s at %s, whose agent runs and has the same identity as this host, %s at %s: %s; on the copy, remove the state directory (--state-dir) and restart the agent",
-		FormatSubnets(e.Held.Subnets), nameOf(e.Holder, "a host"), formatAddrs(e.Held.Public), nameOf(e.Claimant, "unnamed"), formatAddrs(e.Public), how)
-}
-
-func nameOf(o Owner, unnamed string) string {
-	if o.Hostname == "" {
-		return unnamed
-	}
-	return o.Hostname
+		FormatSubnets(e.Held.Subnets), e.Holder.Name(), formatAddrs(e.Held.Public), e.Claimant.Name(), formatAddrs(e.Public), how)
 }
 
 func formatAddrs(addrs []netip.Addr) string {
@@ -77,7 +70,7 @@ type ContestedError struct {
 
 // Error is for a store that cannot ask.
 func (e *ContestedError) Error() string {
-	return fmt.Sprintf("subnet %s may be held by a running agent on %s", FormatSubnets(e.Held.Subnets), nameOf(e.Holder, "another host"))
+	return fmt.Sprintf("subnet %s may be held by a running agent on %s", FormatSubnets(e.Held.Subnets), e.Holder.Name())
 }
 
 // Refusal is the error for a claim whose contestant runs.

@@ -14,6 +14,14 @@ type Owner struct {
 	Session  string `json:"session,omitempty"` // random, made at each start of the agent
 }
 
+// Name is the hostname for messages.
+func (o Owner) Name() string {
+	if o.Hostname == "" {
+		return "another host"
+	}
+	return o.Hostname
+}
+
 // relation is what a lease's record says about a claimant.
 type relation uint8
 

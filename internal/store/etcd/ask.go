@@ -36,13 +36,13 @@ func (a *acquisition) contest(ctx context.Context, c *lease.ContestedError) erro
 	}
 	runs, err := a.ask(ctx, c)
 	if err != nil {
-		return fmt.Errorf("acquiring a lease: asking %s, which holds subnet %s: %w", c.Holder.Hostname, lease.FormatSubnets(c.Held.Subnets), err)
+		return fmt.Errorf("acquiring a lease: asking %s, which holds subnet %s: %w", c.Holder.Name(), lease.FormatSubnets(c.Held.Subnets), err)
 	}
 	if runs {
 		return fmt.Errorf("acquiring a lease: %w", c.Refusal())
 	}
 	a.log.Warn("taking over the lease of a host that does not answer",
-		"lease", lease.Key(c.Held.Subnets), "host", c.Holder.Hostname, "public", c.Held.Public)
+		"lease", lease.Key(c.Held.Subnets), "host", c.Holder.Name(), "public", c.Held.Public)
 	a.claim.Ended = append(a.claim.Ended, c.Holder)
 	return nil
 }
@@ -144,11 +144,11 @@ func (h *holder) answer(ctx context.Context, questions []*mvccpb.KeyValue) (bool
 			return told, err
 		}
 		h.log.Warn("another host asks for this host's lease; it is a copy of this host or has its address",
-			"lease", h.name, "host", q.From.Hostname, "public", q.Public)
+			"lease", h.name, "host", q.From.Name(), "public", q.Public)
 		var t txn
 		t.unchanged(string(kv.Key), kv)
 		t.put(string(kv.Key), string(doc), ttlOf(kv))
-		if _, err := h.commit(ctx, "answering "+q.From.Hostname, t); err != nil {
+		if _, err := h.commit(ctx, "answering "+q.From.Name(), t); err != nil {
 			return told, err
 		}
 		told = true

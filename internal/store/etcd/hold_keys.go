@@ -64,10 +64,10 @@ func (h *holder) lost(k heldKeys) error {
 	if k.owner != nil {
 		o, err := parseOwner(k.owner)
 		if err == nil && o.ID != h.owner.ID {
-			return fmt.Errorf("%w: %s has acquired it", store.ErrLost, o.Hostname)
+			return fmt.Errorf("%w: %s has acquired it", store.ErrLost, o.Name())
 		}
 		if err == nil && o.Session != h.owner.Session && o.Session != "" && h.owner.Session != "" {
-			return fmt.Errorf("%w: another agent with this host's identity has acquired it, on %s", store.ErrLost, o.Hostname)
+			return fmt.Errorf("%w: another agent with this host's identity has acquired it, on %s", store.ErrLost, o.Name())
 		}
 		return nil
 	}

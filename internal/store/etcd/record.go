@@ -88,7 +88,7 @@ func (r record) holds(kv *mvccpb.KeyValue) bool {
 func parseOwner(kv *mvccpb.KeyValue) (lease.Owner, error) {
 	var o lease.Owner
 	if err := json.Unmarshal(kv.Value, &o); err != nil {
-		return o, fmt.Errorf("%s is not an owner's record: %w; delete it with etcdctl", kv.Key, err)
+		return o, fmt.Errorf("%q is not an owner's record: %w; delete it with etcdctl", kv.Key, err)
 	}
 	return o, nil
 }

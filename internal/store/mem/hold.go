@@ -72,10 +72,10 @@ func (h *holder) lost(e *entry) error {
 	}
 	if o, ok := h.owners[h.name]; ok {
 		if o.ID != h.owner.ID {
-			return fmt.Errorf("%w: %s has acquired it", store.ErrLost, o.Hostname)
+			return fmt.Errorf("%w: %s has acquired it", store.ErrLost, o.Name())
 		}
 		if o.Session != h.owner.Session && o.Session != "" && h.owner.Session != "" {
-			return fmt.Errorf("%w: another agent with this host's identity has acquired it, on %s", store.ErrLost, o.Hostname)
+			return fmt.Errorf("%w: another agent with this host's identity has acquired it, on %s", store.ErrLost, o.Name())
 		}
 		return nil
 	}
