@@ -37,7 +37,7 @@ func (s *Store) contents(ctx context.Context, claim lease.Claim) (contents, erro
 	var r *reading
 	header, err := s.read(ctx, "reading leases and owners", func() []part {
 		r = &reading{Store: s, claim: claim, id: id, notes: map[string]note{}, contents: contents{owners: map[string]lease.Owner{}}}
-		return []part{{s.keys.leases(), r.putLease}, {s.keys.owners(), r.putOwner}}
+		return []part{{span: s.keys.leases(), take: r.putLease}, {span: s.keys.owners(), take: r.putOwner}}
 	})
 	if err != nil {
 		return contents{}, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
@@ -43,17 +44,14 @@ func (s *Store) Terms(ctx context.Context, leases []lease.Lease) error {
 
 // ttlIDs returns the etcd leases that leases' keys are attached to.
 func (s *Store) ttlIDs(ctx context.Context) (map[string]ttlID, error) {
-	ids := map[string]ttlID{}
-	all := s.keys.leases()
-	err := s.call(ctx, "reading the etcd leases", func(ctx context.Context, etcd *clientv3.Client) error {
-		resp, err := etcd.Get(ctx, all.first, clientv3.WithRange(all.end), clientv3.WithKeysOnly())
-		if err != nil {
-			return err
-		}
-		for _, kv := range resp.Kvs {
-			ids[string(kv.Key)] = ttlOf(kv)
-		}
-		return nil
+	var ids map[string]ttlID
+	_, err := s.read(ctx, "reading the etcd leases", func() []part {
+		ids = map[string]ttlID{}
+		return []part{{
+			span: s.keys.leases(),
+			take: func(kv *mvccpb.KeyValue) { ids[string(kv.Key)] = ttlOf(kv) },
+			opts: []clientv3.OpOption{clientv3.WithKeysOnly()},
+		}}
 	})
 	return ids, err
 }
