@@ -35,14 +35,6 @@ const notice = 10 * time.Second
 // peer's routes, with a wide margin: what stands meanwhile is one device.
 const grace = time.Minute
 
-// current is what is announced; the zero announcement if there is none.
-func (h history) current() announcement {
-	if len(h) == 0 {
-		return announcement{}
-	}
-	return h[0]
-}
-
 // supersede makes a the current announcement if it is not.
 func (h history) supersede(a announcement, now time.Time) history {
 	if len(h) > 0 && h[0].is(a) {
