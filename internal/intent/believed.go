@@ -41,6 +41,10 @@ func (b *believed) under(ranges []netconf.Past, assigned bool) {
 	b.census = censusOf(b.leases, ranges, assigned)
 }
 
+// manyChanges is the number of changed leases from which on the index and the
+// census are cheaper made anew, if it is also a good part of all.
+const manyChanges = 100
+
 // update takes in a snapshot. A lease that has vanished is kept for the grace
 // period: one that was deleted under its host costs no packet, since the host
 // has it again by then. A store without config has lost its data: nobody left
@@ -51,17 +55,24 @@ func (b *believed) update(snap store.Snapshot, grace time.Duration, now time.Tim
 	if b.lost && !lost {
 		b.endLoss(now.Add(grace))
 	}
-	var vanished []lease.Lease
+	var vanished, come []lease.Lease
 	for c := range sorted.Diff(b.snapshot.Leases, snap.Leases) {
 		switch {
 		case c.New == nil:
 			vanished = append(vanished, *c.Old)
 		case c.Old == nil || !c.Old.Same(*c.New):
-			b.put(*c.New)
+			come = append(come, *c.New)
 		}
 	}
 	if lost {
 		snap.Config, snap.ConfigRevision = b.snapshot.Config, b.snapshot.ConfigRevision
+	}
+	if n := len(come); n > manyChanges && 10*n > snap.Leases.Len() && b.kept.Len() == 0 {
+		b.replace(snap.Leases, vanished)
+	} else {
+		for _, l := range come {
+			b.put(l)
+		}
 	}
 	b.snapshot, b.lost = snap, lost
 	for _, l := range vanished {
@@ -75,6 +86,20 @@ func (b *believed) update(snap store.Snapshot, grace time.Duration, now time.Tim
 		}
 		b.remove(l)
 	}
+	if b.kept.Len() == 0 {
+		b.leases = snap.Leases // the same leases, and shared with the store's view of them
+	}
+}
+
+// replace goes by leases, and by those that have vanished until it is decided
+// on them.
+func (b *believed) replace(leases lease.Set, vanished []lease.Lease) {
+	all := leases.Edit()
+	for _, l := range vanished {
+		all.Put(l)
+	}
+	b.leases = all.Set()
+	b.index, b.census = lease.IndexOf(b.leases), censusOf(b.leases, b.census.ranges, b.census.assigned)
 }
 
 // put takes in a lease of the store, and removes kept ones that it takes the

@@ -31,6 +31,7 @@ type Persister struct {
 	own   map[string]json.RawMessage // as written
 	all   lease.Set                  // to be written
 	done  lease.Set                  // as written
+	burst int                        // records written since memory was given back
 }
 
 // The leases are written this long after a change, and then not again for
@@ -41,8 +42,12 @@ const (
 	costShare  = 50
 )
 
-// manyChanges is more than steady traffic brings between two writes.
-const manyChanges = 500
+// After a burst of more than manyChanges records, restAfter the last of them,
+// the memory that it took is given back.
+const (
+	manyChanges = 500
+	restAfter   = 3 * time.Second
+)
 
 // Open reads what earlier runs wrote. What cannot be read is logged, and costs
 // itself only.
@@ -95,19 +100,37 @@ func (p *Persister) Write(own *intent.Persisted) {
 // Run writes the leases until ctx ends, and what is left then.
 func (p *Persister) Run(ctx context.Context) error {
 	pause := copyDelay
+	rest := time.NewTimer(restAfter)
+	defer rest.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case <-p.bell:
 			if wait(ctx, pause) {
 				pause = p.copy()
+				rest.Reset(restAfter)
 			}
+		case <-rest.C:
+			p.rest()
 		}
 	}
 	p.copy()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return errors.Join(p.file.Close(), ctx.Err())
+}
+
+// rest gives memory back after a burst. Starting, and many changes, leave several
+// times the memory behind that the agent needs at rest. The runtime would keep
+// it, since nothing more is allocated for hours.
+func (p *Persister) rest() {
+	p.mu.Lock()
+	many := p.burst > manyChanges
+	p.burst = 0
+	p.mu.Unlock()
+	if many {
+		debug.FreeOSMemory()
+	}
 }
 
 // copy writes the leases that have changed, and returns the pause before the
@@ -124,15 +147,10 @@ func (p *Persister) copy() time.Duration {
 		err = p.file.Write(changes, p.everything)
 	}
 	p.done = p.all
+	p.burst += len(changes)
 	p.report(err)
 	if err != nil {
 		return retryDelay
-	}
-	if len(changes) > manyChanges {
-		// Starting, and a burst of changes, leave several times the memory behind
-		// that the agent needs at rest. The runtime would keep it, since nothing
-		// more is allocated for hours.
-		debug.FreeOSMemory()
 	}
 	return max(copyDelay, costShare*time.Since(start))
 }
@@ -167,7 +185,7 @@ func (p *Persister) everything() []recordfile.Record {
 	}
 	leases, err := changesOf(lease.Set{}, p.all)
 	p.report(err)
-	p.done = p.all
+	p.done, p.burst = p.all, p.burst+len(leases)
 	return append(out, leases...)
 }
 
