@@ -6,13 +6,13 @@ import "github.com/weft-net/weft/internal/netstate"
 // for concurrent use and return at once.
 type Agent interface {
 	Status() Status
-	// Plan returns the state that the agent holds the kernel to; nil before
+	// Plan returns the desired state; nil before
 	// the first plan. It must not be changed.
 	Plan() *netstate.State
 	// Events returns the kept events whose number is greater than after,
 	// oldest first.
 	Events(after int64) []Event
-	// Ready returns nil while the lease is held and the last pass left no row
-	// of ours in error, else the reason.
+	// Ready returns nil while the lease is held and the last pass left none
+	// of weft's objects in error, else the reason.
 	Ready() error
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 )
 
-// dialTimeout bounds a connect to the local socket; maxAnswer the size of an
-// answer in bytes (30,000 peers are some 15 MB).
+// dialTimeout bounds a connect to the local socket; maxAnswer is the maximum size
+// of an answer in bytes (30,000 peers are some 15 MB).
 const (
 	dialTimeout = 2 * time.Second
 	maxAnswer   = 256 << 20
@@ -38,10 +38,10 @@ func (e *NotRunningError) Unwrap() error { return e.Err }
 
 // Hint says how to start an agent, or to find the one meant.
 func (e *NotRunningError) Hint() string {
-	return "start one with 'weft up', or name the directory of the one you mean with --run-dir"
+	return "start one with 'weft up', or name its directory with --run-dir"
 }
 
-// DeniedError says that the socket belongs to somebody else.
+// DeniedError says that the socket belongs to another user.
 type DeniedError struct {
 	Socket string
 	Err    error
@@ -55,8 +55,8 @@ func (e *DeniedError) Error() string {
 // Unwrap returns the cause.
 func (e *DeniedError) Unwrap() error { return e.Err }
 
-// Hint says who may.
-func (e *DeniedError) Hint() string { return "run this as the user that runs the agent, mostly root" }
+// Hint says how to get access.
+func (e *DeniedError) Hint() string { return "run as root, for example: sudo weft status" }
 
 // Client talks to a running agent.
 type Client struct {
@@ -108,7 +108,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return s, err
 }
 
-// Plan asks for the state that the agent holds the kernel to.
+// Plan asks for the agent's desired state.
 func (c *Client) Plan(ctx context.Context) (*netstate.State, error) {
 	var plan *netstate.State
 	err := c.get(ctx, pathPlan, func(body io.Reader) (err error) {

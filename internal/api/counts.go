@@ -9,10 +9,10 @@ import (
 // Counts is what has happened since the agent started.
 type Counts struct {
 	Passes   int            `json:"passes"`
-	Failures int            `json:"failures"` // rows that could not be put in place, each try counted
+	Failures int            `json:"failures"` // objects that could not be written, each attempt counted
 	Ops      map[string]int `json:"ops"`      // changes carried out, by OpLabel: "add route"
-	Repairs  map[string]int `json:"repairs"`  // those of them that put right what had stood before
-	Drift    map[string]int `json:"drift"`    // what others did to rows, as the kernel told, by DriftLabel: "removed route"
+	Repairs  map[string]int `json:"repairs"`  // those of them that restored an object
+	Drift    map[string]int `json:"drift"`    // what other processes did to objects, as the kernel reported, by DriftLabel: "removed route"
 }
 
 // Clone returns a copy that shares nothing with c.
@@ -29,7 +29,7 @@ func NewCounts() Counts {
 // OpLabel names the sort of change that o is: "add route", "remove neigh".
 func OpLabel(o netstate.Op) string { return o.Verb.Name() + " " + netstate.KindOf(o.Row) }
 
-// DriftLabel names what somebody else did to a row: "removed route", "changed
+// DriftLabel names what another process did to an object: "removed route", "changed
 // link".
 func DriftLabel(e netstate.Event) string {
 	verb := "changed"

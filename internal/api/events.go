@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Event is something that an agent did or saw, in its own words. Numbers grow
+// Event is something that an agent did or observed. Numbers grow
 // by one from 1; the agent keeps the last thousand.
 type Event struct {
 	Number  int64     `json:"number"`
@@ -18,7 +18,7 @@ type Event struct {
 	Level   string    `json:"level"` // "info", "warn", "error"
 	Message string    `json:"message"`
 	Detail  string    `json:"detail,omitempty"` // key=value pairs
-	By      string    `json:"by,omitempty"`     // the process that did it, "ip[4711]", where the kernel tells
+	By      string    `json:"by,omitempty"`     // the process that caused it, "ip[4711]", if the kernel reports it
 }
 
 const pathEvents = "/v1/events" // []Event as JSON, those after ?after=NUMBER

@@ -15,7 +15,7 @@ import (
 type Metrics string
 
 // The values of Metrics. The health port is open to the network, without
-// authentication, and to gather metrics costs the agent work.
+// authentication, and collecting metrics costs the agent CPU time.
 const (
 	MetricsLocal Metrics = "local" // nothing
 	MetricsWeft  Metrics = "weft"  // weft's own
@@ -65,7 +65,7 @@ func metricsOf(g prometheus.Gatherer) http.Handler {
 }
 
 func refuseMetrics(w http.ResponseWriter, _ *http.Request) {
-	http.Error(w, "metrics are for clients on this host; --metrics=weft lets others read them", http.StatusForbidden)
+	http.Error(w, "metrics are served to clients on this host only; --metrics=weft serves them to others", http.StatusForbidden)
 }
 
 // onHost reports whether a request came over the loopback device or the unix

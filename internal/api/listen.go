@@ -29,15 +29,15 @@ func (e *RunningError) Error() string {
 	return fmt.Sprintf("another agent runs here: it holds %s.lock", e.Socket)
 }
 
-// Hint says how several agents get along on one host.
+// Hint says how to run several agents on one host.
 func (e *RunningError) Hint() string {
-	return "see it with 'weft status', or give this agent its own --run-dir and --state-dir"
+	return "see it with 'weft status'; give a second agent its own --run-dir and --state-dir"
 }
 
 // Listen opens the agent's unix socket, for its owner alone (mode 0600). The
-// socket of an agent that is gone is replaced; one that lives is a
-// *RunningError. Which of two agents lives is told by a lock on a file beside
-// the socket, so that two that start at once cannot both win.
+// socket of a stopped agent is replaced; that of a running one is a
+// *RunningError. A lock on a file beside the socket tells whether the other agent
+// is running, so that of two that start at once only one gets the socket.
 func Listen(socket string) (net.Listener, error) {
 	if len(socket) > maxSocketPath {
 		return nil, fmt.Errorf("listen on %s: the path has %d bytes and a socket's may have %d at most; choose a shorter --run-dir",
@@ -85,7 +85,7 @@ func ownerOnly(_, _ string, conn syscall.RawConn) error {
 	return errors.Join(err, mode)
 }
 
-// lockedListener gives the lock back when the socket is closed.
+// lockedListener releases the lock when the socket is closed.
 type lockedListener struct {
 	net.Listener
 	lock *os.File

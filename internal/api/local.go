@@ -36,8 +36,8 @@ func Local(a Agent) http.Handler {
 	mux.HandleFunc(pathReady, ready(a)) // for the CNI plugin
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusNotFound, failure{
-			Error: "this agent does not know " + r.URL.Path,
-			Hint:  "it knows " + pathStatus + ", " + pathPlan + ", " + pathEvents + " and " + pathReady + "; agent and command may be of different versions",
+			Error: "unknown path " + r.URL.Path,
+			Hint:  "this agent serves " + pathStatus + ", " + pathPlan + ", " + pathEvents + " and " + pathReady + "; the versions of agent and command may differ",
 		})
 	})
 	return mux
@@ -47,7 +47,7 @@ func servePlan(w http.ResponseWriter, plan *netstate.State) {
 	if plan == nil {
 		writeJSON(w, http.StatusServiceUnavailable, failure{
 			Error: "the agent has no plan yet",
-			Hint:  "'weft status' says what it waits for",
+			Hint:  "'weft status' shows what it is waiting for",
 		})
 		return
 	}
@@ -59,7 +59,7 @@ func getOnly(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			writeJSON(w, http.StatusMethodNotAllowed, failure{Error: r.Method + " is not possible on " + r.URL.Path})
+			writeJSON(w, http.StatusMethodNotAllowed, failure{Error: r.Method + " is not supported on " + r.URL.Path})
 			return
 		}
 		h(w, r)

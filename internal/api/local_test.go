@@ -95,10 +95,10 @@ func TestLocalRefuses(t *testing.T) {
 		code         int
 		says         string
 	}{
-		{"GET", "/", 404, "does not know /"},
-		{"GET", "/v2/status", 404, "different versions"},
-		{"POST", "/v1/status", 405, "POST is not possible"},
-		{"DELETE", "/v1/plan", 405, "DELETE is not possible"},
+		{"GET", "/", 404, "unknown path /"},
+		{"GET", "/v2/status", 404, "may differ"},
+		{"POST", "/v1/status", 405, "POST is not supported"},
+		{"DELETE", "/v1/plan", 405, "DELETE is not supported"},
 	} {
 		rec := httptest.NewRecorder()
 		api.Local(&twin{}).ServeHTTP(rec, httptest.NewRequest(test.method, test.path, nil))

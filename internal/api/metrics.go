@@ -6,8 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics reads its numbers from the agent's status whenever it is asked, so
-// that there is one truth and nothing to keep up to date.
+// metrics reads its numbers from the agent's status at each scrape, so that
+// there is a single source of truth.
 type metrics struct{ agent Agent }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -16,21 +16,21 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	descInfo      = desc("agent_info", "Always 1; labels say which agent this is.", "version", "backend", "store")
-	descReady     = desc("ready", "1 while the lease is held and the last pass left no row in error.")
+	descReady     = desc("ready", "1 while the lease is held and the last pass left no object in error.")
 	descPasses    = desc("passes_total", "Reconcile passes since the agent started.")
 	descOps       = desc("ops_total", "Operations that the kernel carried out.", "kind", "verb")
-	descRepairs   = desc("repairs_total", "Those operations that put right what had been in place before.", "kind", "verb")
-	descDrift     = desc("drift_total", "Rows that others changed or removed, as far as the kernel tells.", "object", "change")
-	descFailures  = desc("op_failures_total", "Rows that could not be put in place, each try counted.")
-	descRows      = desc("rows", "Rows of the wanted state.")
-	descFailed    = desc("rows_failed", "Rows that the last pass left in error.")
+	descRepairs   = desc("repairs_total", "Those operations that restored an object which another process had changed or removed.", "kind", "verb")
+	descDrift     = desc("drift_total", "Objects that other processes changed or removed, as far as the kernel reports it.", "object", "change")
+	descFailures  = desc("op_failures_total", "Objects that could not be written, each attempt counted.")
+	descRows      = desc("rows", "Objects of the desired state.")
+	descFailed    = desc("rows_failed", "Objects that the last pass left in error.")
 	descPass      = desc("last_pass_timestamp_seconds", "Unix time of the last pass.")
 	descPassTook  = desc("last_pass_duration_seconds", "How long the last pass took.")
-	descPeers     = desc("peers", "Subnets of peers by the path on which packets to them travel.", "path")
-	descProblems  = desc("problems", "Faults that weft works around and an operator should mend.")
-	descStoreUp   = desc("store_up", "1 while the store answers.")
+	descPeers     = desc("peers", "Subnets of peers by the path of packets to them.", "path")
+	descProblems  = desc("problems", "Problems that weft works around and an operator should fix.")
+	descStoreUp   = desc("store_up", "1 while the store is reachable.")
 	descRequests  = desc("store_requests_total", "Requests made to the store, by Kubernetes' verb.", "verb")
-	descRevision  = desc("store_revision", "Store revision on which the plan stands.")
+	descRevision  = desc("store_revision", "Store revision of the plan.")
 	descLeaseHeld = desc("lease_held", "1 while this host holds its lease.")
 )
 
@@ -85,7 +85,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 }
 
 // countPaths counts the subnets of peers by path. The usual kinds are always
-// there, so that a graph shows zero and not a hole.
+// present, so that a graph shows zero instead of a gap.
 func countPaths(peers []Peer) map[string]int {
 	n := map[string]int{"direct": 0, "vxlan": 0, "none": 0}
 	for _, p := range peers {

@@ -37,7 +37,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if srv.Shutdown(stop) != nil {
-		_ = srv.Close() // who has not finished by now is cut off
+		_ = srv.Close() // connections that have not finished by now are closed
 	}
 	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 		return err

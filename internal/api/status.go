@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Status is what an agent says of itself: the body of GET /v1/status and of
+// Status is the state of an agent: the body of GET /v1/status and of
 // `weft status -o json`. Fields are only ever added.
 type Status struct {
 	Version  string         `json:"version"`
 	Started  time.Time      `json:"started"`
 	Hostname string         `json:"hostname"`
 	Network  []netip.Prefix `json:"network"`
-	Former   []netip.Prefix `json:"formerNetworks,omitempty"` // of earlier configs, routed while leases stand in them
+	Former   []netip.Prefix `json:"formerNetworks,omitempty"` // previous networks that are draining: routed until their leases expire
 	Backend  string         `json:"backend"`                  // "vxlan", "host-gw"
 	Direct   bool           `json:"directRouting"`            // vxlan with DirectRouting
-	Revision int64          `json:"revision"`                 // store revision that the plan stands on
+	Revision int64          `json:"revision"`                 // store revision of the plan
 	Uplink   Uplink         `json:"uplink"`
 	Lease    Lease          `json:"lease"`
 	Peers    []Peer         `json:"peers"` // sorted by subnet
@@ -41,7 +41,7 @@ type Lease struct {
 	Subnets  []netip.Prefix `json:"subnets"`
 	Public   []netip.Addr   `json:"public"`
 	MTU      int            `json:"mtu"`              // bytes, as in subnet.env
-	Drains   []netip.Prefix `json:"drains,omitempty"` // subnets that this host had before, routed while their leases stand
+	Drains   []netip.Prefix `json:"drains,omitempty"` // previous subnets of this host, routed until their leases expire
 	Reserved bool           `json:"reserved,omitempty"`
 	Held     bool           `json:"held"`
 }
@@ -63,9 +63,9 @@ type Path struct {
 	Dev    string       `json:"dev"`
 }
 
-// Problem is a fault that weft works around and an operator should mend.
+// Problem is a fault that weft works around and an operator should fix.
 type Problem struct {
-	Subject string `json:"subject"` // the peer's subnet, a row, a store key
+	Subject string `json:"subject"` // the peer's subnet, an object, a store key
 	Message string `json:"message"`
 }
 
@@ -77,7 +77,7 @@ type Change struct {
 	Former []string `json:"former,omitempty"` // ways in that this host keeps open for those that have not
 }
 
-// StoreState is how the agent gets on with its store.
+// StoreState is the state of the agent's connection to its store.
 type StoreState struct {
 	Kind     string         `json:"kind"` // "etcd", "embedded", "kubernetes"
 	Up       bool           `json:"up"`

@@ -12,7 +12,7 @@ import (
 	"github.com/weft-net/weft/internal/store"
 )
 
-// access is how a command that answers and ends reaches the store.
+// access is how a command that prints an answer and exits reaches the store.
 type access struct {
 	storeSettings
 	dirSettings
@@ -27,9 +27,9 @@ func (x *access) flags(cmd *cobra.Command) {
 	takeFlags(cmd, fs)
 	cmd.Long += `
 
-The store is the one that an --etcd flag or variable names, or with --kube-subnet-mgr
-Kubernetes, else that of the agent that runs here, else the one of this host alone
-under --state-dir.`
+The store is the one that an --etcd flag or variable names, or Kubernetes with
+--kube-subnet-mgr; else the store of the agent running here; else the embedded
+store of this host under --state-dir.`
 }
 
 func (x *access) add(fs *flag.FlagSet) {
@@ -74,7 +74,7 @@ func (x *access) snapshot(cmd *cobra.Command, create bool) (snap store.Snapshot,
 }
 
 // writable reads the store once, if its config can be written at all: nobody
-// shall take trouble for nothing.
+// should edit in vain.
 func (x *access) writable(cmd *cobra.Command) (snap store.Snapshot, err error) {
 	err = x.with(cmd, true, func(ctx context.Context, st store.Store) error {
 		if fixed, ok := st.(interface{ ReadOnly() error }); ok {
@@ -86,7 +86,7 @@ func (x *access) writable(cmd *cobra.Command) (snap store.Snapshot, err error) {
 	return snap, err
 }
 
-// where says what to look at when the store does not answer.
+// where says what to check when the store does not answer.
 func (x *access) where() string {
 	if x.subnetMgr {
 		return "check --kubeconfig-file or --kube-api-url, and that the API server runs there"

@@ -90,7 +90,7 @@ func TestCommandsBesideAnAgent(t *testing.T) {
 	}
 	expect(t, run, true, "10.5.34.0/24  192.0.2.11", "lease", "list")
 	expect(t, run, true, "10.5.0.0/16", "config", "get")
-	expect(t, run, false, "an agent runs in", "clean")
+	expect(t, run, false, "an agent is running in", "clean")
 	expect(t, run, false, "another agent runs here", "up")
 
 	if err := agent.Stop(ctx); err != nil {

@@ -62,7 +62,7 @@ func TestAsFlanneld(t *testing.T) {
 		t.Errorf("-v=4 does not show in the log:\n%s", log)
 	}
 	expect(t, run, true, "ip saddr != 10.5.0.0/16 ip daddr 10.5.0.0/16 masquerade fully-random", "plan")
-	expect(t, run, true, "etcd, answering", "status")
+	expect(t, run, true, "etcd, connected", "status")
 	// The commands ask the agent where its store is.
 	expect(t, run, true, "host-gw", "config", "get")
 	expect(t, run, true, "10.5.7.0/24  192.0.2.11  host-gw", "lease", "list")

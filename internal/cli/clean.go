@@ -18,7 +18,7 @@ import (
 	"github.com/weft-net/weft/internal/offline"
 )
 
-// cleaner gathers what the clean command is told.
+// cleaner holds the clean command's flags.
 type cleaner struct {
 	access
 	up  settings // what 'weft up' was told
@@ -29,14 +29,15 @@ func newCleanCommand() *cobra.Command {
 	var c cleaner
 	cmd := &cobra.Command{
 		Use:   "clean",
-		Short: "Remove what weft made on this host",
-		Long: `List the devices, addresses, neighbours, forwarding entries, routes, firewall
-rules and files that weft made on this host, and remove them. What others made stays. So do this
-host's identity and its lease, so that a new start finds its subnet again, and
-the data of an embedded store. An agent that runs is left alone: stop it first.
+		Short: "Remove everything that weft created on this host",
+		Long: `List and remove the devices, addresses, neighbours, forwarding entries, routes,
+firewall rules and files that weft created on this host. Objects of other programs
+stay. This host's identity and lease stay too, so that it gets the same subnet
+again, and so does the data of an embedded store. Stop the agent first; the command
+fails while an agent is running.
 
-With --firewall only weft's rules in the firewall are removed and all else stays,
-also what flanneld has made: for a host that was handed back to flanneld.`,
+With --firewall only weft's firewall rules are removed: for a host that runs
+flanneld again.`,
 		Example: "  weft clean --dry-run\n  weft clean\n  weft clean --firewall",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -81,7 +82,7 @@ func refuseWhileRunning(ctx context.Context, runDir string) error {
 		return err
 	}
 	agent.Close()
-	return withHint(fmt.Errorf("an agent runs in %s and would put back what is removed", runDir), "stop it first")
+	return withHint(fmt.Errorf("an agent is running in %s and would restore what is removed", runDir), "stop the agent first")
 }
 
 func clean(ctx context.Context, w io.Writer, o agent.Options, how offline.Sweep) error {
@@ -113,11 +114,11 @@ func clean(ctx context.Context, w io.Writer, o agent.Options, how offline.Sweep)
 	if err := removeFiles(files); err != nil {
 		return fmt.Errorf("clean: %w", err)
 	}
-	fmt.Fprintf(w, "removed %d\n", n)
+	fmt.Fprintf(w, "removed %d objects and files\n", n)
 	return nil
 }
 
-// runFiles lists what an agent that is gone left in its run directory.
+// runFiles lists what a stopped agent left in its run directory.
 func runFiles(runDir string) []string {
 	var out []string
 	for _, name := range []string{recordName, api.SocketName, api.SocketName + ".lock"} {

@@ -14,7 +14,7 @@ import (
 // pluginName is the name of the plugin's program in weft's own directory.
 const pluginName = "weft-cni"
 
-// cniInstall gathers what 'weft cni install' is told.
+// cniInstall holds the flags of 'weft cni install'.
 type cniInstall struct {
 	dirs               install.Dirs
 	plugin             string
@@ -43,7 +43,7 @@ A file of somebody else's, such as flannel's plugin, is kept beside weft's with
 	fs.Var(newValue(&c.dirs.Bin, "directory", "/opt/cni/bin", parseDir), "bin-dir", "where the runtime looks for plugins")
 	fs.Var(newValue(&c.dirs.Conf, "directory", "/etc/cni/net.d", parseDir), "conf-dir", "where the runtime looks for configs")
 	addText(fs, &c.config, "config", "", "file", "config list (JSON) to install; without, the configs stay as they are")
-	addText(fs, &c.configName, "config-name", install.DefaultConfigName, "name", "name of the installed config; a runtime takes the first one of its directory")
+	addText(fs, &c.configName, "config-name", install.DefaultConfigName, "name", "name of the installed config; a runtime uses the first config in its directory")
 	addRecordDirFlag(fs, &c.dirs.State)
 	takeFlags(cmd, fs)
 	return cmd
@@ -70,7 +70,7 @@ func (c *cniInstall) run(cmd *cobra.Command) error {
 		return err
 	}
 	if missing := c.dirs.Missing(config); len(missing) > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "weft: the config needs %s, and %s has none: no pod starts without; install the CNI plugins package of your distribution\n",
+		fmt.Fprintf(cmd.ErrOrStderr(), "weft: the config needs %s, which %s does not have: no pod starts without it; install your distribution's package of CNI plugins\n",
 			strings.Join(missing, ", "), c.dirs.Bin)
 	}
 	return nil

@@ -29,7 +29,7 @@ these to other hosts first, or have another plugin in its place.`,
 				return err
 			}
 			if len(steps) == 0 {
-				fmt.Fprintln(cmd.OutOrStdout(), "nothing of weft's is installed")
+				fmt.Fprintln(cmd.OutOrStdout(), "weft's plugin is not installed")
 			}
 			if hold {
 				<-cmd.Context().Done()
@@ -45,5 +45,5 @@ these to other hosts first, or have another plugin in its place.`,
 }
 
 func addRecordDirFlag(fs *flag.FlagSet, to *string) {
-	fs.Var(newValue(to, "directory", defaultStateDir, parseDir), "state-dir", "where is kept what was installed")
+	fs.Var(newValue(to, "directory", defaultStateDir, parseDir), "state-dir", "directory of the record of what was installed")
 }

@@ -16,9 +16,9 @@ func newConfigCommand(a *app) *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "config",
 		Short: "Read and change the network config",
-		Long: `The network config is one JSON document in the store that all hosts share: the
-network's addresses, how they are cut into subnets, and the backend that carries
-packets between hosts. Running agents follow every change.`,
+		Long: `The network config is one JSON document in the store, for all hosts: the network's
+address range, how it is divided into subnets, and the backend that carries packets
+between hosts. Running agents apply every change.`,
 		Example: `  weft config get
   weft config set '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   weft config edit`,
@@ -39,7 +39,7 @@ func readDocument(arg string, stdin io.Reader) ([]byte, error) {
 	}
 	f, err := os.Open(arg)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, withHint(fmt.Errorf("read the config: there is no file %s", arg),
+		return nil, withHint(fmt.Errorf("read the config: file %s does not exist", arg),
 			"the argument is a file, - for standard input, or JSON that begins with {")
 	}
 	if err != nil {
@@ -62,31 +62,30 @@ func readAll(name string, r io.Reader) ([]byte, error) {
 	return doc, nil
 }
 
-// checkDocument refuses a broken document and warns of keys weft does not
-// know.
+// checkDocument refuses an invalid document and warns about unknown keys.
 func checkDocument(warn io.Writer, doc []byte) (netconf.Network, error) {
 	net, err := netconf.Parse(doc)
 	if err != nil {
 		return net, fmt.Errorf("the config is not valid: %w", err)
 	}
 	for _, key := range net.Unknown {
-		fmt.Fprintf(warn, "weft: warning: weft does not know the key %s; it is kept and has no effect\n", oneLine(key))
+		fmt.Fprintf(warn, "weft: warning: unknown key %s; it is kept and has no effect\n", oneLine(key))
 	}
 	return net, nil
 }
 
-// describe says in one line a family what a config means.
+// describe explains a config, one line per family.
 func describe(net netconf.Network) []string {
 	var out []string
 	for _, r := range net.Ranges {
-		out = append(out, fmt.Sprintf("%s in subnets of /%d, from %s to %s", r.Network, r.SubnetLen, r.Min, r.Max))
+		out = append(out, fmt.Sprintf("%s, divided into /%d subnets from %s to %s", r.Network, r.SubnetLen, r.Min, r.Max))
 	}
 	backend := "backend " + net.Backend.Type
 	if net.Backend.Type == "vxlan" {
 		v := net.Backend.VXLAN
 		backend += fmt.Sprintf(", VNI %d, UDP port %d", v.VNI, v.Port)
 		if v.DirectRouting {
-			backend += ", direct routing where peers are on the same segment"
+			backend += ", direct routing to peers on the same segment"
 		}
 	}
 	return append(out, backend)

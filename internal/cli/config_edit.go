@@ -59,7 +59,7 @@ func editorCommand(env func(string) (string, bool)) []string {
 	return []string{"vi"}
 }
 
-// editor lets somebody change a document until it is valid.
+// editor lets a user change a document until it is valid.
 type editor struct {
 	Process
 	command []string
@@ -80,7 +80,7 @@ func (e *editor) edit(ctx context.Context, stored []byte) ([]byte, error) {
 	}
 	for {
 		if err := e.open(ctx, file); err != nil {
-			return nil, withHint(err, "what was written is in %s", file)
+			return nil, withHint(err, "your text is in %s", file)
 		}
 		doc, err := readDocument(file, nil)
 		if err == nil && bytes.Equal(doc, stored) {
@@ -92,10 +92,10 @@ func (e *editor) edit(ctx context.Context, stored []byte) ([]byte, error) {
 		if err == nil {
 			return doc, os.Remove(file)
 		}
-		fmt.Fprintf(e.warn, "weft: %s\nPress Enter to edit again, or end the input (Ctrl-D) to give up. ", indented(err.Error()))
+		fmt.Fprintf(e.warn, "weft: %s\nPress Enter to edit again, or Ctrl-D to give up. ", indented(err.Error()))
 		if _, gone := e.keys.ReadString('\n'); gone != nil {
 			fmt.Fprintln(e.warn)
-			return nil, withHint(errors.New("nothing was stored"), "what was written is in %s; 'weft config set %s' stores it once it is valid", file, file)
+			return nil, withHint(errors.New("nothing was stored"), "your text is in %s; once it is valid, store it with 'weft config set %s'", file, file)
 		}
 	}
 }

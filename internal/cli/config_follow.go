@@ -13,8 +13,8 @@ import (
 	"github.com/weft-net/weft/internal/store"
 )
 
-// followChange waits until every host has followed the change to net, and tells
-// on w how far they are. What is left when the time is over is an error.
+// followChange waits until every host has switched to net's backend, and writes
+// the progress to w. It is an error if a host has not switched in time.
 func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.Network, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -25,7 +25,7 @@ func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.
 		}
 		last = *u.Snapshot
 		done, behind := plan.Stage(net, last.Leases.Slice())
-		if line := fmt.Sprintf("%d of %d hosts announce %s", done, done+len(behind), net.Backend); line != said {
+		if line := fmt.Sprintf("%d of %d hosts have switched to %s", done, done+len(behind), net.Backend); line != said {
 			fmt.Fprintln(w, line)
 			said = line
 		}
@@ -40,15 +40,15 @@ func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return withHint(fmt.Errorf("not all hosts have followed within %s: %s", within, laggards(behind)),
-		"'weft status' on such a host says why; flanneld follows when it is restarted; the config is stored, and hosts follow when they can")
+	return withHint(fmt.Errorf("not all hosts have switched within %s: %s", within, laggards(behind)),
+		"the config is stored, and hosts switch as soon as they can; see 'weft status' on these hosts; flanneld switches when it is restarted")
 }
 
-// laggards names leases of hosts that have not followed.
+// laggards names leases of hosts that have not switched.
 func laggards(behind []lease.Lease) string {
 	out := ""
 	for _, l := range behind {
-		out += fmt.Sprintf("\n%s at %s announces %s", lease.FormatSubnets(l.Subnets), addrs(l.Public), oneLine(orNone(plan.Announced(l.Attrs))))
+		out += fmt.Sprintf("\n%s at %s advertises %s", lease.FormatSubnets(l.Subnets), addrs(l.Public), oneLine(orNone(plan.Announced(l.Attrs))))
 	}
 	return out
 }

@@ -23,8 +23,8 @@ func newConfigGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get",
 		Short: "Print the stored network config",
-		Long: `Print the network config as it is stored. With -o json it comes wrapped, together
-with the store revision of its last change.`,
+		Long: `Print the network config as it is stored. With -o json it is one field of an object,
+next to the store revision of its last change.`,
 		Example: "  weft config get\n  weft config get --etcd-endpoints=http://10.0.0.5:2379 > net.json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,12 +47,12 @@ with the store revision of its last change.`,
 	return cmd
 }
 
-// noConfig is the error of a store without a config, in the store's words if
-// it has some.
+// noConfig is the error of a store without a config, the store's own if
+// it has one.
 func noConfig(snap store.Snapshot) error {
 	i := slices.IndexFunc(snap.Bad, func(e store.Entry) bool { return e.Key == "config" })
 	if i >= 0 {
 		return snap.Bad[i].Err
 	}
-	return withHint(fmt.Errorf("the store holds no network config yet"), "put one there with 'weft config set FILE'")
+	return withHint(fmt.Errorf("the store holds no network config yet"), "store one with 'weft config set FILE'")
 }

@@ -21,15 +21,16 @@ func newConfigSetCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set FILE|-|JSON",
 		Short: "Store a network config",
-		Long: `Check a network config and store it in place of the present one. What changes is
-shown key by key. A config that is not valid is refused, and so is one that
-would overwrite a change somebody else makes at the same time.
+		Long: `Check a network config and replace the stored one. Changes are shown key by key.
+An invalid config is refused, and so is one that would overwrite a concurrent
+change.
 
-Running agents follow without a restart and without losing a packet: each makes
-ready to receive in the new way before it announces it, sends to every peer by
-what that peer announces, and keeps the old way in while anybody uses it. A new
-Port with the same VNI is announced to nobody: a host whose agent is down, or
-takes more than ten seconds to follow, is not reached by tunnel until it has.`,
+Running agents switch without a restart and without losing a packet: each accepts
+packets of the new backend before it advertises it, sends to each peer with the
+backend that the peer advertises, and accepts the old backend until all hosts have
+switched. Leases do not tell a new Port with the same VNI: a host whose agent is
+down, or takes more than ten seconds to switch, is not reachable through the tunnel
+until it has switched.`,
 		Example: `  weft config set --wait=2m '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   weft config set net.json
   weft config set - < net.json
@@ -62,7 +63,7 @@ takes more than ten seconds to follow, is not reached by tunnel until it has.`,
 	}
 	x.flags(cmd)
 	fs := newFlagSet()
-	fs.Var(newValue(&wait, "duration", "0s", parseDuration), "wait", "wait this long until every host has followed; 0: do not wait")
+	fs.Var(newValue(&wait, "duration", "0s", parseDuration), "wait", "wait up to this long until every host has switched; 0: do not wait")
 	takeFlags(cmd, fs)
 	return cmd
 }
@@ -77,7 +78,7 @@ func replaceConfig(ctx context.Context, w io.Writer, st store.Store, snap store.
 	}
 	err := st.SetConfig(ctx, doc, snap.ConfigRevision)
 	if errors.Is(err, store.ErrConflict) {
-		return withHint(fmt.Errorf("store the config: %w", err), "look at the new one with 'weft config get' and try again")
+		return withHint(fmt.Errorf("store the config: %w", err), "see the stored one with 'weft config get' and try again")
 	}
 	if err != nil {
 		return fmt.Errorf("store the config: %w", err)
@@ -86,7 +87,7 @@ func replaceConfig(ctx context.Context, w io.Writer, st store.Store, snap store.
 		fmt.Fprintln(w, c)
 	}
 	if len(changes) == 0 {
-		fmt.Fprintln(w, "only its layout changed")
+		fmt.Fprintln(w, "only the layout changed")
 	}
 	fmt.Fprintln(w, stored(snap, doc))
 	return nil
@@ -102,5 +103,5 @@ func stored(snap store.Snapshot, doc []byte) string {
 	if len(behind) == 0 {
 		return "stored"
 	}
-	return fmt.Sprintf("stored; %d of %d hosts change over to %s", len(behind), done+len(behind), net.Backend)
+	return fmt.Sprintf("stored; %d of %d hosts will switch to %s", len(behind), done+len(behind), net.Backend)
 }

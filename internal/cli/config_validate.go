@@ -11,8 +11,8 @@ func newConfigValidateCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [FILE|-|JSON]",
 		Short: "Check a network config without storing it",
-		Long: `Check a network config, and say what it means. Without an argument the stored one
-is checked. The exit code is 1 when it is not valid.`,
+		Long: `Check a network config and explain it. Without an argument the stored config is
+checked. The exit code is 1 if it is not valid.`,
 		Example: "  weft config validate net.json\n  weft config validate",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

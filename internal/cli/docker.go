@@ -14,12 +14,12 @@ import (
 func newDockerCommand(a *app) *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "docker",
-		Short: "Give Docker this host's subnet",
-		Long: `Give Docker's own bridge this host's subnet and MTU, as the running agent wrote
-them to the subnet file: as keys of daemon.json, or as variables for dockerd's
-command line, which is flannel's older way.`,
+		Short: "Configure Docker with this host's subnet",
+		Long: `Configure Docker's default bridge with this host's subnet and MTU from the subnet
+file: as keys of daemon.json, or, as flannel's script does, as variables for
+dockerd's command line.`,
 		Example: `  weft docker configure --restart   # daemon.json
-  weft docker unconfigure --restart # as if it never was
+  weft docker unconfigure --restart # restore the earlier values
   weft docker env                   # /run/docker_opts.env`,
 	}, newDockerEnvCommand(a), newDockerConfigureCommand(), newDockerUnconfigureCommand())
 }
@@ -28,7 +28,7 @@ command line, which is flannel's older way.`,
 func readBridge(path string) (docker.Bridge, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return docker.Bridge{}, withHint(fmt.Errorf("this host has no subnet yet: there is no %s", path), startAgent)
+		return docker.Bridge{}, withHint(fmt.Errorf("this host has no subnet yet: %s does not exist", path), startAgent)
 	}
 	if err != nil {
 		return docker.Bridge{}, fmt.Errorf("read this host's subnet: %w", err)
@@ -40,15 +40,15 @@ func readBridge(path string) (docker.Bridge, error) {
 	return b, nil
 }
 
-const startAgent = "the agent writes this file once it holds a lease: start it with 'weft up' or 'systemctl start weft', and see 'weft status'; --subnet-file names another one"
+const startAgent = "the agent writes this file when it has a lease: start the agent with 'weft up' or 'systemctl start weft', and see 'weft status'; or name another file with --subnet-file"
 
 // defaultDaemonJSON is where dockerd looks.
 const defaultDaemonJSON = "/etc/docker/daemon.json"
 
-// daemonHint is for files of Docker's that may not be read or written.
+// daemonHint adds advice to errors about Docker's files that may not be read or written.
 func daemonHint(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return withHint(err, "run this as root, or name a file of your own with --daemon-json")
+		return withHint(err, "run as root, or name another file with --daemon-json")
 	}
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/weft-net/weft/internal/docker"
 )
 
-// dockerConfigure gathers what the two commands about daemon.json are told.
+// dockerConfigure holds the flags of the two commands about daemon.json.
 type dockerConfigure struct {
 	up           settings // of 'weft up': the subnet file
 	file         string
@@ -23,10 +23,10 @@ func newDockerConfigureCommand() *cobra.Command {
 		Short: "Put this host's subnet into daemon.json",
 		Long: `Set bip, mtu and ip-masq, and with IPv6 also ipv6 and fixed-cidr-v6, in Docker's
 daemon.json, and show what changes. All other keys stay, with their order and
-layout. Run again, it follows the subnet file, or does nothing. A file that is
-not JSON, or in which somebody else chose another address, is left alone.
+layout. Run it again after the subnet file has changed; otherwise it does nothing.
+A file that is not JSON, or that has another address already, is not changed.
 
-What the keys were before is kept beside the file, for 'weft docker unconfigure'.`,
+The earlier values are stored beside the file, for 'weft docker unconfigure'.`,
 		Example: `  weft docker configure --dry-run
   weft docker configure --restart`,
 		Args: cobra.NoArgs,
@@ -44,13 +44,13 @@ func newDockerUnconfigureCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unconfigure",
 		Short: "Undo 'weft docker configure'",
-		Long: `Give the keys of daemon.json that 'weft docker configure' set their earlier
-values back, and show what changes. A file that nobody edited since becomes what
-it was, byte for byte, or goes if there was none. A key that somebody changed
-since stays as it is.
+		Long: `Restore the earlier values of the keys that 'weft docker configure' set in
+daemon.json, and show what changes. A file that nobody edited since becomes what
+it was, byte for byte; it is removed if it did not exist. A key that somebody
+changed since stays as it is.
 
-Docker remembers the addresses of docker0 by itself, and goes on using them until
-daemon.json names others.`,
+Docker stores the addresses of docker0 itself, and uses them until daemon.json
+names others.`,
 		Example: `  weft docker unconfigure --restart`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.unconfigure(cmd) },
@@ -84,7 +84,7 @@ func (d *dockerConfigure) configure(cmd *cobra.Command) error {
 	if err != nil {
 		return notOurs(err)
 	}
-	return d.apply(cmd, change, "says so already")
+	return d.apply(cmd, change, "is already up to date")
 }
 
 func (d *dockerConfigure) unconfigure(cmd *cobra.Command) error {
@@ -93,7 +93,7 @@ func (d *dockerConfigure) unconfigure(cmd *cobra.Command) error {
 		return daemonHint(fmt.Errorf("read Docker's configuration: %w", err))
 	}
 	if !file.Configured() {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s holds nothing of weft's\n", d.file)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s has no settings of weft\n", d.file)
 		return nil
 	}
 	change, err := file.Unconfigure()
@@ -101,20 +101,20 @@ func (d *dockerConfigure) unconfigure(cmd *cobra.Command) error {
 		return notOurs(err)
 	}
 	for _, key := range change.Changed {
-		fmt.Fprintf(cmd.ErrOrStderr(), "weft: %s: somebody changed %q since; it stays\n", change.Path(), key)
+		fmt.Fprintf(cmd.ErrOrStderr(), "weft: %s: %q was changed by somebody else; it is kept\n", change.Path(), key)
 	}
-	return d.apply(cmd, change, "holds nothing of weft's any more")
+	return d.apply(cmd, change, "has no settings of weft any more")
 }
 
-// notOurs gives advice for a file that is left alone.
+// notOurs adds advice to the error about a file that is not changed.
 func notOurs(err error) error {
 	if _, ok := errors.AsType[*docker.ConflictError](err); ok {
 		return err
 	}
-	return withHint(err, "correct the file, which Docker could not read either; nothing was changed")
+	return withHint(err, "fix the file, which Docker cannot read either; nothing was changed")
 }
 
-// apply shows and makes the change; same says what an empty one means.
+// apply shows and makes the change; same is the text for an empty one.
 func (d *dockerConfigure) apply(cmd *cobra.Command, change docker.Change, same string) error {
 	w := cmd.OutOrStdout()
 	fmt.Fprint(w, change.Diff())
@@ -131,7 +131,7 @@ func (d *dockerConfigure) apply(cmd *cobra.Command, change docker.Change, same s
 	case change.Empty():
 		fmt.Fprintf(w, "%s %s\n", change.Path(), same)
 		if d.restart {
-			fmt.Fprintln(w, "Docker is not restarted: nothing changed")
+			fmt.Fprintln(w, "not restarting Docker: nothing changed")
 		}
 		return nil
 	case change.Removes():
@@ -140,7 +140,7 @@ func (d *dockerConfigure) apply(cmd *cobra.Command, change docker.Change, same s
 		fmt.Fprintln(w, "wrote", change.Path())
 	}
 	if !d.restart {
-		fmt.Fprintln(w, "Docker follows when it is restarted; --restart does that, too")
+		fmt.Fprintln(w, "restart Docker to apply, or pass --restart")
 		return nil
 	}
 	return restartDocker(cmd.Context(), w)

@@ -16,7 +16,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel"
 )
 
-// dockerEnv gathers what the docker env command is told.
+// dockerEnv holds the flags of the docker env command.
 type dockerEnv struct {
 	subnetFile, file string
 	form             docker.Form
@@ -27,13 +27,13 @@ func newDockerEnvCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "env",
 		Short: "Write dockerd's options to an environment file",
-		Long: `Write this host's subnet as options for dockerd's command line to an environment
-file, with the flags and the output of flannel's mk-docker-opts.sh. What the
-variable of --key holds already is put in front of the combined options.
+		Long: `Write this host's subnet to an environment file, as options for dockerd's command
+line, with the flags and the output of flannel's mk-docker-opts.sh. If the variable
+of --key is set already, its value comes before the combined options.
 
-The exit code is 1 without a subnet file, for a value in it that makes no sense,
-and, after writing, if the routing table leads this host's own subnet to a
-gateway. The format knows IPv4 only; 'weft docker configure' knows both.`,
+The exit code is 1 if there is no subnet file or it has an invalid value, and,
+after writing, if the routing table sends this host's own subnet to a gateway. The
+format supports IPv4 only; 'weft docker configure' supports both families.`,
 		Example: `  weft docker env                      # /run/docker_opts.env, for EnvironmentFile=
   weft docker env -c -k DOCKER_NETWORK_OPTIONS -d /run/docker/net.env
   weft docker env -d -                 # only show it`,
@@ -46,7 +46,7 @@ gateway. The format knows IPv4 only; 'weft docker configure' knows both.`,
 	fs := cmd.Flags()
 	fs.VarP(newValue(&d.subnetFile, "file", defaultSubnetFile, parseText), "subnet-file", "f", "file with this host's subnet, as the agent writes it")
 	fs.Lookup("subnet-file").Annotations = map[string][]string{fromEnv: {"true"}}
-	fs.VarP(newValue(&d.file, "file", "/run/docker_opts.env", parseText), "output", "d", "file to write; - is this terminal")
+	fs.VarP(newValue(&d.file, "file", "/run/docker_opts.env", parseText), "output", "d", "file to write; - is standard output")
 	fs.BoolVarP(&d.form.Individual, "individual", "i", false, "write a variable for each option: DOCKER_OPT_BIP, DOCKER_OPT_IPMASQ, DOCKER_OPT_MTU")
 	fs.BoolVarP(&d.form.Combined, "combined", "c", false, "write one variable for all options (without -i and -c: both ways)")
 	fs.VarP(newValue(&d.form.Key, "name", "DOCKER_OPTS", parseText), "key", "k", "name of the variable for all options")

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-// usageError says that the command line or the environment makes no sense.
+// usageError says that the command line or the environment is not valid.
 type usageError struct {
 	err  error
 	hint string
@@ -26,8 +26,8 @@ func usagef(format string, args ...any) error {
 	return &usageError{err: fmt.Errorf(format, args...)}
 }
 
-// exitError ends the process with a code; without err it does so in silence,
-// because what there is to say was printed.
+// exitError ends the process with a code; without err nothing is printed,
+// because the command has printed everything.
 type exitError struct {
 	code int
 	err  error
@@ -54,7 +54,7 @@ func withHint(err error, format string, args ...any) error {
 	return &hinted{error: err, hint: fmt.Sprintf(format, args...)}
 }
 
-// hintOf returns the advice that comes with err, or one for the usual causes.
+// hintOf returns the advice that comes with err, or advice for common causes.
 func hintOf(err error) string {
 	var h interface {
 		error
@@ -64,7 +64,7 @@ func hintOf(err error) string {
 	case errors.As(err, &h):
 		return h.Hint()
 	case errors.Is(err, fs.ErrPermission):
-		return "run this as root, or choose directories of your own with --state-dir and --run-dir"
+		return "run as root, or choose other directories with --state-dir and --run-dir"
 	case errors.Is(err, context.Canceled):
 		return ""
 	case errors.Is(err, context.DeadlineExceeded):

@@ -12,7 +12,7 @@ import (
 	"github.com/weft-net/weft/internal/api"
 )
 
-// followPause is how often a following command asks for news.
+// followPause is how often --follow asks for new events.
 const followPause = time.Second
 
 func newEventsCommand() *cobra.Command {
@@ -22,10 +22,10 @@ func newEventsCommand() *cobra.Command {
 	var follow bool
 	cmd := &cobra.Command{
 		Use:   "events",
-		Short: "Show what the running agent did and saw",
-		Long: `Show the last thousand things that the running agent did or saw: changes of
-the kernel and who made them, leases, outages of the store, changes of config
-and uplink. With --follow it goes on until interrupted.`,
+		Short: "Show what the running agent did and observed",
+		Long: `Show the last thousand events of the running agent: drift in the kernel and which
+process caused it, repairs, leases, store outages, changes of config and uplink.
+With --follow, new events are shown until the command is interrupted.`,
 		Example: "  weft events\n  weft events --follow\n  weft events -o json | jq 'select(.level == \"warn\")'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -46,7 +46,7 @@ and uplink. With --follow it goes on until interrupted.`,
 	fs := newFlagSet()
 	addRunDirFlag(fs, &dirs)
 	addOnceFlags(fs, &once)
-	addBool(fs, &follow, "follow", "false", "go on showing what happens")
+	addBool(fs, &follow, "follow", "false", "show new events as they happen")
 	takeFlags(cmd, fs)
 	addOutputFlag(cmd, &output, outputText, outputJSON)
 	return cmd

@@ -15,7 +15,7 @@ import (
 )
 
 // Flags are made in flag.FlagSets: flanneld's command line is parsed by one
-// directly, cobra's commands take them over from it.
+// directly, cobra's commands import them from there.
 
 func newFlagSet() *flag.FlagSet { return flag.NewFlagSet(flanneldName, flag.ContinueOnError) }
 
@@ -37,11 +37,11 @@ func addFlanneldFlags(fs *flag.FlagSet, s *settings) {
 	addKlogFlags(fs, &s.klogSettings)
 	addSubnetFileFlag(fs, s)
 	fs.Var(newValue(&s.renewMargin, "minutes", "60", parseInt(1, 1439, " of minutes")), "subnet-lease-renew-margin",
-		"minutes before its end at which the lease is renewed, 1 to 1439")
+		"renew the lease this many minutes before it expires, 1 to 1439")
 	fs.Var(newValue(&s.healthIP, "address", "0.0.0.0", parseAddr("an IP address", isAny)), "healthz-ip",
 		"address on which /healthz, /readyz and, for clients on this host, /metrics are served")
 	fs.Var(newValue(&s.healthPort, "port", "0", parseInt(0, 65535, "")), "healthz-port",
-		"their port; 0 turns them off")
+		"port for these; 0 turns them off")
 	addBool(fs, &s.version, "version", "false", "print the version and exit")
 }
 
@@ -49,10 +49,10 @@ const defaultSubnetFile = "/run/flannel/subnet.env"
 
 func addSubnetFileFlag(fs *flag.FlagSet, s *settings) {
 	addText(fs, &s.subnetFile, "subnet-file", defaultSubnetFile, "file",
-		"where the environment file with this host's subnet is written")
+		"environment file to which this host's subnet is written")
 }
 
-// defaultEndpoints is where flanneld looks for etcd when it is not told.
+// defaultEndpoints is where flanneld looks for etcd unless told otherwise.
 const defaultEndpoints = "http://127.0.0.1:4001,http://127.0.0.1:2379"
 
 // storeFlagPrefix begins the names of all flags that choose the store.
@@ -65,58 +65,58 @@ func addStoreFlags(fs *flag.FlagSet, s *storeSettings) {
 	fs.Var(newValue(&s.endpoints, "urls", defaultEndpoints, parseEndpoints), "etcd-endpoints",
 		"comma-separated addresses of the etcd servers")
 	fs.Var(newValue(&s.prefix, "path", "/coreos.com/network", parsePrefix), "etcd-prefix",
-		"path in etcd under which the network is kept")
+		"path in etcd under which the network's config and leases are stored")
 	addText(fs, &s.keyFile, "etcd-keyfile", "", "file", "key of this host's TLS certificate (PEM)")
 	addText(fs, &s.certFile, "etcd-certfile", "", "file", "TLS certificate that authenticates this host to etcd (PEM)")
-	addText(fs, &s.caFile, "etcd-cafile", "", "file", "certificates that may sign etcd's certificate (PEM)")
+	addText(fs, &s.caFile, "etcd-cafile", "", "file", "CA bundle to verify etcd's certificate (PEM)")
 	addText(fs, &s.username, "etcd-username", "", "name", "user name for etcd")
-	addText(fs, &s.password, "etcd-password", "", "text", "password for etcd; better given as WEFT_ETCD_PASSWORD, which other users cannot see")
+	addText(fs, &s.password, "etcd-password", "", "text", "password for etcd; prefer WEFT_ETCD_PASSWORD, which other users cannot see")
 }
 
 func addUplinkFlags(fs *flag.FlagSet, u *uplinkSettings) {
 	host := parseAddr("an IP address", isHost)
 	fs.Var(&list{to: &u.iface, kind: "name|address", parse: parseNames}, "iface",
-		"interface, by name or address, through which peers are reached; may stand several times, the first that fits is taken")
+		"interface, by name or address, through which peers are reached; repeatable, first match wins")
 	fs.Var(&list{to: &u.ifaceRegex, kind: "regex", parse: parseRegexp}, "iface-regex",
-		"expression that the interface's name or an address of it matches; tried after --iface; may stand several times")
+		"regular expression that matches the interface's name or one of its addresses; tried after --iface; repeatable, first match wins")
 	fs.Var(newValue(&u.canReach, "address", "", host), "iface-can-reach",
-		"address that is reached through the wanted interface; tried after --iface and --iface-regex")
+		"address that the routing table reaches through the wanted interface; tried after --iface and --iface-regex")
 	fs.Var(newValue(&u.publicIP, "address", "", parseAddr("an IPv4 address", isHostV4)), "public-ip",
-		"IPv4 address announced to peers, when it is not the interface's own")
+		"IPv4 address to advertise to peers in place of the interface's own")
 	fs.Var(newValue(&u.publicIPv6, "address", "", parseAddr("an IPv6 address", isHostV6)), "public-ipv6",
-		"IPv6 address announced to peers, when it is not the interface's own")
+		"IPv6 address to advertise to peers in place of the interface's own")
 }
 
 func addTrafficFlags(fs *flag.FlagSet, t *trafficSettings) {
-	addBool(fs, &t.ipMasq, "ip-masq", "false", "give packets that leave the network the host's address, but not multicast")
-	addBool(fs, &t.noRandom, "ip-masq-fully-random-disable", "false", "keep source ports when masquerading, where they are free")
+	addBool(fs, &t.ipMasq, "ip-masq", "false", "masquerade traffic leaving the network, except multicast")
+	addBool(fs, &t.noRandom, "ip-masq-fully-random-disable", "false", "keep source ports when masquerading, if they are free")
 	fs.Var(newValue(&t.iptablesResync, "seconds", "5", parseInt(1, 86400, " of seconds")), "iptables-resync",
-		"accepted for flanneld's sake; weft is told of changes and needs no period")
-	addBool(fs, &t.forwardRules, "iptables-forward-rules", "true", "put rules that accept the network's packets at the head of other people's chains that could stop them")
-	addBool(fs, &t.blackhole, "ip-blackhole-route", "false", "accepted for flanneld's sake; no effect yet")
+		"ignored (flanneld compatibility); the kernel reports changes, so weft does not poll")
+	addBool(fs, &t.forwardRules, "iptables-forward-rules", "true", "insert ACCEPT rules for the network's packets in other firewalls' chains that could block them")
+	addBool(fs, &t.blackhole, "ip-blackhole-route", "false", "ignored (flanneld compatibility)")
 }
 
 func addExceptFlag(fs *flag.FlagSet, t *trafficSettings) {
 	fs.Var(&exceptions{t}, "ip-masq-except",
-		"destinations that see containers' own addresses: comma-separated CIDRs, and \"nodes\" for the network's hosts; may stand several times")
+		"destinations that are not masqueraded: comma-separated CIDRs, and \"nodes\" for the network's hosts; repeatable")
 }
 
 func addKubeFlags(fs *flag.FlagSet, k *kubeSettings) {
 	addKubeStoreFlags(fs, k)
 	addBool(fs, &k.setUnavailable, "set-node-network-unavailable", "true",
-		"on Kubernetes, set the node's condition NetworkUnavailable to False once the network is up")
+		"on Kubernetes, keep the node's condition NetworkUnavailable up to date: False once the network is up")
 }
 
 // addKubeStoreFlags adds what says where the store on Kubernetes is.
 func addKubeStoreFlags(fs *flag.FlagSet, k *kubeSettings) {
-	addBool(fs, &k.subnetMgr, kubeFlag, "false", "take subnets from Kubernetes: the node's PodCIDRs")
+	addBool(fs, &k.subnetMgr, kubeFlag, "false", "use Kubernetes as the store: subnets are the nodes' PodCIDRs")
 	addText(fs, &k.apiURL, "kube-api-url", "", "url", "Kubernetes API server, in place of the kubeconfig's")
 	fs.Var(newValue(&k.annotationPrefix, "prefix", kube.DefaultPrefix, parseAnnotationPrefix), "kube-annotation-prefix",
-		"beginning of the names of the node annotations")
+		"prefix of the names of the node annotations")
 	addText(fs, &k.kubeconfig, "kubeconfig-file", "", "file",
-		"kubeconfig file; without it and --kube-api-url the cluster in whose pod this runs, else as for kubectl")
+		"kubeconfig file; default, unless --kube-api-url is given: the cluster in whose pod this runs, else kubectl's")
 	addText(fs, &k.netConfigPath, "net-config-path", kube.DefaultConfigFile, "file",
-		"network config document on Kubernetes, followed when it changes")
+		"file with the network config on Kubernetes; reread when it changes")
 }
 
 func parseAnnotationPrefix(s string) (string, error) { return s, kube.CheckPrefix(s) }
@@ -124,12 +124,12 @@ func parseAnnotationPrefix(s string) (string, error) { return s, kube.CheckPrefi
 func addKlogFlags(fs *flag.FlagSet, k *klogSettings) {
 	fs.Var(newValue(&k.verbosity, "number", "0", parseInt(-1<<31, 1<<31-1, "")), "v",
 		fmt.Sprintf("verbosity; %d and above log at debug level", debugVerbosity))
-	addText(fs, &k.module, "vmodule", "", "pattern", "accepted for flanneld's sake; no effect")
-	addText(fs, &k.backtrace, "log_backtrace_at", "", "file:line", "accepted for flanneld's sake; no effect")
+	addText(fs, &k.module, "vmodule", "", "pattern", "ignored (flanneld compatibility)")
+	addText(fs, &k.backtrace, "log_backtrace_at", "", "file:line", "ignored (flanneld compatibility)")
 }
 
 // ignoredFlags are logging flags that old flanneld command lines carry. They
-// are taken and mean nothing.
+// are accepted and ignored.
 var ignoredFlags = map[string]string{
 	"add_dir_header": "bool", "alsologtostderr": "bool", "legacy_stderr_threshold_behavior": "bool",
 	"logtostderr": "bool", "one_output": "bool", "skip_headers": "bool", "skip_log_headers": "bool",
@@ -139,7 +139,7 @@ var ignoredFlags = map[string]string{
 
 func addIgnoredFlags(fs *flag.FlagSet) {
 	for name, kind := range ignoredFlags {
-		fs.Var(newValue(new(string), kind, "", parseText), name, "accepted and ignored")
+		fs.Var(newValue(new(string), kind, "", parseText), name, "ignored (flanneld compatibility)")
 	}
 }
 
@@ -150,13 +150,13 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1. Two networks without a VNI on one host need two names")
 	addDirFlags(fs, &s.dirSettings)
 	fs.Var(newValue(&s.lockDir, "directory", defaultLockDir, parseDir), "lock-dir",
-		"where the agents of this host note what they use, so that no two use the same; the same for all of them")
+		"directory of the locks that keep two agents of this host from using the same devices, tables or networks; must be the same for all of them")
 	fs.Var(newValue(&s.resync, "time", agent.DefaultResync.String(), parsePeriod), "resync",
-		"the kernel is looked at this often even if it tells of no change; what it tells of is put right at once")
+		"full resync interval; changes that the kernel reports are handled immediately")
 	fs.Var(newValue(&s.metrics, "local|weft|all", string(api.MetricsLocal), parseMetrics), "metrics",
-		"metrics that clients on other hosts can read at the health port: none, weft's own, or also those of the process and the Go runtime")
-	fs.Var(newValue(&s.level, "level", "", parseLevel), "log-level", "what is logged: debug, info, warn or error (default as --v says)")
-	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "how it is logged: text or json")
+		"metrics that other hosts can read at the health port: none (local), weft's own (weft), or also those of the process and the Go runtime (all)")
+	fs.Var(newValue(&s.level, "level", "", parseLevel), "log-level", "log level: debug, info, warn or error (default: set by --v)")
+	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "log format: text or json")
 }
 
 const (
@@ -166,12 +166,12 @@ const (
 
 func addDirFlags(fs *flag.FlagSet, d *dirSettings) {
 	fs.Var(newValue(&d.stateDir, "directory", defaultStateDir, parseDir), "state-dir",
-		"what an agent keeps over reboots: its identity, a copy of the last snapshot, the embedded store")
+		"what an agent keeps across reboots: its identity, a copy of the last snapshot, the embedded store")
 	addRunDirFlag(fs, d)
 }
 
 func addRunDirFlag(fs *flag.FlagSet, d *dirSettings) {
-	fs.Var(newValue(&d.runDir, "directory", "/run/weft", parseDir), "run-dir", "where a running agent has its socket")
+	fs.Var(newValue(&d.runDir, "directory", "/run/weft", parseDir), "run-dir", "directory of a running agent's socket")
 }
 
 func parsePeriod(s string) (time.Duration, error) {

@@ -20,8 +20,8 @@ func newLabCommand() *cobra.Command {
 		Use:   "lab",
 		Short: "Try weft on one machine",
 		Long: `A lab is a whole network on this machine: hosts, segments, a router and pods,
-each in a network namespace of its own, with real agents and a real etcd. It
-needs no root, touches nothing outside, and leaves nothing behind.
+each in its own network namespace, with real agents and a real etcd. It needs
+no root, changes nothing outside, and leaves nothing behind.
 
     h1 10.4.7.21 ┐          ┌ h3 10.4.8.23
     h2 10.4.7.22 ┴─ router ─┴ h4 10.4.8.24
@@ -29,9 +29,9 @@ needs no root, touches nothing outside, and leaves nothing behind.
 
 For host-gw, which needs every peer on the same segment, all four hosts are on
 the first one.`,
-		Example: `  weft lab demo                        # see it work, then it is gone
-  weft lab up                          # keep one to try things in
-  weft lab exec h1 -- weft status      # what the agent of h1 does
+		Example: `  weft lab demo                        # see it work; it is removed afterwards
+  weft lab up                          # keep one for experiments
+  weft lab exec h1 -- weft status      # the agent of h1
   weft lab exec p1 -- ping 172.7.45.2  # from a pod
   weft lab down`,
 	}, newLabDemoCommand(), newLabUpCommand(), newLabExecCommand(), newLabStatusCommand(), newLabDownCommand(),
@@ -105,18 +105,18 @@ func runInside() (err error) {
 // labPlace is where this user's held lab is found.
 func labPlace() (holder.Place, error) { return holder.Find(os.Getenv("XDG_RUNTIME_DIR")) }
 
-// labRunning puts the hint to an error about a lab that there is or is not.
+// labRunning adds a hint to an error about a lab that runs or does not.
 func labRunning(err error) error {
 	switch {
 	case errors.Is(err, holder.ErrRunning):
-		return withHint(err, "'weft lab status' shows it, 'weft lab down' ends it")
+		return withHint(err, "see it with 'weft lab status', end it with 'weft lab down'")
 	case errors.Is(err, holder.ErrNotRunning):
-		return withHint(err, "'weft lab up' starts one")
+		return withHint(err, "start one with 'weft lab up'")
 	}
 	return err
 }
 
-// sayTo prints progress, a line a step.
+// sayTo prints progress, one line per step.
 func sayTo(w io.Writer) func(string) {
 	return func(line string) { fmt.Fprintln(w, line) }
 }

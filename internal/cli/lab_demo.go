@@ -20,11 +20,11 @@ func newLabDemoCommand() *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Build a network, show who reaches whom by which path, take it down",
+		Short: "Build a network, ping between all pods, show the paths, remove it",
 		Long: `Build four hosts on two segments behind a router, run an agent and a pod on each
-and etcd on a fifth, and ping from every pod to every other. The table says how
-the pings travelled, as counted on the wire, and how many were answered. The
-exit code is 1 if one was lost.`,
+and etcd on a fifth, and ping from every pod to every other. The table shows the
+path that the pings took, as counted on the wire, and how many were answered. The
+exit code is 1 if a ping was lost.`,
 		Example: `  weft lab demo
   weft lab demo --backend host-gw --family dual
   weft lab demo --keep                 # then, in another terminal:
@@ -50,7 +50,7 @@ func labDemo(cmd *cobra.Command, c demo.Config, keep bool) error {
 		if err != nil {
 			return labRunning(err)
 		}
-		defer lock.Close() // gives the place up, at the latest when this process ends
+		defer lock.Close() // released at the latest when this process ends
 	}
 	return inLab(c.Topology(), func(l *lab.Lab) error {
 		legs, err := showDemo(cmd.Context(), cmd.OutOrStdout(), l, c)

@@ -22,8 +22,8 @@ func newLabExecCommand() *cobra.Command {
 		Use:   "exec HOST|POD [--] COMMAND [ARG...]",
 		Short: "Run a program on a host or in a pod of the lab",
 		Long: `Run a program on a host or in a pod of the lab that 'weft lab up' keeps, with
-this terminal, and exit as it does. On a host, weft finds the host's agent and
-the lab's store by itself.`,
+this terminal, and exit with its exit code. On a host, weft finds the host's agent
+and the lab's store by itself.`,
 		Example: `  weft lab exec h1 -- weft status
   weft lab exec h1 -- ip route
   weft lab exec p1 -- ping -c 3 172.7.45.2
@@ -40,7 +40,7 @@ the lab's store by itself.`,
 	return cmd
 }
 
-// labProgram is what follows the host's name, and "--" if that stands there.
+// labProgram returns what follows the host's name, and "--" if given.
 func labProgram(args []string) []string {
 	if len(args) == 0 {
 		return nil
@@ -81,8 +81,8 @@ func newLabDownCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "down",
 		Short: "End the lab and everything in it",
-		Long: `End the lab that 'weft lab up' keeps, and return when nothing is left of it.
-Where there is none, there is nothing to do.`,
+		Long: `End the lab that 'weft lab up' keeps, and return when nothing is left of it. It is
+not an error if there is none.`,
 		Example: `  weft lab down`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -20,7 +20,7 @@ import (
 const (
 	firstExtraFile = 3
 	heldLock       = 3 // the place's lock; it is free again when this process has ended
-	heldNews       = 4 // takes labNews, a line of JSON each
+	heldNews       = 4 // pipe for labNews, one line of JSON each
 )
 
 // labNews is what the process that holds a lab tells the one that started it.
@@ -43,8 +43,8 @@ func newLabHoldCommand() *cobra.Command {
 	return cmd
 }
 
-// labHold passes through here twice: outside, where it keeps the lock, and inside, where it tells
-// the news. Neither file must get into the lab's programs.
+// labHold runs twice: outside, where it keeps the lock, and inside, where it reports
+// progress. Neither file must get into the lab's programs.
 func labHold(cmd *cobra.Command, c demo.Config) error {
 	news := os.NewFile(heldNews, "news")
 	if netns.Marked() {
@@ -54,7 +54,7 @@ func labHold(cmd *cobra.Command, c demo.Config) error {
 	}
 	tell := json.NewEncoder(news)
 	err := inLab(c.Topology(), func(l *lab.Lab) error {
-		say := func(line string) { _ = tell.Encode(labNews{Say: line}) } // if nobody listens, so be it
+		say := func(line string) { _ = tell.Encode(labNews{Say: line}) } // it does not matter if nobody listens
 		if err := demo.Raise(cmd.Context(), l, c, say); err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func serveLab(cmd *cobra.Command, l *lab.Lab, up func() error) error {
 }
 
 // showNews prints progress to w until the lab is up, or returns the error that it ended with, nil
-// if it ended without a word.
+// if it ended without a message.
 func showNews(news io.Reader, w io.Writer) (up bool, err error) {
 	decoder := json.NewDecoder(news)
 	for {

@@ -21,8 +21,8 @@ func newLabUpCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Build a lab and keep it in the background",
-		Long: `Build the network that 'weft lab demo' shows, and leave it running in the
-background until 'weft lab down'. There is one such lab a user.`,
+		Long: `Build the network of 'weft lab demo', and keep it running in the background
+until 'weft lab down'. Each user has at most one such lab.`,
 		Example: `  weft lab up --backend vxlan --family dual
   weft lab status
   weft lab exec h1 -- ip route

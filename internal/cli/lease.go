@@ -17,9 +17,9 @@ func newLeaseCommand() *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "lease",
 		Short: "List, reserve and release subnets",
-		Long: `A lease is a host's claim on a subnet. It ends when its host no longer renews it. A
-reservation is a lease without an end: the host that has it keeps it, and one
-that nobody has goes to the host with the address it names.`,
+		Long: `A lease assigns a subnet to a host. It expires when the host no longer renews it.
+A reservation is a lease that does not expire. If it names an address, the host
+with that address gets the subnet.`,
 		Example: `  weft lease list
   weft lease reserve 10.5.34.0/24 --public-ip 10.4.7.21
   weft lease release 10.5.34.0/24`,
@@ -32,7 +32,7 @@ func parseSubnets(text string) ([]netip.Prefix, error) {
 	if !strings.Contains(text, "/") {
 		subnets, err := lease.ParseKey(text)
 		if err != nil {
-			return nil, usagef("%q is no subnet: write 10.5.34.0/24, or 10.5.34.0/24,fd00:1::/64 for both families", text)
+			return nil, usagef("%q is not a subnet: write 10.5.34.0/24, or 10.5.34.0/24,fd00:1::/64 for both families", text)
 		}
 		return subnets, nil
 	}
@@ -40,10 +40,10 @@ func parseSubnets(text string) ([]netip.Prefix, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		p, err := netip.ParsePrefix(strings.TrimSpace(part))
 		if err != nil {
-			return nil, usagef("%q is no subnet: write 10.5.34.0/24, or 10.5.34.0/24,fd00:1::/64 for both families", part)
+			return nil, usagef("%q is not a subnet: write 10.5.34.0/24, or 10.5.34.0/24,fd00:1::/64 for both families", part)
 		}
 		if p != p.Masked() {
-			return nil, usagef("%s has bits set behind its length: the subnet is %s", p, p.Masked())
+			return nil, usagef("%s has host bits set: the subnet is %s", p, p.Masked())
 		}
 		out = append(out, p)
 	}
@@ -51,7 +51,7 @@ func parseSubnets(text string) ([]netip.Prefix, error) {
 		return int(netconf.FamilyOf(a.Addr())) - int(netconf.FamilyOf(b.Addr()))
 	})
 	if _, err := lease.ParseKey(lease.Key(out)); err != nil {
-		return nil, usagef("%q: a lease has one subnet for each family at most", text)
+		return nil, usagef("%q: a lease has at most one subnet per family", text)
 	}
 	return out, nil
 }
@@ -62,7 +62,7 @@ func misfit(net netconf.Network, subnets []netip.Prefix, assigned bool) string {
 	for _, r := range net.Ranges {
 		i := slices.IndexFunc(subnets, func(p netip.Prefix) bool { return netconf.FamilyOf(p.Addr()) == r.Family() })
 		if i < 0 {
-			return fmt.Sprintf("has no %s subnet, and the network has %s", r.Family(), r.Network)
+			return fmt.Sprintf("has no %s subnet, but the network has %s", r.Family(), r.Network)
 		}
 		p := subnets[i]
 		switch {
@@ -70,14 +70,14 @@ func misfit(net netconf.Network, subnets []netip.Prefix, assigned bool) string {
 			return fmt.Sprintf("%s is outside the network %s", p, r.Network)
 		case assigned:
 		case p.Bits() != r.SubnetLen:
-			return fmt.Sprintf("%s is a /%d, and the network is cut into /%d", p, p.Bits(), r.SubnetLen)
+			return fmt.Sprintf("%s is a /%d, but the network is divided into /%d", p, p.Bits(), r.SubnetLen)
 		case p.Addr().Less(r.Min) || r.Max.Less(p.Addr()):
-			return fmt.Sprintf("%s is outside %s to %s, which the network gives out", p, r.Min, r.Max)
+			return fmt.Sprintf("%s is outside the range %s to %s (SubnetMin to SubnetMax)", p, r.Min, r.Max)
 		}
 	}
 	for _, p := range subnets {
 		if _, ok := net.Range(netconf.FamilyOf(p.Addr())); !ok {
-			return fmt.Sprintf("%s: the network has no %s", p, netconf.FamilyOf(p.Addr()))
+			return fmt.Sprintf("%s: the network has no %s range", p, netconf.FamilyOf(p.Addr()))
 		}
 	}
 	return ""
@@ -90,7 +90,7 @@ func storedNetwork(snap store.Snapshot) (netconf.Network, error) {
 	}
 	net, err := netconf.Parse(snap.Config)
 	if err != nil {
-		return net, withHint(fmt.Errorf("the stored config is not valid: %w", err), "'weft config edit' mends it")
+		return net, withHint(fmt.Errorf("the stored config is not valid: %w", err), "fix it with 'weft config edit'")
 	}
 	return net, nil
 }

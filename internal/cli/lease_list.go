@@ -21,7 +21,7 @@ type listedLease struct {
 	Public   []netip.Addr   `json:"public,omitempty"`
 	Backend  string         `json:"backend,omitempty"`
 	Reserved bool           `json:"reserved,omitempty"`
-	Seconds  int64          `json:"ttlSeconds,omitempty"` // what is left; 0: unknown or without end
+	Seconds  int64          `json:"ttlSeconds,omitempty"` // what is left; 0: unknown, or it does not expire
 	Problem  string         `json:"problem,omitempty"`
 	term     string
 }
@@ -32,9 +32,9 @@ func newLeaseListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List all leases and reservations",
-		Long: `List every lease in the store: its subnet, the address its host announces, how that
-host is reached, whether it is reserved or how long it lasts unless its host renews
-it, and what is wrong with it.`,
+		Long: `List every lease in the store: subnet, the address that its host advertises, the
+backend, whether it is reserved or when it expires unless it is renewed, and
+problems.`,
 		Example: "  weft lease list\n  weft lease list -o json --etcd-endpoints=http://10.0.0.5:2379",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,7 +54,8 @@ it, and what is wrong with it.`,
 	return cmd
 }
 
-// timed reads the store once, and how long leases last if it can tell.
+// timed reads the store once, with the remaining time of the leases where the
+// store has it.
 func (x *access) timed(cmd *cobra.Command) (snap store.Snapshot, err error) {
 	err = x.with(cmd, false, func(ctx context.Context, st store.Store) error {
 		if snap, err = st.Snapshot(ctx); err != nil {
@@ -72,8 +73,8 @@ func (x *access) timed(cmd *cobra.Command) (snap store.Snapshot, err error) {
 	return snap, err
 }
 
-// listLeases returns the leases by subnet, then what stands among them and is
-// none.
+// listLeases returns the leases by subnet, then the undecodable entries among
+// them.
 func listLeases(snap store.Snapshot) []listedLease {
 	net, netErr := storedNetwork(snap)
 	holders := map[netip.Addr]string{}
@@ -88,13 +89,13 @@ func listLeases(snap store.Snapshot) []listedLease {
 			entry.Problem = misfit(net, l.Subnets, snap.Assigned != nil)
 		}
 		if entry.Problem != "" && slices.ContainsFunc(l.Public, func(a netip.Addr) bool { return members[a] }) {
-			entry.Problem = "drains: " + entry.Problem
+			entry.Problem = "draining: " + entry.Problem
 			list = append(list, entry)
 			continue
 		}
 		for _, a := range l.Public {
 			if first, twice := holders[a]; twice && entry.Problem == "" {
-				entry.Problem = fmt.Sprintf("announces %s, as %s does", a, first)
+				entry.Problem = fmt.Sprintf("advertises %s, as %s does", a, first)
 			}
 			holders[a] = lease.FormatSubnets(l.Subnets)
 		}
@@ -106,8 +107,8 @@ func listLeases(snap store.Snapshot) []listedLease {
 	return list
 }
 
-// regularHosts tells the addresses that are announced by leases of net: where
-// a host has another lease as well, that one drains.
+// regularHosts returns the addresses that leases of net advertise: another
+// lease of such a host is draining.
 func regularHosts(net netconf.Network, netErr error, snap store.Snapshot) map[netip.Addr]bool {
 	members := map[netip.Addr]bool{}
 	for l := range snap.Leases.All() {
@@ -118,7 +119,7 @@ func regularHosts(net netconf.Network, netErr error, snap store.Snapshot) map[ne
 	return members
 }
 
-// leaseTerm says how long a lease lasts.
+// leaseTerm says when a lease expires.
 func leaseTerm(l lease.Lease) string {
 	switch {
 	case l.Reserved:

@@ -17,8 +17,8 @@ func newLeaseReleaseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "release SUBNET",
 		Short: "Remove a lease or a reservation",
-		Long: `Remove a lease or a reservation from the store, and say whose it was. A host that
-still lives notices and leases a subnet again.`,
+		Long: `Remove a lease or a reservation from the store, and print whose it was. If its
+host is still running, it acquires a lease again.`,
 		Example: "  weft lease release 10.5.34.0/24\n  weft lease release '10.5.34.0-24&fd00:1:0:22::-64'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -40,7 +40,7 @@ still lives notices and leases a subnet again.`,
 	return cmd
 }
 
-// release removes the lease and returns what it was, in words.
+// release removes the lease and returns a description of it.
 func release(ctx context.Context, st store.Store, subnets []netip.Prefix) (string, error) {
 	snap, err := st.Snapshot(ctx)
 	if err != nil {
@@ -48,7 +48,7 @@ func release(ctx context.Context, st store.Store, subnets []netip.Prefix) (strin
 	}
 	if err := st.Release(ctx, subnets); err != nil {
 		if errors.Is(err, store.ErrNotFound) {
-			err = withHint(err, "'weft lease list' shows all; give both subnets of a dual-stack lease")
+			err = withHint(err, "list them with 'weft lease list'; give both subnets of a dual-stack lease")
 		}
 		return "", err
 	}

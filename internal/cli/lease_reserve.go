@@ -16,9 +16,9 @@ func newLeaseReserveCommand() *cobra.Command {
 	var public uplinkSettings
 	cmd := &cobra.Command{
 		Use:   "reserve SUBNET",
-		Short: "Keep a subnet without end",
-		Long: `Store a lease without a time to live. With --public-ip the subnet waits for the host
-that announces that address; a host that has the subnet now keeps it for good.`,
+		Short: "Reserve a subnet permanently",
+		Long: `Store a lease that does not expire. With --public-ip the subnet is reserved for the
+host that advertises that address; a host that has the subnet now keeps it.`,
 		Example: `  weft lease reserve 10.5.34.0/24
   weft lease reserve 10.5.34.0/24 --public-ip 10.4.7.21
   weft lease reserve 10.5.34.0/24,fd00:1:0:22::/64`,
@@ -38,8 +38,8 @@ that announces that address; a host that has the subnet now keeps it for good.`,
 		},
 	}
 	fs := newFlagSet()
-	fs.Var(newValue(&public.publicIP, "address", "", parseAddr("an IPv4 address", isHostV4)), "public-ip", "IPv4 address of the host it is for")
-	fs.Var(newValue(&public.publicIPv6, "address", "", parseAddr("an IPv6 address", isHostV6)), "public-ipv6", "IPv6 address of the host it is for")
+	fs.Var(newValue(&public.publicIP, "address", "", parseAddr("an IPv4 address", isHostV4)), "public-ip", "IPv4 address of the host that gets the subnet")
+	fs.Var(newValue(&public.publicIPv6, "address", "", parseAddr("an IPv6 address", isHostV6)), "public-ipv6", "IPv6 address of the host that gets the subnet")
 	takeFlags(cmd, fs)
 	x.flags(cmd)
 	return cmd
@@ -55,7 +55,7 @@ func reserve(ctx context.Context, st store.Store, subnets []netip.Prefix, public
 		return err
 	}
 	if why := misfit(net, subnets, snap.Assigned != nil); why != "" {
-		return withHint(fmt.Errorf("no host could use %s: %s", lease.FormatSubnets(subnets), why), "'weft config get' shows the network")
+		return withHint(fmt.Errorf("%s cannot be leased: %s", lease.FormatSubnets(subnets), why), "'weft config get' shows the network")
 	}
 	return st.Reserve(ctx, lease.Lease{Subnets: subnets, Attrs: lease.Attrs{Public: public}, Reserved: true})
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/weft-net/weft/internal/api"
 )
 
-// onceSettings is for commands that answer and end.
+// onceSettings is for commands that print an answer and exit.
 type onceSettings struct{ timeout time.Duration }
 
 func addOnceFlags(fs *flag.FlagSet, o *onceSettings) {
-	fs.Var(newValue(&o.timeout, "duration", "10s", parseDuration), "timeout", "give up after this time")
+	fs.Var(newValue(&o.timeout, "duration", "10s", parseDuration), "timeout", "time limit of the command")
 }
 
 // context bounds the command.

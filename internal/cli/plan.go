@@ -21,7 +21,7 @@ import (
 // exitTrouble is diff's exit code when it could not compare.
 const exitTrouble = 2
 
-// planner gathers what the plan command is told.
+// planner holds the plan command's flags.
 type planner struct {
 	access
 	up   settings // what 'weft up' would be told
@@ -33,15 +33,16 @@ func newPlanCommand(a *app) *cobra.Command {
 	p := planner{env: a.Env}
 	cmd := &cobra.Command{
 		Use:   "plan",
-		Short: "Show the network state this host should have",
-		Long: `Show the devices, addresses, neighbours, forwarding entries, routes and firewall
-rules that this host should have, one line each. A running agent is asked for its plan; without
-one it is computed here, from the store or the state directory's copy of it, with
-the same flags as 'weft up'. Nothing is changed.
+		Short: "Show the desired state of this host's kernel",
+		Long: `Show the desired state of this host's kernel: devices, addresses, neighbours,
+forwarding entries, routes and firewall rules, one object per line. The running
+agent is asked for its plan. Without an agent the plan is computed here, from the
+store or from the state directory's copy of it, with the same flags as 'weft up'.
+Nothing is changed.
 
-With --diff the kernel is compared: + is missing, ~ is different, - is left over.
-As with diff(1), the exit code then is 0 if there is no difference, 1 if there is
-one, and 2 if the comparison failed.`,
+With --diff the plan is compared with the kernel: + is missing, ~ is different,
+- is stale. As with diff(1), the exit code is 0 if there is no difference, 1 if
+there is one, and 2 if the comparison failed.`,
 		Example: `  weft plan
   weft plan --diff
   weft plan --etcd-endpoints=http://10.0.0.5:2379 --iface=eth1`,
@@ -73,7 +74,7 @@ func (p *planner) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer k.Close()
-	seen, err := p.look(ctx, cmd, k)
+	seen, err := p.read(ctx, cmd, k)
 	if err != nil {
 		return err
 	}
@@ -96,8 +97,8 @@ func showDiff(w io.Writer, ops []netstate.Op) error {
 	return nil
 }
 
-// look asks the running agent, else computes the plan itself.
-func (p *planner) look(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (offline.Preview, error) {
+// read asks the running agent, else computes the plan itself.
+func (p *planner) read(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (offline.Preview, error) {
 	client, err := running(ctx, p.runDir)
 	if err != nil {
 		return offline.Preview{}, err
@@ -108,7 +109,7 @@ func (p *planner) look(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel
 	}
 	seen, err := p.compute(ctx, cmd, k)
 	if err == nil && seen.Chosen {
-		fmt.Fprintf(cmd.ErrOrStderr(), "weft: this host has no lease yet; the plan stands on %s, which it might get\n",
+		fmt.Fprintf(cmd.ErrOrStderr(), "weft: this host has no lease yet; the plan assumes %s, which it might get\n",
 			lease.FormatSubnets(seen.Self.Subnets))
 	}
 	return seen, err

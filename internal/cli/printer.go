@@ -11,13 +11,12 @@ import (
 	"unicode/utf8"
 )
 
-// Whoever may write to the store, or to the Kubernetes API, chooses texts that
-// weft prints: keys, host names, errors of other hosts. None of them may reach
-// a terminal as anything but text.
+// weft prints texts that come from the store or the Kubernetes API: keys, host
+// names, errors of other hosts. A terminal must not interpret any of them.
 
-// printer passes text on and escapes what a terminal might obey: control
+// printer writes text and escapes what a terminal might interpret: control
 // characters, formatting characters that hide or reorder text, and bytes that
-// are no UTF-8. Escapes have JSON's form, so that a JSON document stays the
+// are not UTF-8. Escapes have JSON's form, so that a JSON document stays the
 // same document. Tabs and ends of lines pass, these as line feeds.
 type printer struct {
 	mu   sync.Mutex
@@ -58,7 +57,7 @@ func (p *printer) Write(b []byte) (int, error) {
 
 func writeHarmless(out *strings.Builder, r rune) {
 	switch {
-	case unicode.IsPrint(r): // also U+FFFD, which bytes decode to that are no UTF-8
+	case unicode.IsPrint(r): // also U+FFFD, to which bytes that are not UTF-8 decode
 		out.WriteRune(r)
 	case r > 0xffff:
 		high, low := utf16.EncodeRune(r)

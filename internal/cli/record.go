@@ -77,7 +77,7 @@ func writeRecord(runDir string, s storeSettings) error {
 		return fmt.Errorf("make the run directory: %w", err)
 	}
 	if err := renameio.WriteFile(filepath.Join(runDir, recordName), append(doc, '\n'), 0o600); err != nil {
-		return fmt.Errorf("leave word where the store is: %w", err)
+		return fmt.Errorf("record the store's address: %w", err)
 	}
 	return nil
 }
@@ -95,19 +95,19 @@ func readRecord(runDir string) (storeSettings, error) {
 	file := filepath.Join(runDir, recordName)
 	doc, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return storeSettings{}, withHint(fmt.Errorf("the agent of %s does not say where its store is: there is no %s", runDir, file),
+		return storeSettings{}, withHint(fmt.Errorf("the agent of %s has not recorded its store's address: %s does not exist", runDir, file),
 			"name the store with --etcd-endpoints")
 	}
 	if err != nil {
-		return storeSettings{}, fmt.Errorf("read where the agent's store is: %w", err)
+		return storeSettings{}, fmt.Errorf("read the record of the agent's store: %w", err)
 	}
 	var r storeRecord
 	if err := json.Unmarshal(doc, &r); err != nil || len(r.Endpoints) == 0 && r.Kubernetes == nil {
-		return storeSettings{}, withHint(fmt.Errorf("%s does not say where the agent's store is: %v", file, err),
+		return storeSettings{}, withHint(fmt.Errorf("%s does not contain the address of the agent's store: %v", file, err),
 			"name the store with --etcd-endpoints")
 	}
 	if r.Username != "" {
-		return storeSettings{}, withHint(fmt.Errorf("the agent's etcd wants the password of %q, which the agent keeps to itself", r.Username),
+		return storeSettings{}, withHint(fmt.Errorf("the agent's etcd requires the password of %q, which the agent does not record", r.Username),
 			"give --etcd-endpoints, --etcd-username and WEFT_ETCD_PASSWORD")
 	}
 	return r.settings(), nil

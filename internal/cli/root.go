@@ -13,7 +13,7 @@ import (
 // app is what all commands share.
 type app struct {
 	Process
-	began bool // a command's own work began: what fails from now on is no usage error
+	began bool // a command's own work began: what fails from now on is not a usage error
 }
 
 // newRoot returns the whole tree of commands, and whether one has begun.
@@ -21,15 +21,15 @@ func newRoot(p Process) (*cobra.Command, *bool) {
 	a := &app{Process: p}
 	root := &cobra.Command{
 		Use:   "weft",
-		Short: "Join the containers of many hosts into one network",
-		Long: `weft joins the containers of many hosts into one routed network. Each host
-leases a subnet from a store they share, and weft keeps the kernel's devices,
-routes and neighbours such that every container reaches every other.
+		Short: "Connect the containers of many hosts in one network",
+		Long: `weft connects the containers of many hosts in one routed network. Each host
+leases a subnet from a shared store, and weft maintains the kernel's devices,
+routes and neighbours so that containers on all hosts reach each other.
 
-It takes flannel's place host by host: same store, same flags, same subnet file.`,
+It replaces flannel host by host: same store, same flags, same subnet file.`,
 		Example: `  weft up                     # run the agent of this host
-  weft status                 # what it does
-  weft plan --diff            # what the kernel lacks
+  weft status                 # uplink, lease, peers, problems
+  weft plan --diff            # drift between plan and kernel
   weft lab demo               # see it work on one machine`,
 		Version:                    readBuild(p.Version).Version,
 		SilenceErrors:              true,
@@ -65,7 +65,7 @@ func (a *app) begin(cmd *cobra.Command, _ []string) error {
 		return nil
 	})
 	if len(bad) > 0 {
-		return &usageError{err: errors.Join(bad...), hint: "correct or unset the variable; a flag on the command line goes before it"}
+		return &usageError{err: errors.Join(bad...), hint: "correct or unset the variable; a flag on the command line overrides it"}
 	}
 	a.began = true
 	return nil
@@ -95,8 +95,8 @@ func anyGiven(fs *pflag.FlagSet, prefix string) bool {
 	return found
 }
 
-// group makes cmd a mere holder of commands: alone it shows help, and a
-// subcommand that is none is an error with a suggestion.
+// group makes cmd a parent of commands: alone it shows help, and an unknown
+// subcommand is an error with a suggestion.
 func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
 	cmd.AddCommand(subs...)
 	cmd.SuggestionsMinimumDistance = 2

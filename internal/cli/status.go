@@ -20,11 +20,11 @@ func newStatusCommand(a *app) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show what the running agent does",
-		Long: `Show the running agent of this host: its uplink and lease, the store, every peer
-with the path on which packets to it travel now, and what is wrong.
+		Short: "Show the state of the running agent",
+		Long: `Show the state of this host's agent: uplink, lease, store, every peer with the
+path that packets to it take now, and problems.
 
-The exit code is 0 when the agent is ready, and 1 when it is not or none runs.`,
+The exit code is 0 if the agent is ready, and 1 if it is not or is not running.`,
 		Example: "  weft status\n  weft status -o wide\n  weft status -o json | jq .peers",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -73,7 +73,7 @@ func showStatus(w io.Writer, s api.Status, output string, now time.Time) error {
 	return nil
 }
 
-// statusLines is the upper part: what it is about, and what there is to say.
+// statusLines is the upper part: a label and a text each.
 func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
 	state := "ready"
 	if !s.Ready {
@@ -99,6 +99,12 @@ func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
 	return out
 }
 
+// draining names previous networks or subnets that are routed until their
+// leases expire.
+func draining(list []netip.Prefix) string {
+	return fmt.Sprintf(" (%s draining)", lease.FormatSubnets(list))
+}
+
 func networkLine(s api.Status) string {
 	if len(s.Network) == 0 {
 		return "none yet"
@@ -108,19 +114,19 @@ func networkLine(s api.Status) string {
 		line += " with direct routing"
 	}
 	if len(s.Former) > 0 {
-		line += "; while leases stand there also " + lease.FormatSubnets(s.Former)
+		line += draining(s.Former)
 	}
 	return line
 }
 
-// changeLine tells of a change of backend under way; "" if none is.
+// changeLine describes a change of backend in progress; "" if there is none.
 func changeLine(c api.Change) string {
 	if c.Done == c.Total && len(c.Former) == 0 {
 		return ""
 	}
-	line := fmt.Sprintf("%d of %d hosts announce what the config says", c.Done, c.Total)
+	line := fmt.Sprintf("%d of %d hosts have switched", c.Done, c.Total)
 	if len(c.Former) > 0 {
-		line += "; still open for the others: " + strings.Join(c.Former, ", ")
+		line += "; still accepting " + strings.Join(c.Former, ", ") + " until all hosts have switched"
 	}
 	return line
 }
@@ -129,14 +135,14 @@ func uplinkLine(u api.Uplink) string {
 	if u.Name == "" {
 		return "none yet"
 	}
-	return fmt.Sprintf("%s %s, mtu %d, by %s", u.Name, addrs(u.Addrs), u.MTU, orNone(u.Reason))
+	return fmt.Sprintf("%s %s, mtu %d, chosen: %s", u.Name, addrs(u.Addrs), u.MTU, orNone(u.Reason))
 }
 
 func leaseLine(l api.Lease) string {
 	if len(l.Subnets) == 0 {
 		return "none yet"
 	}
-	line := fmt.Sprintf("%s, announced at %s, mtu %d", lease.FormatSubnets(l.Subnets), addrs(l.Public), l.MTU)
+	line := fmt.Sprintf("%s, advertised as %s, mtu %d", lease.FormatSubnets(l.Subnets), addrs(l.Public), l.MTU)
 	if l.Reserved {
 		line += ", reserved"
 	}
@@ -144,23 +150,23 @@ func leaseLine(l api.Lease) string {
 		line += ", NOT HELD"
 	}
 	if len(l.Drains) > 0 {
-		line += "; while its lease stands also " + lease.FormatSubnets(l.Drains)
+		line += draining(l.Drains)
 	}
 	return line
 }
 
 func storeLine(s api.StoreState, now time.Time) string {
 	if s.Up {
-		return fmt.Sprintf("%s, answering for %s", s.Kind, since(s.Since, now))
+		return fmt.Sprintf("%s, connected %s", s.Kind, since(s.Since, now))
 	}
-	return fmt.Sprintf("%s, OUT OF REACH for %s: %s", s.Kind, since(s.Since, now), orNone(firstLine(s.Error)))
+	return fmt.Sprintf("%s, unreachable for %s: %s", s.Kind, since(s.Since, now), orNone(firstLine(s.Error)))
 }
 
 func passLine(p api.Pass, now time.Time) string {
 	if p.At.IsZero() {
-		return "not touched yet"
+		return "not written yet"
 	}
-	line := fmt.Sprintf("%d rows, %d changed by the last pass %s ago in %s", p.Rows, p.Changed, since(p.At, now), p.Took.Round(time.Microsecond))
+	line := fmt.Sprintf("%d objects, %d changed by the last pass %s ago in %s", p.Rows, p.Changed, since(p.At, now), p.Took.Round(time.Microsecond))
 	if p.Failed > 0 {
 		line += fmt.Sprintf(", %d FAILED", p.Failed)
 	}
@@ -192,7 +198,7 @@ func showPeers(w io.Writer, peers []api.Peer, wide bool) {
 			t.row(peerCells(p, path, wide)...)
 		}
 	}
-	_ = t.flush() // as writing to a terminal anywhere else
+	_ = t.flush() // an error of the terminal is ignored, as everywhere
 }
 
 // pathsOf is the peer's paths, one "none" for each subnet that has none.

@@ -41,17 +41,17 @@ func busy() api.Status {
 		Store:    api.StoreState{Kind: "etcd", Since: now.Add(-90 * time.Second), Error: "connection refused"},
 		Pass:     api.Pass{At: now.Add(-5 * time.Second), Took: 3 * time.Millisecond, Rows: 12, Changed: 2, Failed: 1},
 		Counts:   api.Counts{Passes: 3, Failures: 1, Ops: map[string]int{"add route": 3, "replace link": 1}},
-		NotReady: "a row failed\nand another",
+		NotReady: "an object failed\nand another",
 	}
 }
 
 const busyText = `agent    v1 on one, up 1d2h
-state    NOT READY: a row failed ...
+state    NOT READY: an object failed ...
 network  172.7.0.0/16, vxlan with direct routing
-uplink   eth0 10.4.7.21, mtu 1500, by default route
-lease    172.7.21.0/24, announced at 10.4.7.21, mtu 1450
-store    etcd, OUT OF REACH for 1m30s: connection refused
-kernel   12 rows, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
+uplink   eth0 10.4.7.21, mtu 1500, chosen: default route
+lease    172.7.21.0/24, advertised as 10.4.7.21, mtu 1450
+store    etcd, unreachable for 1m30s: connection refused
+kernel   12 objects, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
 
 PEER           PUBLIC     PATH
 172.7.22.0/24  10.4.7.22  direct
@@ -64,12 +64,12 @@ problems
 `
 
 const busyWide = `agent     v1 on one, up 1d2h
-state     NOT READY: a row failed ...
+state     NOT READY: an object failed ...
 network   172.7.0.0/16, vxlan with direct routing
-uplink    eth0 10.4.7.21, mtu 1500, by default route
-lease     172.7.21.0/24, announced at 10.4.7.21, mtu 1450
-store     etcd, OUT OF REACH for 1m30s: connection refused
-kernel    12 rows, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
+uplink    eth0 10.4.7.21, mtu 1500, chosen: default route
+lease     172.7.21.0/24, advertised as 10.4.7.21, mtu 1450
+store     etcd, unreachable for 1m30s: connection refused
+kernel    12 objects, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
 revision  42
 totals    3 passes, 4 operations, 1 failed
 
@@ -88,8 +88,8 @@ state    NOT READY: starting
 network  none yet
 uplink   none yet
 lease    none yet
-store    embedded, answering for 0s
-kernel   not touched yet
+store    embedded, connected 0s
+kernel   not written yet
 
 no peers
 `

@@ -42,8 +42,8 @@ func (s *storeSettings) etcdOptions(log *slog.Logger) etcd.Options {
 	}
 }
 
-// openAgentStore opens the store that the agent lives on, and leaves word in
-// the run directory where it is, for the commands beside it.
+// openAgentStore opens the agent's store, and records its address in the run
+// directory, for the commands on this host.
 func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (*agentStore, error) {
 	switch {
 	case s.subnetMgr:
@@ -61,7 +61,7 @@ func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (*agentS
 		}
 		return withRecord(st, kindEtcd, s)
 	}
-	log.Info("no --etcd-endpoints given: the store is this host's own, and other hosts cannot join it yet",
+	log.Info("no --etcd-endpoints given: using an embedded etcd for this host only",
 		"directory", embeddedDir(s.stateDir))
 	st, endpoints, err := openEmbedded(ctx, s.stateDir, s.prefix, log)
 	if err != nil {
@@ -81,8 +81,8 @@ func writeDefault(ctx context.Context, st store.Store, log *slog.Logger) error {
 		return err
 	}
 	err = st.SetConfig(ctx, netconf.Default(), snap.ConfigRevision)
-	if err == nil || errors.Is(err, store.ErrConflict) { // somebody was faster
-		log.Info("the store held no network config and has the default one now; 'weft config edit' changes it",
+	if err == nil || errors.Is(err, store.ErrConflict) { // another agent stored one at the same time
+		log.Info("the store had no network config; stored the default one, change it with 'weft config edit'",
 			"config", compactJSON(netconf.Default()))
 		return nil
 	}
@@ -105,7 +105,7 @@ func withRecord(st store.Store, kind string, s *settings) (*agentStore, error) {
 	return &agentStore{Store: st, kind: kind}, nil
 }
 
-// agentStore is the store that an agent lives on.
+// agentStore is the store of an agent.
 type agentStore struct {
 	store.Store
 	kind string
@@ -164,7 +164,7 @@ func (m minLevel) WithAttrs(a []slog.Attr) slog.Handler {
 }
 func (m minLevel) WithGroup(g string) slog.Handler { return minLevel{m.Handler.WithGroup(g), m.min} }
 
-// open opens the store for a command that answers and ends: the one that
+// open opens the store for a command that prints an answer and exits: the one that
 // flags name, else that of the agent that runs here, else the embedded one
 // under the state directory. Only create lets it create the latter.
 func (x *access) open(ctx context.Context, create bool, log *slog.Logger) (store.Store, error) {
@@ -194,11 +194,11 @@ func (x *access) open(ctx context.Context, create bool, log *slog.Logger) (store
 	return st, err
 }
 
-// noStoreError says that no store was named and none is to be found.
+// noStoreError says that no store was named and none was found.
 type noStoreError struct{ runDir, dir string }
 
 func (e *noStoreError) Error() string {
-	return fmt.Sprintf("there is no store to read: no agent runs in %s, and %s does not exist", e.runDir, e.dir)
+	return fmt.Sprintf("no store found: no agent runs in %s, and %s does not exist", e.runDir, e.dir)
 }
 
 func (e *noStoreError) Hint() string {

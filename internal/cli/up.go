@@ -12,18 +12,18 @@ func newUpCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run the agent of this host",
-		Long: `Run the agent: lease a subnet for this host, publish how it is reached, and
-keep devices, routes and neighbours such that every peer is reached. It runs
-until SIGTERM or SIGINT, and what it set up stays behind, so that traffic goes
-on; 'weft clean' removes it.
+		Long: `Run the agent: lease a subnet for this host, advertise how this host is reached,
+and maintain devices, routes and neighbours so that every peer is reachable. It
+runs until SIGTERM or SIGINT. What it configured stays in the kernel, so traffic
+is not affected; 'weft clean' removes it.
 
 The flags are flanneld's, with the same names and defaults, and some more. Every
 flag can also be given by an environment variable: WEFT_ or FLANNELD_ and the
-flag's name in capitals with _ for -. The command line goes before WEFT_, that
-before FLANNELD_.
+flag's name in capitals with _ for -. The command line overrides WEFT_, which
+overrides FLANNELD_.
 
-Without any --etcd flag or variable, the agent runs a store of its own under
---state-dir, which serves this host alone.`,
+Without any --etcd flag or variable, the agent runs an embedded etcd under
+--state-dir, for this host only.`,
 		Example: `  # one host, nothing else installed
   weft up
 
@@ -34,7 +34,7 @@ Without any --etcd flag or variable, the agent runs a store of its own under
   weft up --etcd-endpoints=https://10.0.0.5:2379,https://10.0.0.6:2379 \
     --etcd-cafile=ca.pem --etcd-certfile=host.pem --etcd-keyfile=host-key.pem
 
-  # in flanneld's place: the same command line under the same name
+  # as a replacement of flanneld: the same command line under the same name
   ln -s /usr/bin/weft /usr/local/bin/flanneld
   flanneld -etcd-endpoints=http://10.0.0.5:2379 -iface=eth0 -ip-masq`,
 		Args: cobra.NoArgs,
@@ -55,7 +55,7 @@ Without any --etcd flag or variable, the agent runs a store of its own under
 	return cmd
 }
 
-// newLogger writes to w as --log-level, --log-format and --v say.
+// newLogger writes to w, with the level and format of --log-level, --log-format and --v.
 func newLogger(w io.Writer, s *settings) *slog.Logger {
 	o := &slog.HandlerOptions{Level: s.slogLevel()}
 	if s.format == "json" {

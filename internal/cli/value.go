@@ -41,7 +41,7 @@ func (v *value[T]) Set(text string) error {
 	return nil
 }
 
-// list is a flag that may stand several times, each time with one or more
+// list is a flag that can be repeated, each time with one or more
 // values. The first one given replaces the default.
 type list struct {
 	to    *[]string
@@ -135,7 +135,7 @@ func checkEndpoint(s string) error {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return fmt.Errorf("%q is no address of an etcd, as in http://10.0.0.5:2379", s)
+		return fmt.Errorf("%q is not an etcd address such as http://10.0.0.5:2379", s)
 	}
 	switch {
 	case u.Scheme == "unix" || u.Scheme == "unixs":
@@ -143,9 +143,9 @@ func checkEndpoint(s string) error {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Errorf("%q must begin with http:// or https://", s)
 	case u.Hostname() == "":
-		return fmt.Errorf("%q names no host, as in http://10.0.0.5:2379", s)
+		return fmt.Errorf("%q has no host; write it as in http://10.0.0.5:2379", s)
 	case strings.Trim(u.Path, "/") != "":
-		return fmt.Errorf("%q has a path; that belongs into --etcd-prefix", s)
+		return fmt.Errorf("%q has a path; put the path into --etcd-prefix", s)
 	}
 	return nil
 }

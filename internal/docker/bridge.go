@@ -70,10 +70,10 @@ const (
 // never writes: no subnet at all, or no MTU.
 func (b Bridge) Settings() ([]Setting, error) {
 	if !b.Address.IsValid() && !b.V6.IsValid() {
-		return nil, errors.New("there is neither FLANNEL_SUBNET nor FLANNEL_IPV6_SUBNET in it")
+		return nil, errors.New("it has neither FLANNEL_SUBNET nor FLANNEL_IPV6_SUBNET")
 	}
 	if b.MTU == 0 {
-		return nil, errors.New("there is no FLANNEL_MTU in it")
+		return nil, errors.New("it has no FLANNEL_MTU")
 	}
 	var out []Setting
 	if b.Address.IsValid() {

@@ -199,13 +199,13 @@ func TestModeAndLinkStay(t *testing.T) {
 
 func TestConfigureRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"bip": "10.0.0.1/24"}`:               `"bip" is "10.0.0.1/24": somebody chose it, and this host's subnet asks for "172.7.21.1/24"`,
+		`{"bip": "10.0.0.1/24"}`:               `"bip" is "10.0.0.1/24": somebody else set it, and this host's subnet requires "172.7.21.1/24"`,
 		`{"bip": 5}`:                           `"bip" is 5`,
 		`{"fixed-cidr-v6": "fd01::/64"}`:       `"fixed-cidr-v6" is "fd01::/64"`,
 		`{"bridge": "br0"}`:                    `"bridge" is "br0"`,
 		`{"fixed-cidr": "10.0.0.0/25"}`:        `"fixed-cidr" is "10.0.0.0/25"`,
 		`{"fixed-cidr": "172.7.0.0/16"}`:       `"fixed-cidr" is "172.7.0.0/16"`,
-		`{"mtu": 1, "mtu": 2}`:                 `"mtu" is 2: the key stands there 2 times`,
+		`{"mtu": 1, "mtu": 2}`:                 `"mtu" is 2: the key is there 2 times`,
 		`{"debug": true,}`:                     `not JSON: line 1`,
 		`[]`:                                   `not a JSON object`,
 		`{"bip": "172.7.21.1/16"}`:             `"bip" is "172.7.21.1/16"`,

@@ -24,16 +24,16 @@ func (e *ConflictError) Error() string { return fmt.Sprintf("%q is %s: %s", e.Ke
 func (e *ConflictError) Hint() string { return e.Fix }
 
 // check refuses what Docker could not start with, what would give containers
-// addresses of nobody's subnet, and what somebody meant differently.
+// addresses outside any subnet, and values that somebody else set.
 func check(o object, want []Setting) error {
 	for _, s := range want {
 		if _, times := o.find(s.Key); times > 1 {
-			return &ConflictError{s.Key, o.get(s.Key), fmt.Sprintf("the key stands there %d times", times), "keep one of them at most"}
+			return &ConflictError{s.Key, o.get(s.Key), fmt.Sprintf("the key is there %d times", times), "keep at most one of them"}
 		}
 		have := o.get(s.Key)
 		if fixed := s.Key == keyAddress || s.Key == keyFixedV6; fixed && have != "" && !equal(have, s.Value) {
 			return &ConflictError{s.Key, have,
-				fmt.Sprintf("somebody chose it, and this host's subnet asks for %s", s.Value),
+				fmt.Sprintf("somebody else set it, and this host's subnet requires %s", s.Value),
 				fmt.Sprintf("remove %q from the file, or lease that subnet to this host (docs/guides/config.md, \"Pin a subnet\")", s.Key)}
 		}
 		if s.Key != keyAddress {
@@ -49,12 +49,12 @@ func check(o object, want []Setting) error {
 // checkAround looks at the keys that go with the bridge's address.
 func checkAround(o object, address string) error {
 	if have := o.get(keyBridge); have != "" && have != `""` && have != "null" {
-		return &ConflictError{keyBridge, have, "Docker takes either a bridge of your own or an address for its own",
+		return &ConflictError{keyBridge, have, "Docker accepts either a bridge of your own or an address for its default bridge",
 			fmt.Sprintf("remove %q from the file, or give that bridge the address %s yourself", keyBridge, address)}
 	}
 	subnet, err := netip.ParsePrefix(strings.Trim(address, `"`))
 	if have := o.get(keyFixed); have != "" && err == nil && !lies(have, subnet.Masked()) {
-		return &ConflictError{keyFixed, have, fmt.Sprintf("it does not lie in this host's subnet %s", subnet.Masked()),
+		return &ConflictError{keyFixed, have, fmt.Sprintf("it is not in this host's subnet %s", subnet.Masked()),
 			fmt.Sprintf("remove %q from the file", keyFixed)}
 	}
 	return nil

@@ -27,7 +27,7 @@ type member struct {
 }
 
 // parseObject takes a document. One of white space only counts as {}: newer
-// Dockers take it for that, and older ones refuse it.
+// Dockers accept it as that, and older ones refuse it.
 func parseObject(text string) (object, error) {
 	if strings.TrimSpace(text) == "" {
 		return object{head: "{", tail: "}\n"}, nil
@@ -59,7 +59,7 @@ func parseObject(text string) (object, error) {
 	return o, nil
 }
 
-// checkObject says where text is not JSON, or that it is no object.
+// checkObject says where text is not JSON, or that it is not an object.
 func checkObject(text string) error {
 	var raw json.RawMessage
 	if err := json.Unmarshal([]byte(text), &raw); err != nil {

@@ -24,7 +24,7 @@ func parseRecord(data []byte) (*record, error) {
 		return nil, fmt.Errorf("not a record of weft's: %w", err)
 	}
 	if _, err := parseObject(r.Before); err != nil {
-		return nil, fmt.Errorf("not a record of weft's: what it says stood there before is %w", err)
+		return nil, fmt.Errorf("not a record of weft's: the earlier text in it is %w", err)
 	}
 	return &r, nil
 }

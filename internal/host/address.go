@@ -26,7 +26,7 @@ func (i Interface) has(a netip.Addr) bool {
 	return a.IsValid() && slices.ContainsFunc(i.Addrs, func(o Addr) bool { return o.Addr() == a })
 }
 
-// bestAddr returns the address of family f that peers shall use: the asked
+// bestAddr returns the address of family f that peers should use: the asked
 // one if i has it, else global before link-local, lasting before leased.
 // Temporary and deprecated addresses never count.
 func bestAddr(i Interface, f netconf.Family, asked netip.Addr) netip.Addr {

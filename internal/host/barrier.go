@@ -42,7 +42,7 @@ func (b Barrier) Compare(o Barrier) int {
 var policyChains = []string{"KUBE-", "cali-"}
 
 // IsPolicy reports whether a chain of iptables decides on containers' packets
-// on purpose, so that no rule may stand ahead of it.
+// on purpose, so that no rule may come before it.
 func IsPolicy(chain string) bool {
 	return slices.ContainsFunc(policyChains, func(prefix string) bool { return strings.HasPrefix(chain, prefix) })
 }

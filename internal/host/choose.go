@@ -12,12 +12,12 @@ import (
 	"github.com/weft-net/weft/internal/netconf"
 )
 
-// Choose finds the uplink and the addresses to announce for the overlay
+// Choose finds the uplink and the addresses to advertise for the overlay
 // networks, which say what families are needed. The order is flannel's: Iface,
 // IfaceRegex, CanReach; without any of these the interface that has a Public
 // address, else that of the default route; and, beyond flannel, the only usable
 // interface when there is no default route. An error lists every interface and
-// why it was passed over.
+// why it was not selected.
 func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix) (Facts, error) {
 	ifaces, err := src.Interfaces(ctx)
 	if err != nil {
@@ -62,7 +62,7 @@ type chooser struct {
 	networks []netip.Prefix
 	families []netconf.Family
 	ifaces   []Interface
-	passed   []string // why candidates were not taken
+	passed   []string // why candidates were not selected
 }
 
 func (c *chooser) pick(ctx context.Context) (pick, error) {
@@ -72,14 +72,14 @@ func (c *chooser) pick(ctx context.Context) (pick, error) {
 		}
 	}
 	if len(c.opts.Iface) > 0 || len(c.opts.IfaceRegex) > 0 || c.opts.CanReach.IsValid() {
-		return pick{}, c.fail("no interface fits --iface, --iface-regex or --iface-can-reach")
+		return pick{}, c.fail("no uplink: no interface matches --iface, --iface-regex or --iface-can-reach")
 	}
 	for _, find := range []func(context.Context) (*pick, error){c.announced, c.byDefaultRoute, c.only} {
 		if p, err := find(ctx); p != nil || err != nil {
 			return deref(p), err
 		}
 	}
-	return pick{}, c.fail("no default route tells which interface leads to the other hosts; name it with --iface")
+	return pick{}, c.fail("no uplink: there is no default route; name the interface with --iface")
 }
 
 func deref(p *pick) pick {
@@ -102,7 +102,7 @@ func (c *chooser) named(context.Context) (*pick, error) {
 			}
 		}
 		if !found {
-			c.passed = append(c.passed, want+": there is no interface with this name or address")
+			c.passed = append(c.passed, want+": no interface has this name or address")
 		}
 	}
 	return nil, nil
@@ -125,7 +125,7 @@ func (c *chooser) matching(context.Context) (*pick, error) {
 	return nil, nil
 }
 
-// reaching asks the kernel for the way to --iface-can-reach.
+// reaching asks the kernel for the route to --iface-can-reach.
 func (c *chooser) reaching(ctx context.Context) (*pick, error) {
 	if !c.opts.CanReach.IsValid() {
 		return nil, nil
@@ -149,7 +149,7 @@ func (c *chooser) announced(context.Context) (*pick, error) {
 	return nil, nil
 }
 
-// byDefaultRoute takes the first interface with a default route that fits, of
+// byDefaultRoute selects the first interface with a default route that fits, of
 // the families needed.
 func (c *chooser) byDefaultRoute(ctx context.Context) (*pick, error) {
 	routes, err := c.src.DefaultRoutes(ctx)
@@ -167,7 +167,7 @@ func (c *chooser) byDefaultRoute(ctx context.Context) (*pick, error) {
 	return nil, nil
 }
 
-// only takes the one interface that would do, if no other would. Interfaces
+// only selects the one usable interface, if there is no other. Interfaces
 // of the overlay itself, which an earlier run left behind, do not count.
 func (c *chooser) only(context.Context) (*pick, error) {
 	var able []Interface
@@ -182,7 +182,7 @@ func (c *chooser) only(context.Context) (*pick, error) {
 		}
 		return nil, nil
 	}
-	return &pick{iface: able[0], reason: "the only usable interface"}, nil
+	return &pick{iface: able[0], reason: "only candidate"}, nil
 }
 
 // overlay reports whether i has an address in the overlay: a tunnel of ours or
@@ -255,15 +255,15 @@ func (c *chooser) fail(what string) error {
 		switch {
 		case noted[i.Name]:
 		case i.Loopback:
-			lines = append(lines, i.Name+": is the loopback")
+			lines = append(lines, i.Name+": is the loopback device")
 		default:
-			lines = append(lines, i.Name+": was not named and has no default route")
+			lines = append(lines, i.Name+": not selected: not named, and no default route")
 		}
 	}
 	slices.Sort(lines)
 	lines = slices.Compact(lines)
 	if len(lines) == 0 {
-		lines = []string{"there is no interface at all"}
+		lines = []string{"there are no interfaces"}
 	}
 	return fmt.Errorf("%s\n  %s", what, strings.Join(lines, "\n  "))
 }

@@ -90,9 +90,9 @@ func TestChoose(t *testing.T) {
 		"public address finds its own":      {opts: Options{Public: []netip.Addr{addr("10.4.9.21")}}, networks: v4, uplink: "eth0", addrs: "10.4.9.21", public: "10.4.9.21"},
 		"public address of elsewhere (NAT)": {opts: Options{Public: []netip.Addr{addr("203.0.113.9")}}, networks: v4, uplink: "eth1", addrs: "192.168.1.5", public: "203.0.113.9"},
 		"loopback when named":               {opts: Options{Iface: []string{"lo"}}, networks: v4, uplink: "lo", addrs: "127.0.0.1"},
-		"no default route, one usable": {networks: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "the only usable interface",
+		"no default route, one usable": {networks: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "only candidate",
 			change: func(f *fixed) { f.defaults, f.ifaces = nil, f.ifaces[:2] }},
-		"no default route, overlay left behind": {networks: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "the only usable interface",
+		"no default route, overlay left behind": {networks: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "only candidate",
 			change: func(f *fixed) {
 				f.defaults, f.ifaces = nil, append(f.ifaces[:2:2], iface("flannel.1", "10.5.1.0/32"), iface("cni0", "10.5.1.1/24"))
 			}},
@@ -165,14 +165,14 @@ func TestRefusalSaysWhyEachInterfaceWasPassedOver(t *testing.T) {
 		says   []string
 	}{
 		"named, but down": {Options{Iface: []string{"eth0"}}, func(f *fixed) { f.ifaces[1].Up = false },
-			[]string{"eth0: is down", "lo: is the loopback", "docker0: was not named"}},
+			[]string{"eth0: is down", "lo: is the loopback", "docker0: not selected: not named"}},
 		"MTU 0":           {Options{Iface: []string{"eth0"}}, func(f *fixed) { f.ifaces[1].MTU = 0 }, []string{"eth0: has MTU 0"}},
 		"no address":      {Options{Iface: []string{"eth1"}}, func(f *fixed) { f.ifaces[2].Addrs = nil }, []string{"eth1: has no usable ipv4 address"}},
-		"unknown name":    {Options{Iface: []string{"eth7"}}, func(*fixed) {}, []string{"eth7: there is no interface", "eth0: was not named", "--iface"}},
-		"several, no way": {Options{}, func(f *fixed) { f.defaults = nil }, []string{"eth0: usable, but not the only one", "docker0: usable", "name it with --iface"}},
+		"unknown name":    {Options{Iface: []string{"eth7"}}, func(*fixed) {}, []string{"eth7: no interface has this name", "eth0: not selected: not named", "--iface"}},
+		"several, no way": {Options{}, func(f *fixed) { f.defaults = nil }, []string{"eth0: usable, but not the only one", "docker0: usable", "name the interface with --iface"}},
 		"bad pattern":     {Options{IfaceRegex: []string{"("}}, func(*fixed) {}, []string{"--iface-regex", "missing closing"}},
 		"unreachable":     {Options{CanReach: addr("9.9.9.9")}, func(*fixed) {}, []string{"--iface-can-reach 9.9.9.9", "unreachable"}},
-		"nothing there":   {Options{}, func(f *fixed) { *f = fixed{} }, []string{"no interface at all"}},
+		"nothing there":   {Options{}, func(f *fixed) { *f = fixed{} }, []string{"there are no interfaces"}},
 	} {
 		sys := system()
 		tc.change(&sys)

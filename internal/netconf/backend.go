@@ -18,7 +18,7 @@ const (
 	maxMTU   = 65535
 )
 
-// foreign are the backends that flannel has and weft has not.
+// foreign are the backends that only flannel has.
 var foreign = []string{"alloc", "extension", "ipip", "ipsec", "tencent-vpc", "udp", "wireguard"}
 
 // parseBackend reads the Backend object. It also returns the keys in it that
@@ -50,9 +50,9 @@ func backendType(o *object) string {
 	case name == "":
 		o.refuse("Type", "is missing", `must be "vxlan" or "host-gw"`)
 	case slices.Contains(foreign, name):
-		o.refuse("Type", name, `is a backend of flannel that weft does not have; use "vxlan", or "host-gw" where all hosts share one segment`)
+		o.refuse("Type", name, `is a backend of flannel that weft does not support; use "vxlan", or "host-gw" where all hosts share one segment`)
 	default:
-		o.refuse("Type", shorten([]byte(strings.ToValidUTF8(written, "?"))), `is no backend; must be "vxlan" or "host-gw"`)
+		o.refuse("Type", shorten([]byte(strings.ToValidUTF8(written, "?"))), `unknown backend; must be "vxlan" or "host-gw"`)
 	}
 	return name
 }

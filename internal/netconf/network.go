@@ -15,7 +15,7 @@ type Network struct {
 	Guard      bool // tunnelled packets are taken from the network's hosts alone; default on
 	Masquerade Masquerade
 
-	Unknown []string // keys weft does not know, as written, e.g. "Backend.Colour"; sorted
+	Unknown []string // unknown keys, as written, e.g. "Backend.Colour"; sorted
 }
 
 // Range is one family of the network: the overlay CIDR and how it is cut up

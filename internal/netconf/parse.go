@@ -9,7 +9,7 @@ import (
 
 // Parse reads the network config document. The keys, their defaults and what
 // is refused are flannel's, in every mode alike; keys match without regard to
-// case. Keys that weft does not know are listed in Network.Unknown. The error
+// case. Unknown keys are listed in Network.Unknown. The error
 // names every wrong key, one a line, with its value and what would be right.
 func Parse(doc []byte) (Network, error) {
 	if err := checkObject(doc); err != nil {

@@ -50,7 +50,7 @@ func ParsePasts(text string) ([]Past, error) {
 	for part := range strings.SplitSeq(text, ",") {
 		p, ok := parsePast(part)
 		if !ok {
-			return nil, fmt.Errorf("%.60q is no list of former networks such as 172.7.0.0/16-24", text)
+			return nil, fmt.Errorf("%.60q is not a list of previous networks such as 172.7.0.0/16-24", text)
 		}
 		out = append(out, p)
 	}
