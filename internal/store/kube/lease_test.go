@@ -179,7 +179,7 @@ func TestAnOverwriteIsAnnouncedAndFollowed(t *testing.T) {
 	}
 }
 
-func TestANodeMadeAnewIsFollowed(t *testing.T) {
+func TestARecreatedNodeIsFollowed(t *testing.T) {
 	w := newWorld(t)
 	w.add(t, "a", "10.5.1.0/24")
 	s := w.open(t, "a")
@@ -191,7 +191,7 @@ func TestANodeMadeAnewIsFollowed(t *testing.T) {
 	if !slices.Equal(l.Subnets, prefixes("10.5.9.0/24")) {
 		t.Errorf("got %v", l.Subnets)
 	}
-	// The same while nobody looks: another PodCIDR, and the annotations there.
+	// The same while no agent runs: another PodCIDR, and the annotations are there.
 	w.remove(t, "a")
 	w.add(t, "a", "10.5.8.0/24")
 	w.annotate(t, "a", map[string]string{"kube-subnet-manager": "true", "backend-type": "vxlan", "public-ip": "192.0.2.1"})
