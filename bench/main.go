@@ -37,6 +37,8 @@ type options struct {
 	slice    time.Duration
 	times    int
 	outage   time.Duration
+	churn    time.Duration
+	churnN   []int
 	json     bool
 
 	dir      string // for everything the bench and its agents write
@@ -52,9 +54,10 @@ const (
 	changePart   = "change"
 	outagePart   = "outage"
 	kubePart     = "kube"
+	churnPart    = "churn"
 )
 
-var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart, kubePart}
+var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart, kubePart, churnPart}
 
 // wants reports whether a part is to be run.
 func (o *options) wants(part string) bool { return o.only == "" || o.only == part }
@@ -94,6 +97,8 @@ func parse(args []string) (*options, error) {
 	fs.DurationVar(&o.slice, "slice", 60*time.Millisecond, "how long one of them takes")
 	fs.IntVar(&o.times, "times", 20, "how often each fault is inflicted; the median counts")
 	fs.DurationVar(&o.outage, "outage", time.Minute, "how long the store is away")
+	fs.DurationVar(&o.churn, "churn", 20*time.Second, "how long leases are changed")
+	churnPeers := fs.String("churn-n", "100,2000,10000", "numbers of peers whose leases are changed")
 	output := fs.String("o", "table", "table or json")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -101,12 +106,12 @@ func parse(args []string) (*options, error) {
 	if *stretch {
 		*peers += ",30000"
 	}
-	for _, s := range strings.Split(*peers, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > 50000 {
-			return nil, fmt.Errorf("-n %q: each must be a number from 1 to 50000", *peers)
-		}
-		o.peers = append(o.peers, n)
+	var err error
+	if o.peers, err = numbers("-n", *peers); err != nil {
+		return nil, err
+	}
+	if o.churnN, err = numbers("-churn-n", *churnPeers); err != nil {
+		return nil, err
 	}
 	o.backends = strings.Split(*backends, ",")
 	o.json = *output == "json"
@@ -120,6 +125,18 @@ func parse(args []string) (*options, error) {
 		return nil, errors.New("-runs and -puts must be at least 1, and -o table or json")
 	}
 	return o, nil
+}
+
+// numbers reads the numbers of peers that a flag lists.
+func numbers(flag, list string) (out []int, err error) {
+	for _, s := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > 50000 {
+			return nil, fmt.Errorf("%s %q: each must be a number from 1 to 50000", flag, list)
+		}
+		out = append(out, n)
+	}
+	return out, nil
 }
 
 func bench(ctx context.Context, o *options) error {
@@ -157,6 +174,7 @@ type report struct {
 	Live     []liveResult     `json:"change,omitempty"`
 	Outage   []outageResult   `json:"outage,omitempty"`
 	Kube     []kubeResult     `json:"kubernetes,omitempty"`
+	Churn    []churnResult    `json:"churn,omitempty"`
 }
 
 func measureAll(ctx context.Context, o *options) (err error) {
@@ -194,6 +212,11 @@ func measureAll(ctx context.Context, o *options) (err error) {
 	}
 	if o.wants(kubePart) {
 		if r.Kube, err = measureKube(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.wants(churnPart) {
+		if r.Churn, err = measureChurn(ctx, o); err != nil {
 			return err
 		}
 	}

@@ -57,6 +57,7 @@ func printTables(w io.Writer, r report) error {
 		printTable(w, liveHeadings, r.Live),
 		printTable(w, outageHeadings, r.Outage),
 		printTable(w, kubeHeadings, r.Kube),
+		printTable(w, churnHeadings, r.Churn),
 	)
 }
 
