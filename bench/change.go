@@ -96,15 +96,5 @@ func destination(d []byte) []byte {
 	if len(d) < unix.SizeofRtMsg {
 		return nil
 	}
-	for d = d[unix.SizeofRtMsg:]; len(d) >= unix.SizeofNlAttr; {
-		size := int(native.Uint16(d))
-		if size < unix.SizeofNlAttr || size > len(d) {
-			return nil
-		}
-		if native.Uint16(d[2:]) == unix.RTA_DST {
-			return d[unix.SizeofNlAttr:size]
-		}
-		d = d[min((size+3)&^3, len(d)):]
-	}
-	return nil
+	return attribute(d[unix.SizeofRtMsg:], unix.RTA_DST)
 }

@@ -86,7 +86,7 @@ func churnOnce(ctx context.Context, o *options, etcd *clientv3.Client, n int) (r
 	if err != nil {
 		return r, err
 	}
-	r.Missing, r.Stale, err = c.compare(w)
+	r.Missing, r.Stale, err = compareLeases(ctx, w, net)
 	return r, err
 }
 

@@ -39,6 +39,8 @@ type options struct {
 	outage   time.Duration
 	churn    time.Duration
 	churnN   []int
+	putN     []int
+	singles  int
 	json     bool
 
 	dir      string // for everything the bench and its agents write
@@ -55,9 +57,10 @@ const (
 	outagePart   = "outage"
 	kubePart     = "kube"
 	churnPart    = "churn"
+	putPart      = "put"
 )
 
-var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart, kubePart, churnPart}
+var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart, kubePart, churnPart, putPart}
 
 // wants reports whether a part is to be run.
 func (o *options) wants(part string) bool { return o.only == "" || o.only == part }
@@ -99,6 +102,8 @@ func parse(args []string) (*options, error) {
 	fs.DurationVar(&o.outage, "outage", time.Minute, "how long the store is away")
 	fs.DurationVar(&o.churn, "churn", 20*time.Second, "how long leases are changed")
 	churnPeers := fs.String("churn-n", "100,2000,10000", "numbers of peers whose leases are changed")
+	fs.IntVar(&o.singles, "singles", 50, "leases put one by one in each case")
+	putPeers := fs.String("put-n", "100,1000,10000,30000", "numbers of peers among which single leases are put; the first is what the others are compared with")
 	output := fs.String("o", "table", "table or json")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -113,6 +118,9 @@ func parse(args []string) (*options, error) {
 	if o.churnN, err = numbers("-churn-n", *churnPeers); err != nil {
 		return nil, err
 	}
+	if o.putN, err = numbers("-put-n", *putPeers); err != nil {
+		return nil, err
+	}
 	o.backends = strings.Split(*backends, ",")
 	o.json = *output == "json"
 	if o.only != "" && !slices.Contains(parts, o.only) {
@@ -121,8 +129,11 @@ func parse(args []string) (*options, error) {
 	if o.rounds < 1 || o.calls < 1 || o.times < 1 || o.slice < time.Millisecond || o.outage < time.Second {
 		return nil, errors.New("-rounds, -calls and -times must be at least 1, -slice 1ms and -outage 1s")
 	}
-	if o.runs < 1 || o.puts < 1 || *output != "table" && *output != "json" {
-		return nil, errors.New("-runs and -puts must be at least 1, and -o table or json")
+	if o.runs < 1 || o.puts < 1 || o.singles < 1 || o.churn < time.Second {
+		return nil, errors.New("-runs, -puts and -singles must be at least 1, and -churn 1s")
+	}
+	if *output != "table" && *output != "json" {
+		return nil, errors.New("-o must be table or json")
 	}
 	return o, nil
 }
@@ -175,6 +186,7 @@ type report struct {
 	Outage   []outageResult   `json:"outage,omitempty"`
 	Kube     []kubeResult     `json:"kubernetes,omitempty"`
 	Churn    []churnResult    `json:"churn,omitempty"`
+	Put      []putResult      `json:"put,omitempty"`
 }
 
 func measureAll(ctx context.Context, o *options) (err error) {
@@ -217,6 +229,11 @@ func measureAll(ctx context.Context, o *options) (err error) {
 	}
 	if o.wants(churnPart) {
 		if r.Churn, err = measureChurn(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.wants(putPart) {
+		if r.Put, err = measurePuts(ctx, o); err != nil {
 			return err
 		}
 	}

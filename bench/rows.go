@@ -59,18 +59,22 @@ func permanent(d []byte) bool {
 }
 
 // hasDestination tells FDB entries of tunnels from those of other devices.
-func hasDestination(d []byte) bool {
-	for d = d[unix.SizeofNdMsg:]; len(d) >= unix.SizeofNlAttr; {
+func hasDestination(d []byte) bool { return attribute(d[unix.SizeofNdMsg:], unix.NDA_DST) != nil }
+
+// attribute returns the value of the first attribute of a type, nil if there is
+// none.
+func attribute(d []byte, typ uint16) []byte {
+	for len(d) >= unix.SizeofNlAttr {
 		size := int(native.Uint16(d))
 		if size < unix.SizeofNlAttr || size > len(d) {
-			return false
+			return nil
 		}
-		if native.Uint16(d[2:]) == unix.NDA_DST {
-			return true
+		if native.Uint16(d[2:]) == typ {
+			return d[unix.SizeofNlAttr:size]
 		}
 		d = d[min((size+3)&^3, len(d)):]
 	}
-	return false
+	return nil
 }
 
 // routeHeader packs struct rtmsg of linux/rtnetlink.h, for the main table.
@@ -97,3 +101,6 @@ func nexthopHeader(flags uint32) []byte {
 	native.PutUint32(h[4:], flags)
 	return h
 }
+
+// nexthopDump is the header that asks for all nexthop objects.
+func nexthopDump() []byte { return make([]byte, unix.SizeofNhmsg) }

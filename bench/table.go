@@ -58,6 +58,7 @@ func printTables(w io.Writer, r report) error {
 		printTable(w, outageHeadings, r.Outage),
 		printTable(w, kubeHeadings, r.Kube),
 		printTable(w, churnHeadings, r.Churn),
+		printTable(w, putHeadings, r.Put),
 	)
 }
 
