@@ -74,7 +74,7 @@ func (s standing) add(key string, value []byte) error {
 	if public == agentAddr {
 		return nil
 	}
-	tunnel, err := vxlan.ParseData(attrs.Data[netconf.V4])
+	tunnel, err := vxlan.ParseData(attrs.Data.Of(netconf.V4))
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func (n *network) puts(p peer) ([]clientv3.Op, error) {
 func (n *network) lease(p peer) (key, value string, err error) {
 	attrs := lease.Attrs{Public: []netip.Addr{p.public}, Backend: n.backend}
 	if n.backend == vxlanBackend {
-		attrs.Data = lease.Data{netconf.V4: vxlan.Data{VNI: 1, MAC: p.mac}.Marshal()}
+		attrs.Data = lease.Data{V4: vxlan.Data{VNI: 1, MAC: p.mac}.Marshal()}
 	}
 	doc, err := lease.MarshalAttrs(attrs)
 	return path.Join(n.prefix, "subnets", lease.Key([]netip.Prefix{p.subnet})), string(doc), err

@@ -63,7 +63,7 @@ func TestBelievedAddsUp(t *testing.T) {
 				fmt.Sprintf("192.0.2.%d", rng.IntN(8)))
 			if rng.IntN(2) == 0 {
 				l.Backend = "vxlan"
-				l.Data = lease.Data{netconf.V4: vxlan.Data{VNI: uint32(1 + rng.IntN(3)), MAC: vxlan.DeriveMAC(fmt.Sprint(rng.IntN(9)), netconf.V4, 1)}.Marshal()}
+				l.Data = lease.Data{V4: vxlan.Data{VNI: uint32(1 + rng.IntN(3)), MAC: vxlan.DeriveMAC(fmt.Sprint(rng.IntN(9)), netconf.V4, 1)}.Marshal()}
 			}
 			return l
 		}

@@ -95,7 +95,7 @@ func vnisOf(l lease.Lease) []uint32 {
 	}
 	var out []uint32
 	for _, f := range netconf.Families {
-		d, err := vxlan.ParseData(l.Data[f])
+		d, err := vxlan.ParseData(l.Data.Of(f))
 		if err == nil && (len(out) == 0 || out[0] != d.VNI) {
 			out = append(out, d.VNI)
 		}

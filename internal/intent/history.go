@@ -128,7 +128,9 @@ func (h history) announced(b netconf.Backend) (lease.Attrs, bool) {
 	return h[i].attrs, true
 }
 
-func (a announcement) is(o announcement) bool { return a.backend == o.backend && a.attrs.Same(o.attrs) }
+func (a announcement) is(o announcement) bool {
+	return a.backend == o.backend && a.attrs.Equal(o.attrs)
+}
 
 func (a announcement) needsDevice() bool { return a.backend.Type == plan.VXLAN }
 

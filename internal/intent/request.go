@@ -49,7 +49,7 @@ func (s *State) mayAnnounce(attrs lease.Attrs) bool {
 		return true
 	}
 	stored, ok := s.store.snapshot.Leases.Find(*s.self)
-	return ok && stored.Attrs.Same(attrs)
+	return ok && stored.Attrs.Equal(attrs)
 }
 
 // preferred returns the subnets that this host had before, the last ones

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"github.com/weft-net/weft/internal/host"
@@ -48,7 +49,7 @@ func TestTraces(t *testing.T) {
 					t.Fatal(err)
 				}
 			} else if want := string(archive.Files[1].Data); got != want {
-				t.Errorf("got\n%s\nwant\n%s\nthe state at the end:\n%s", got, want, r.state)
+				t.Errorf("(-want +got)\n%s\nthe state at the end:\n%s", cmp.Diff(want, got), r.state)
 			}
 		})
 	}
@@ -239,7 +240,7 @@ func (r *tracer) note(out intent.Output) (next intent.Event) {
 	}
 	if out.Request != nil {
 		r.request = *out.Request
-		fmt.Fprintf(&r.out, "request: %s %v %s\n", r.request.Backend, r.request.Public, r.request.Data)
+		fmt.Fprintf(&r.out, "request: %s %v %s\n", r.request.Backend, r.request.Public, r.request.Data.V4)
 	}
 	if out.Wake > 0 {
 		r.wake = out.Wake

@@ -47,12 +47,13 @@ func MarshalAttrs(a Attrs) ([]byte, error) {
 	if err := checkBackend(a.Backend); err != nil {
 		return nil, err
 	}
-	for f, d := range a.Data {
+	for _, f := range netconf.Families {
+		d := a.Data.Of(f)
 		if len(d) > 0 && !json.Valid(d) {
 			return nil, fmt.Errorf("lease value: the %s backend data %q is not JSON", f, d)
 		}
 	}
-	v.BackendData, v.BackendV6Data = a.Data[netconf.V4], a.Data[netconf.V6]
+	v.BackendData, v.BackendV6Data = a.Data.Of(netconf.V4), a.Data.Of(netconf.V6)
 	return json.Marshal(v)
 }
 
@@ -113,10 +114,7 @@ func (a *Attrs) parseFamily(v value, f netconf.Family) error {
 		return fmt.Errorf("lease value: backend data of %s: %w", f, err)
 	}
 	if data != nil {
-		if a.Data == nil {
-			a.Data = Data{}
-		}
-		a.Data[f] = data
+		a.Data = a.Data.With(f, data)
 	}
 	return nil
 }

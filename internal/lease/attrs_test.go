@@ -8,8 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-
-	"github.com/weft-net/weft/internal/netconf"
 )
 
 var equateAddrs = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
@@ -30,19 +28,19 @@ const (
 // The left sides have the bytes that flannel stores.
 var values = map[string]Attrs{
 	`{"PublicIP":"10.99.0.1","PublicIPv6":null,"BackendType":"vxlan","BackendData":` + mac4 + `}`: {
-		Public: addrs("10.99.0.1"), Backend: "vxlan", Data: Data{netconf.V4: json.RawMessage(mac4)},
+		Public: addrs("10.99.0.1"), Backend: "vxlan", Data: Data{V4: json.RawMessage(mac4)},
 	},
 	`{"PublicIP":"10.99.0.1","PublicIPv6":"fc00:99::1","BackendType":"vxlan","BackendData":` + mac4 + `,"BackendV6Data":` + mac6 + `}`: {
 		Public: addrs("10.99.0.1", "fc00:99::1"), Backend: "vxlan",
-		Data: Data{netconf.V4: json.RawMessage(mac4), netconf.V6: json.RawMessage(mac6)},
+		Data: Data{V4: json.RawMessage(mac4), V6: json.RawMessage(mac6)},
 	},
 	`{"PublicIP":"0.0.0.0","PublicIPv6":"fc00:99::1","BackendType":"vxlan","BackendV6Data":` + mac6 + `}`: {
-		Public: addrs("fc00:99::1"), Backend: "vxlan", Data: Data{netconf.V6: json.RawMessage(mac6)},
+		Public: addrs("fc00:99::1"), Backend: "vxlan", Data: Data{V6: json.RawMessage(mac6)},
 	},
 	`{"PublicIP":"10.99.0.1","PublicIPv6":null,"BackendType":"host-gw"}`:                           {Public: addrs("10.99.0.1"), Backend: "host-gw"},
 	`{"PublicIP":"10.99.0.1","PublicIPv6":null}`:                                                   {Public: addrs("10.99.0.1")},
 	`{"PublicIP":"0.0.0.0","PublicIPv6":null}`:                                                     {},
-	`{"PublicIP":"10.99.0.1","PublicIPv6":null,"BackendType":"extension","BackendData":"a\u003c"}`: {Public: addrs("10.99.0.1"), Backend: "extension", Data: Data{netconf.V4: json.RawMessage(`"a\u003c"`)}},
+	`{"PublicIP":"10.99.0.1","PublicIPv6":null,"BackendType":"extension","BackendData":"a\u003c"}`: {Public: addrs("10.99.0.1"), Backend: "extension", Data: Data{V4: json.RawMessage(`"a\u003c"`)}},
 }
 
 func TestAttrsRoundTrip(t *testing.T) {
@@ -72,7 +70,7 @@ func TestParseAttrsTolerates(t *testing.T) {
 		`{"PublicIP":"10.0.0.9","PublicIP":"10.0.0.1","BackendType":"vxlan"}`: plain,
 		`{"PublicIP":null,"PublicIPv6":"FC00:0::1"}`:                          {Public: addrs("fc00::1")},
 		`{}`:                           {},
-		`{"BackendData": [ 1 , "<" ]}`: {Data: Data{netconf.V4: json.RawMessage(`[1,"\u003c"]`)}},
+		`{"BackendData": [ 1 , "<" ]}`: {Data: Data{V4: json.RawMessage(`[1,"\u003c"]`)}},
 	} {
 		got, err := ParseAttrs([]byte(doc))
 		if err != nil {
@@ -124,7 +122,7 @@ func TestMarshalAttrsRefuses(t *testing.T) {
 		"0.0.0.0 is not":         {Public: addrs("0.0.0.0")},
 		"invalid IP":             {Public: []netip.Addr{{}}},
 		"not the name":           {Backend: "two words"},
-		`ipv6 backend data "{}}`: {Data: Data{netconf.V6: json.RawMessage("{}}")}},
+		`ipv6 backend data "{}}`: {Data: Data{V6: json.RawMessage("{}}")}},
 	} {
 		doc, err := MarshalAttrs(a)
 		if err == nil {

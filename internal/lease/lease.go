@@ -1,9 +1,6 @@
 package lease
 
 import (
-	"bytes"
-	"encoding/json"
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -27,25 +24,15 @@ type Attrs struct {
 	Data    Data         // flannel's BackendData and BackendV6Data
 }
 
-// Data is the backend's own part of a lease, by family; a missing family has
-// no data. The JSON is compact and valid.
-type Data map[netconf.Family]json.RawMessage
-
 // Same reports whether l and o hold the same, but for the time that they have
 // left.
 func (l Lease) Same(o Lease) bool {
-	return slices.Equal(l.Subnets, o.Subnets) && l.Reserved == o.Reserved && l.Attrs.Same(o.Attrs)
-}
-
-// Same reports whether a and o announce the same.
-func (a Attrs) Same(o Attrs) bool {
-	return slices.Equal(a.Public, o.Public) && a.Backend == o.Backend &&
-		maps.EqualFunc(a.Data, o.Data, func(x, y json.RawMessage) bool { return bytes.Equal(x, y) })
+	return slices.Equal(l.Subnets, o.Subnets) && l.Reserved == o.Reserved && l.Attrs.Equal(o.Attrs)
 }
 
 // Vacant reports whether l is a reservation whose host has not joined yet: it
 // announces no way to be reached.
-func (l Lease) Vacant() bool { return l.Reserved && l.Backend == "" && len(l.Data) == 0 }
+func (l Lease) Vacant() bool { return l.Reserved && l.Backend == "" && l.Data.Empty() }
 
 // Subnet returns the lease's subnet of family f, if it has one.
 func (l Lease) Subnet(f netconf.Family) (netip.Prefix, bool) {

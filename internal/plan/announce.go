@@ -33,11 +33,8 @@ func Announce(net netconf.Network, facts host.Facts, seed string, before Before)
 		}
 		switch net.Backend.Type {
 		case VXLAN:
-			if attrs.Data == nil {
-				attrs.Data = lease.Data{}
-			}
 			vni := net.Backend.VXLAN.VNI
-			attrs.Data[f] = vxlan.Data{VNI: vni, MAC: tunnelMAC(seed, f, vni, before)}.Marshal()
+			attrs.Data = attrs.Data.With(f, vxlan.Data{VNI: vni, MAC: tunnelMAC(seed, f, vni, before)}.Marshal())
 		case HostGW:
 			if !slices.Contains(facts.Uplink.Addrs, public) {
 				return lease.Attrs{}, fmt.Errorf("host-gw needs the announced address %s to be on uplink %s; drop --public-ip or use vxlan", public, facts.Uplink.Name)
@@ -50,7 +47,7 @@ func Announce(net netconf.Network, facts host.Facts, seed string, before Before)
 // tunnelMAC keeps the MAC that peers know from the lease, else the one the
 // device has, else derives one.
 func tunnelMAC(seed string, f netconf.Family, vni uint32, before Before) netstate.MAC {
-	if d, err := vxlan.ParseData(before.Attrs.Data[f]); err == nil && before.Attrs.Backend == VXLAN && d.VNI == vni {
+	if d, err := vxlan.ParseData(before.Attrs.Data.Of(f)); err == nil && before.Attrs.Backend == VXLAN && d.VNI == vni {
 		return d.MAC
 	}
 	if before.Have != nil {
@@ -68,7 +65,7 @@ func tunnel(in *Input, f netconf.Family, end end) (*vxlan.Tunnel, error) {
 	if !ok {
 		return nil, fmt.Errorf("the network has an %s range, but this host's lease has no %s subnet", f, f)
 	}
-	data, err := vxlan.ParseData(end.Attrs.Data[f])
+	data, err := vxlan.ParseData(end.Attrs.Data.Of(f))
 	if err != nil {
 		return nil, fmt.Errorf("own lease: %w", err)
 	}

@@ -30,7 +30,7 @@ func crowd(b testing.TB, n int) Input {
 		l := lease.Lease{Subnets: []netip.Prefix{subnet}, Attrs: lease.Attrs{
 			Backend: VXLAN,
 			Public:  []netip.Addr{netip.AddrFrom4([4]byte{192, 168, byte(i >> 8), byte(i)}).Next()},
-			Data:    lease.Data{netconf.V4: vxlan.Data{VNI: 1, MAC: mac}.Marshal()},
+			Data:    lease.Data{V4: vxlan.Data{VNI: 1, MAC: mac}.Marshal()},
 		}}
 		if i == 0 {
 			in.Self = l

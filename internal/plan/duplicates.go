@@ -33,7 +33,7 @@ func duplicates(f netconf.Family, peers []*peer) []fault {
 // the same in both leases. Which of the two lies nobody can tell, and so both
 // are sent to.
 func duplicate(f netconf.Family, p, first *peer, a netip.Addr) error {
-	if first.Backend == p.Backend && bytes.Equal(first.Data[f], p.Data[f]) {
+	if first.Backend == p.Backend && bytes.Equal(first.Data.Of(f), p.Data.Of(f)) {
 		return nil
 	}
 	return fmt.Errorf("announces %s, as %s does, but as another kind of host", a, lease.FormatSubnets(first.Subnets))

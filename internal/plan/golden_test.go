@@ -257,9 +257,9 @@ func readLease(w []string, fams []netconf.Family) lease.Lease {
 		if len(w) > 6 {
 			vni, _ := strconv.ParseUint(w[5], 10, 32)
 			mac, _ := netstate.ParseMAC(w[6])
-			l.Data[f] = vxlan.Data{VNI: uint32(vni), MAC: mac}.Marshal()
+			l.Data = l.Data.With(f, vxlan.Data{VNI: uint32(vni), MAC: mac}.Marshal())
 		} else if len(w) > 5 {
-			l.Data[f] = json.RawMessage(w[5])
+			l.Data = l.Data.With(f, json.RawMessage(w[5]))
 		}
 	}
 	return l

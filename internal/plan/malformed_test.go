@@ -60,7 +60,7 @@ func validNetwork(t *testing.T, backend string) Input {
 			Public:  []netip.Addr{netip.AddrFrom4([4]byte{10, 4, 7, 1 + i})},
 		}}
 		if net.Backend.Type == VXLAN {
-			l.Data = lease.Data{netconf.V4: vxlan.Data{VNI: 1, MAC: vxlan.DeriveMAC(subnet.String(), netconf.V4, 1)}.Marshal()}
+			l.Data = lease.Data{V4: vxlan.Data{VNI: 1, MAC: vxlan.DeriveMAC(subnet.String(), netconf.V4, 1)}.Marshal()}
 		}
 		if i == 0 {
 			in.Self = l
@@ -87,11 +87,11 @@ func malformed(rng *rand.Rand, good Input) lease.Lease {
 		l.Public = []netip.Addr{netip.AddrFrom4([4]byte{10, 4, byte(6 + rng.IntN(3)), byte(rng.IntN(16))})}
 	}
 	own := vxlan.DeriveMAC(subnet.String()+"malformed", netconf.V4, 1)
-	l.Data = lease.Data{netconf.V4: json.RawMessage(pick(
+	l.Data = lease.Data{V4: json.RawMessage(pick(
 		string(vxlan.Data{VNI: 1, MAC: own}.Marshal()),
 		string(vxlan.Data{VNI: 2, MAC: own}.Marshal()),
 		`{"VNI":1,"VtepMAC":"01:00:5e:00:00:01"}`, `{"VNI":1}`, `[]`, `null`, ``,
-		string(good.Self.Data[netconf.V4]),
+		string(good.Self.Data.Of(netconf.V4)),
 	))}
 	if rng.IntN(8) == 0 {
 		l.Subnets = append(l.Subnets, netip.MustParsePrefix("fc00::/64"))

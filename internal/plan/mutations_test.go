@@ -98,7 +98,7 @@ func hamlet(t *testing.T, backend string) (plan.Input, []view.Item) {
 	attrs := func(i int) lease.Attrs {
 		a := lease.Attrs{Backend: net.Backend.Type, Public: []netip.Addr{netip.AddrFrom4([4]byte{10, 4, 7, byte(i)})}}
 		if a.Backend == plan.VXLAN {
-			a.Data = lease.Data{netconf.V4: vxlan.Data{VNI: 1, MAC: vxlan.DeriveMAC(fmt.Sprint("host", i), netconf.V4, 1)}.Marshal()}
+			a.Data = lease.Data{V4: vxlan.Data{VNI: 1, MAC: vxlan.DeriveMAC(fmt.Sprint("host", i), netconf.V4, 1)}.Marshal()}
 		}
 		return a
 	}

@@ -82,7 +82,7 @@ func (in *Input) speaks(vni uint32) bool {
 }
 
 func tunnelTo(in *Input, p *lease.Lease, f netconf.Family, remote netip.Addr) (Path, error) {
-	data, err := vxlan.ParseData(p.Data[f])
+	data, err := vxlan.ParseData(p.Data.Of(f))
 	if err != nil {
 		return Path{}, err
 	}

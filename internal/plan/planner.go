@@ -1,11 +1,7 @@
 package plan
 
 import (
-	"bytes"
-	"encoding/json"
-	"maps"
 	"reflect"
-	"slices"
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
@@ -79,13 +75,8 @@ func sameButPeers(a, b Input) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// same reports whether two leases of the same subnets call for the same. Those
-// that share what they refer to, as snapshots mostly do, are told quickly.
-func same(a, b *lease.Lease) bool {
-	return a.Backend == b.Backend && a.Reserved == b.Reserved && slices.Equal(a.Public, b.Public) &&
-		(reflect.ValueOf(a.Data).Pointer() == reflect.ValueOf(b.Data).Pointer() ||
-			maps.EqualFunc(a.Data, b.Data, func(x, y json.RawMessage) bool { return bytes.Equal(x, y) }))
-}
+// same reports whether two leases of the same subnets call for the same.
+func same(a, b *lease.Lease) bool { return a.Reserved == b.Reserved && a.Attrs.Equal(b.Attrs) }
 
 // apply carries changes over into the plan.
 func (p *Planner) apply(changes []change) {

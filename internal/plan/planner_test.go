@@ -214,7 +214,7 @@ func (tr *trace) attrs(public string, public6, mac int, backend string, vni uint
 			a.Public = append(a.Public, netip.MustParseAddr(fmt.Sprintf("fe00::%x", public6+1)))
 		}
 		if backend == VXLAN {
-			a.Data[f] = vxlan.Data{VNI: vni, MAC: netstate.MAC{2, 0, 0, 0, byte(f), byte(mac)}}.Marshal()
+			a.Data = a.Data.With(f, vxlan.Data{VNI: vni, MAC: netstate.MAC{2, 0, 0, 0, byte(f), byte(mac)}}.Marshal())
 		}
 	}
 	return a
@@ -251,7 +251,7 @@ func (tr *trace) lease() lease.Lease {
 	case 0:
 		l.Public = nil
 	case 1:
-		l.Data = nil
+		l.Data = lease.Data{}
 	}
 	return l
 }

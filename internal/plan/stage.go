@@ -54,7 +54,7 @@ func follows(net netconf.Network, l *lease.Lease) bool {
 		if !ok || r.Fits(subnet) != nil {
 			return false
 		}
-		d, err := vxlan.ParseData(l.Data[r.Family()])
+		d, err := vxlan.ParseData(l.Data.Of(r.Family()))
 		if net.Backend.Type == VXLAN && (err != nil || d.VNI != net.Backend.VXLAN.VNI) {
 			return false
 		}
@@ -67,7 +67,7 @@ func follows(net netconf.Network, l *lease.Lease) bool {
 func Announced(attrs lease.Attrs) string {
 	b := netconf.Backend{Type: attrs.Backend}
 	for _, f := range netconf.Families {
-		if d, err := vxlan.ParseData(attrs.Data[f]); err == nil && attrs.Backend == VXLAN {
+		if d, err := vxlan.ParseData(attrs.Data.Of(f)); err == nil && attrs.Backend == VXLAN {
 			b.VXLAN.VNI = d.VNI
 			return b.String()
 		}

@@ -14,7 +14,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/weft-net/weft/internal/lease"
-	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/etcd"
 	"github.com/weft-net/weft/internal/store/storetest"
@@ -50,7 +49,7 @@ func TestKeysAndValues(t *testing.T) {
 		want      map[string]string
 	}{
 		"v4": {
-			wide, []netip.Addr{v4}, []netip.Prefix{netip.MustParsePrefix("10.5.34.0/24")}, lease.Data{netconf.V4: []byte(mac)},
+			wide, []netip.Addr{v4}, []netip.Prefix{netip.MustParsePrefix("10.5.34.0/24")}, lease.Data{V4: []byte(mac)},
 			map[string]string{
 				"subnets/10.5.34.0-24":     `{"PublicIP":"192.0.2.1","PublicIPv6":null,"BackendType":"vxlan","BackendData":` + mac + `}`,
 				"weft/owners/10.5.34.0-24": ownerRec,
@@ -61,7 +60,7 @@ func TestKeysAndValues(t *testing.T) {
 		"both": {
 			`{"Network":"10.5.0.0/16",` + rangesV6 + `}`, []netip.Addr{v4, v6},
 			[]netip.Prefix{netip.MustParsePrefix("10.5.34.0/24"), netip.MustParsePrefix("fc00:5:0:1b::/64")},
-			lease.Data{netconf.V4: []byte(mac), netconf.V6: []byte(mac)},
+			lease.Data{V4: []byte(mac), V6: []byte(mac)},
 			map[string]string{
 				"subnets/10.5.34.0-24&fc00:5:0:1b::-64":     `{"PublicIP":"192.0.2.1","PublicIPv6":"2001:db8::1","BackendType":"vxlan","BackendData":` + mac + `,"BackendV6Data":` + mac + `}`,
 				"weft/owners/10.5.34.0-24&fc00:5:0:1b::-64": ownerRec,
@@ -72,7 +71,7 @@ func TestKeysAndValues(t *testing.T) {
 		},
 		"v6": {
 			`{"EnableIPv4":false,` + rangesV6 + `}`, []netip.Addr{v6},
-			[]netip.Prefix{netip.MustParsePrefix("fc00:5:0:1b::/64")}, nil,
+			[]netip.Prefix{netip.MustParsePrefix("fc00:5:0:1b::/64")}, lease.Data{},
 			map[string]string{
 				"subnets/0.0.0.0-0&fc00:5:0:1b::-64":     `{"PublicIP":"0.0.0.0","PublicIPv6":"2001:db8::1","BackendType":"vxlan"}`,
 				"weft/owners/0.0.0.0-0&fc00:5:0:1b::-64": ownerRec,

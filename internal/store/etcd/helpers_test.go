@@ -17,7 +17,7 @@ func claim() lease.Claim {
 		Attrs: lease.Attrs{
 			Public:  []netip.Addr{netip.MustParseAddr("192.0.2.1")},
 			Backend: "vxlan",
-			Data:    lease.Data{netconf.V4: []byte(`{"VNI":1,"VtepMAC":"ee:d7:5f:67:71:11"}`)},
+			Data:    lease.Data{V4: []byte(`{"VNI":1,"VtepMAC":"ee:d7:5f:67:71:11"}`)},
 		},
 		Preferred: []netip.Prefix{netip.MustParsePrefix("10.5.34.0/24")},
 	}

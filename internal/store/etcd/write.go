@@ -48,7 +48,7 @@ func (s *Store) Reserve(ctx context.Context, l lease.Lease) error {
 		if err != nil {
 			return err
 		}
-		keep := r.lease != nil && len(l.Public) == 0 && l.Backend == "" && len(l.Data) == 0
+		keep := r.lease != nil && len(l.Public) == 0 && l.Backend == "" && l.Data.Empty()
 		if keep {
 			value = r.lease.Value
 		}

@@ -31,7 +31,7 @@ func network(t *testing.T, doc string) netconf.Network {
 func claim(addr string) lease.Claim {
 	return lease.Claim{Attrs: lease.Attrs{
 		Public: []netip.Addr{netip.MustParseAddr(addr)}, Backend: "vxlan",
-		Data: lease.Data{netconf.V4: []byte(`{"VNI":1,"VtepMAC":"ee:d7:5f:67:71:11"}`)},
+		Data: lease.Data{V4: []byte(`{"VNI":1,"VtepMAC":"ee:d7:5f:67:71:11"}`)},
 	}}
 }
 
@@ -210,7 +210,7 @@ func TestSnapshotTellsOfThisHost(t *testing.T) {
 	}
 	acquire(t, s, claim("192.0.2.77"))
 	joined := follower.Until(t, func(s store.Snapshot) bool { return s.Assigned.Attrs.Backend == "vxlan" })
-	if string(joined.Assigned.Attrs.Data[netconf.V4]) != string(claim("192.0.2.1").Data[netconf.V4]) {
+	if string(joined.Assigned.Attrs.Data.Of(netconf.V4)) != string(claim("192.0.2.1").Data.Of(netconf.V4)) {
 		t.Errorf("announced before: %+v", joined.Assigned.Attrs)
 	}
 	w.annotate(t, "a", map[string]string{"node-public-ip": "192.0.2.78"})

@@ -114,10 +114,7 @@ func (n *node) attrs() (lease.Attrs, error) {
 		if len(data) > maxData || !json.Valid([]byte(data)) {
 			return lease.Attrs{}, fmt.Errorf("its annotation %s %.80q is not JSON of up to %d bytes", annotationNames[names.data], data, maxData)
 		}
-		if a.Data == nil {
-			a.Data = lease.Data{}
-		}
-		a.Data[f] = json.RawMessage(data)
+		a.Data = a.Data.With(f, json.RawMessage(data))
 	}
 	// Apply the rules of all stores for what peers may announce.
 	doc, err := lease.MarshalAttrs(a)
@@ -155,7 +152,7 @@ func (n *node) written(a lease.Attrs) (annotations, error) {
 			addr = over
 		}
 		out[names.public], out[names.data] = addr.String(), "null"
-		if data := a.Data[f]; len(data) > 0 {
+		if data := a.Data.Of(f); len(data) > 0 {
 			out[names.data] = string(data)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/weft-net/weft/internal/lease"
-	"github.com/weft-net/weft/internal/netconf"
 )
 
 var equateAddrs = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
@@ -50,10 +49,10 @@ func nodeWith(cidrs string, set map[annotation]string) node {
 }
 
 func TestNodeToLease(t *testing.T) {
-	v4 := lease.Attrs{Public: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Backend: "vxlan", Data: lease.Data{netconf.V4: json.RawMessage(mac4)}}
+	v4 := lease.Attrs{Public: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Backend: "vxlan", Data: lease.Data{V4: json.RawMessage(mac4)}}
 	both := lease.Attrs{
 		Public: append(slices.Clone(v4.Public), netip.MustParseAddr("2001:db8::1")), Backend: "vxlan",
-		Data: lease.Data{netconf.V4: json.RawMessage(mac4), netconf.V6: json.RawMessage(mac6)},
+		Data: lease.Data{V4: json.RawMessage(mac4), V6: json.RawMessage(mac6)},
 	}
 	six := map[annotation]string{annPublic6: "2001:db8::1", annData6: mac6}
 	for name, c := range map[string]struct {
@@ -109,7 +108,7 @@ func TestBrokenNodesSayWhy(t *testing.T) {
 func TestWrittenIsReadBack(t *testing.T) {
 	a := lease.Attrs{
 		Public:  []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")},
-		Backend: "vxlan", Data: lease.Data{netconf.V4: json.RawMessage(mac4), netconf.V6: json.RawMessage(mac6)},
+		Backend: "vxlan", Data: lease.Data{V4: json.RawMessage(mac4), V6: json.RawMessage(mac6)},
 	}
 	n := node{name: "n", cidrs: "10.5.1.0/24,fc00:5:0:1::/64", annotations: annotations{annNode: "192.0.2.9", annManaged: "false", annData: "old"}}
 	var err error

@@ -82,7 +82,7 @@ func (s *Store) Reserve(ctx context.Context, l lease.Lease) error {
 		return err
 	}
 	defer s.mu.Unlock()
-	if e := s.keys[view.Subnets+name]; e != nil && len(l.Public) == 0 && l.Backend == "" && len(l.Data) == 0 {
+	if e := s.keys[view.Subnets+name]; e != nil && len(l.Public) == 0 && l.Backend == "" && l.Data.Empty() {
 		value = e.value
 	}
 	s.put(view.Subnets+name, value, 0)

@@ -88,7 +88,7 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 		if !slices.Equal(l.Subnets, prefixes("10.5.34.0/24")) || l.Reserved {
 			t.Errorf("got %v, reserved %v", l.Subnets, l.Reserved)
 		}
-		if got := stored(t, s); !sameLease(got, l) || string(got.Data[netconf.V4]) != string(host(1).Data[netconf.V4]) {
+		if got := stored(t, s); !sameLease(got, l) || string(got.Data.Of(netconf.V4)) != string(host(1).Data.Of(netconf.V4)) {
 			t.Errorf("stored %v, acquired %v", got, l)
 		}
 	},
@@ -110,7 +110,7 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 			t.Errorf("the former networks are %v", got)
 		}
 		c.Former = nil
-		c.Data = lease.Data{netconf.V4: []byte(`{"VNI":2,"VtepMAC":"02:00:00:00:00:22"}`)}
+		c.Data = lease.Data{V4: []byte(`{"VNI":2,"VtepMAC":"02:00:00:00:00:22"}`)}
 		l.Attrs = c.Attrs
 		other = acquire(t, s, `{"Network":"10.6.0.0/16"}`, c)
 		holds(t, s, l, other)

@@ -47,7 +47,7 @@ var commonTests = map[string]func(*testing.T, Fixture){
 		s := f.Open(t)
 		first := acquire(t, s, wide, host(1))
 		c := host(1)
-		c.Attrs.Backend, c.Attrs.Data = "host-gw", nil
+		c.Attrs.Backend, c.Attrs.Data = "host-gw", lease.Data{}
 		again := acquire(t, s, wide, c)
 		if !slices.Equal(again.Subnets, first.Subnets) || again.Backend != "host-gw" || !sameLease(stored(t, s), again) {
 			t.Errorf("got %v, had %v, stored %v", again, first, stored(t, s))

@@ -113,7 +113,7 @@ func host(n int) lease.Claim {
 		Attrs: lease.Attrs{
 			Public:  []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, byte(n)})},
 			Backend: "vxlan",
-			Data:    lease.Data{netconf.V4: []byte(fmt.Sprintf(`{"VNI":1,"VtepMAC":"02:00:00:00:00:%02x"}`, n))},
+			Data:    lease.Data{V4: []byte(fmt.Sprintf(`{"VNI":1,"VtepMAC":"02:00:00:00:00:%02x"}`, n))},
 		},
 	}
 }

@@ -206,7 +206,7 @@ func Occupying(it Item) (lease.Lease, bool) {
 		}
 	}
 	if l.Backend != "" { // else it may matter that there is something
-		l.Data = nil
+		l.Data = lease.Data{}
 	}
 	return l, true
 }
