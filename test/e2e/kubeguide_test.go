@@ -59,13 +59,13 @@ func TestKubernetesGuide(t *testing.T) {
 	t.Run("install", func(t *testing.T) {
 		t.Parallel()
 		c := startGuideCluster(t, image)
-		c.follow(t, chapters(t, "## Install", "## Take it away"))
+		c.follow(t, chapters(t, "## Install", "## Uninstall"))
 		for _, h := range c.nodes {
 			c.takes(t, step{block: block{text: "weft status"}, again: true, prints: []string{"network ... vxlan with direct routing"}}, h.Run)
 		}
 		c.takes(t, brokenConfig, c.admin.run)
 		c.takes(t, brokenEvent, c.admin.run)
-		c.follow(t, chapters(t, "## Take it away", "## Replace flannel node by node"))
+		c.follow(t, chapters(t, "## Uninstall", "## Replace flannel node by node"))
 		c.expectNothingRefused(t)
 		for _, h := range c.nodes {
 			expectNoTrace(t, h)
