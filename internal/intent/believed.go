@@ -155,8 +155,12 @@ func (b *believed) endLoss(until time.Time) {
 	b.kept = kept.Set()
 }
 
+// expireTogether is the least delay until more kept leases are removed: where
+// many vanish, several share a step and a pass.
+const expireTogether = 100 * time.Millisecond
+
 // expire removes the kept leases whose grace period is over, and returns the
-// delay until that of another ends, 0 for none.
+// delay until it is to be called again, 0 for none.
 func (b *believed) expire(now time.Time) (wait time.Duration) {
 	for k := range b.kept.All() {
 		switch left := k.until.Sub(now); {
@@ -164,7 +168,7 @@ func (b *believed) expire(now time.Time) (wait time.Duration) {
 		case left <= 0:
 			b.remove(k.Lease)
 		default:
-			wait = sooner(wait, left)
+			wait = sooner(wait, max(left, expireTogether))
 		}
 	}
 	return wait

@@ -130,3 +130,36 @@ func same[E sorted.Element[E]](a, b sorted.Set[E], equal func(x, y E) bool) bool
 	}
 	return true
 }
+
+// Thousands of leases that come at once, as at the start, are not taken in one
+// by one.
+func TestAFirstSnapshotIsTakenInAtOnce(t *testing.T) {
+	var all []lease.Lease
+	for i := range 2000 {
+		all = append(all, at(fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255), fmt.Sprintf("192.0.%d.%d", i>>8, i&255)))
+	}
+	snap := snapshot(all...)
+	per := testing.AllocsPerRun(5, func() {
+		b := believe(store.Snapshot{})
+		b.update(snap, time.Second, time.Unix(1, 0))
+		if b.leases.Len() != len(all) {
+			t.Fatal(b.leases.Len(), "leases")
+		}
+	}) / float64(len(all))
+	if per > 1 {
+		t.Errorf("%.1f allocations for each lease", per)
+	}
+}
+
+// Leases that vanish one shortly after the other go together.
+func TestKeptLeasesGoTogether(t *testing.T) {
+	now := time.Unix(1, 0)
+	last := []lease.Lease{at("10.5.1.0/24", "192.0.2.1"), at("10.5.2.0/24", "192.0.2.2")}
+	b := believe(snapshot(last...))
+	b.update(snapshot(last[1]), time.Second, now)
+	b.update(snapshot(), time.Second, now.Add(5*time.Millisecond))
+	wait := b.expire(now.Add(time.Second))
+	if b.kept.Len() != 1 || wait != expireTogether {
+		t.Errorf("%d kept, the next goes in %s", b.kept.Len(), wait)
+	}
+}
