@@ -10,26 +10,33 @@ import (
 	"github.com/weft-net/weft/internal/hostlock"
 	"github.com/weft-net/weft/internal/intent"
 	"github.com/weft-net/weft/internal/reconcile"
+	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/subnetenv"
 )
 
 // decide is the one place where events meet: each is one step, and what the
 // step asks for is carried out before the next.
 func (a *agent) decide(ctx context.Context) error {
-	wake := time.NewTimer(time.Hour)
+	wake, pause := time.NewTimer(time.Hour), time.NewTimer(time.Hour)
 	wake.Stop()
+	pause.Stop()
+	updates := a.updates
 	a.step(ctx, intent.UseCopy{}, wake)
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case u := <-a.updates:
+		case u := <-updates:
+			updates = nil // none is received during the pause
+			pause.Reset(updatePause)
 			a.board.Store(u.Err)
 			a.outage.Report(a.log, slog.LevelWarn, u.Err, "the store is unreachable, retrying; existing traffic is not affected", "the store answers again")
 			if u.Snapshot != nil {
 				a.step(ctx, intent.StoreChanged{Snapshot: *u.Snapshot}, wake)
 			}
 			a.notify()
+		case <-pause.C:
+			updates = a.updates
 		case <-a.changed:
 			a.step(ctx, intent.HostChanged{}, wake)
 		case o := <-a.observer.Answers:
@@ -43,6 +50,11 @@ func (a *agent) decide(ctx context.Context) error {
 		}
 	}
 }
+
+// updatePause is the least between two steps that the store calls for. The
+// first change after a quiet time is taken in at once; of many in a row several
+// share a step and a pass, which costs each a fraction.
+const updatePause = 20 * time.Millisecond
 
 // step takes an event to the next state. Locks are taken at once, so their
 // outcome is a step of its own right away.
@@ -138,6 +150,17 @@ func (a *agent) notify() {
 }
 
 // followStore hands on snapshots and the news of outages.
-func (a *agent) followStore(ctx context.Context) error {
-	return a.opts.Store.Follow(ctx, a.updates.Put)
+func (a *agent) followStore(ctx context.Context) error { return a.opts.Store.Follow(ctx, a.updated) }
+
+// updated is called by the store. The news of an outage does not displace a
+// snapshot that has not been received: the store would not send it again.
+func (a *agent) updated(u store.Update) {
+	select {
+	case waits := <-a.updates:
+		if u.Snapshot == nil {
+			u.Snapshot = waits.Snapshot
+		}
+	default:
+	}
+	a.updates.Put(u)
 }
