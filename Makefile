@@ -6,8 +6,8 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD     = $(GO) build -ldflags '-s -w -X main.version=$(VERSION)'
 
-# One way of compiling for all that follows, the programs that tests run
-# among it, so that Go's build cache has every package but once.
+# All targets compile in the same way, including the programs that tests run,
+# so that Go's build cache has every package only once.
 export CGO_ENABLED = 0
 export GOFLAGS    += -trimpath
 
@@ -17,7 +17,7 @@ build: ## build bin/weft, one static binary, and bin/weft-cni, its CNI plugin al
 	$(BUILD) -o bin/weft-cni ./cmd/weft-cni
 
 .PHONY: demo
-demo: build ## four hosts on two segments, real agents, real packets
+demo: build ## run four hosts on two segments, with real agents and real packets
 	bin/weft lab demo
 
 .PHONY: setup
@@ -26,24 +26,24 @@ setup: ## install the programs that the tests run against
 	$(GO) run ./test/programs/build
 
 .PHONY: test
-test: setup ## every test, none of which needs root
+test: setup ## run every test, without root
 	$(GO) test -timeout=20m ./...
 
 .PHONY: race
-race: setup ## the tests under the race detector (needs a C compiler)
+race: setup ## run the tests under the race detector (needs a C compiler)
 	packaging/test-setup/install race
 	CGO_ENABLED=1 $(GO) test -race -timeout=20m ./internal/... ./cmd/...
 
 .PHONY: chaos
-chaos: setup ## six hosts under random faults for CHAOS, ten minutes if not given
+chaos: setup ## run six hosts under random faults for CHAOS, default ten minutes
 	$(GO) test ./test/chaos -v -count=1 -timeout=0 -chaos.duration=$(or $(CHAOS),10m) -chaos.seed=$(or $(SEED),0) -chaos.settle=$(or $(SETTLE),10s)
 
 .PHONY: fuzz
-fuzz: ## each fuzz target for FUZZTIME
+fuzz: ## run each fuzz target for FUZZTIME
 	packaging/test-setup/fuzz $(or $(FUZZTIME),10s)
 
 .PHONY: lint
-lint: ## formatting, vet, staticcheck, tidiness of each go.mod
+lint: ## check formatting, vet, staticcheck, tidiness of each go.mod
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
@@ -56,7 +56,7 @@ arm64: ## build both for another architecture
 	GOARCH=arm64 $(BUILD) -o bin/weft-cni-arm64 ./cmd/weft-cni
 
 .PHONY: image
-image: build ## build the container image IMAGE, weft:VERSION if not given
+image: build ## build the container image IMAGE, default weft:VERSION
 	tar -c -C bin weft weft-cni -C $(CURDIR)/packaging/kubernetes Dockerfile | docker build --tag $(or $(IMAGE),weft:$(VERSION)) -
 
 .PHONY: manifests
@@ -64,7 +64,7 @@ manifests: ## render packaging/kubernetes/*.yml from the chart
 	$(GO) test ./packaging/kubernetes -run TestManifests -update
 
 .PHONY: bench
-bench: build ## start-up, change, memory and rest at 100 to 10,000 leases; firewall, CNI, healing, live changes, outages
+bench: build ## measure start-up, change, memory and idle cost at 100 to 10,000 leases; firewall, CNI, healing, live changes, outages
 	$(GO) run ./bench
 
 .PHONY: install

@@ -31,7 +31,7 @@ func newDockerEnvCommand(a *app) *cobra.Command {
 line, with the flags and the output of flannel's mk-docker-opts.sh. If the variable
 of --key is set already, its value comes before the combined options.
 
-The exit code is 1 if there is no subnet file or it has an invalid value, and,
+The exit code is 1 if the subnet file is missing or has an invalid value, and,
 after writing, if the routing table sends this host's own subnet to a gateway. The
 format supports IPv4 only; 'weft docker configure' supports both families.`,
 		Example: `  weft docker env                      # /run/docker_opts.env, for EnvironmentFile=
@@ -72,8 +72,8 @@ func (d *dockerEnv) run(cmd *cobra.Command) error {
 	return refuseRouted(cmd.Context(), bridge.Address.Masked())
 }
 
-// writeVariables replaces a file by rename, and writes to what is none (a
-// pipe, /dev/stdout) as it is.
+// writeVariables replaces a regular file by rename, and writes directly to a
+// pipe or /dev/stdout.
 func writeVariables(w io.Writer, path, text string) error {
 	if path == "-" {
 		_, err := io.WriteString(w, text)
@@ -88,8 +88,8 @@ func writeVariables(w io.Writer, path, text string) error {
 	return renameio.WriteFile(path, []byte(text), 0o644)
 }
 
-// refuseRouted fails if packets to this host's own subnet leave it: Docker
-// would not find them.
+// refuseRouted fails if packets to this host's own subnet leave the host: they
+// would not reach Docker's bridge.
 func refuseRouted(ctx context.Context, subnet netip.Prefix) error {
 	k, err := kernel.New(slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -101,8 +101,8 @@ func refuseRouted(ctx context.Context, subnet netip.Prefix) error {
 		return err
 	}
 	if len(gateways) > 0 {
-		return withHint(fmt.Errorf("the options are written, but the routing table leads this host's own subnet %s to %s", subnet, addrs(gateways)),
-			"see 'ip route show %s'; remove that route, and give no two hosts one subnet", subnet)
+		return withHint(fmt.Errorf("the options were written, but the routing table sends this host's own subnet %s to %s", subnet, addrs(gateways)),
+			"see 'ip route show %s'; remove that route, and make sure that no other host has the same subnet", subnet)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func applyEnv(env func(string) (string, bool), names []string, given func(string
 			continue
 		}
 		if err := set(flag, text); err != nil {
-			bad = append(bad, fmt.Errorf("environment variable %s=%q, which stands for --%s: %w", variable, secret(flag, text), flag, err))
+			bad = append(bad, fmt.Errorf("environment variable %s=%q, for --%s: %w", variable, secret(flag, text), flag, err))
 		}
 	}
 	return bad

@@ -147,7 +147,7 @@ func addIgnoredFlags(fs *flag.FlagSet) {
 func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	addExceptFlag(fs, &s.trafficSettings)
 	fs.Var(newValue(&s.table, "name", "", parseTable), "nft-table",
-		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1. Two networks without a VNI on one host need two names")
+		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1. two networks without a VNI on one host need two names")
 	addDirFlags(fs, &s.dirSettings)
 	fs.Var(newValue(&s.lockDir, "directory", defaultLockDir, parseDir), "lock-dir",
 		"directory of the locks that keep two agents of this host from using the same devices, tables or networks; must be the same for all of them")

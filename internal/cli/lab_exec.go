@@ -13,8 +13,8 @@ import (
 	"github.com/weft-net/weft/internal/lab/holder"
 )
 
-// handedOn are the signals that go to a program in the lab instead of this process.
-var handedOn = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
+// forwarded are the signals that go to a program in the lab instead of this process.
+var forwarded = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT,
 	syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH}
 
 func newLabExecCommand() *cobra.Command {
@@ -62,7 +62,7 @@ func labExec(node string, args []string) error {
 		return fmt.Errorf("find the working directory: %w", err)
 	}
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, handedOn...)
+	signal.Notify(signals, forwarded...)
 	defer signal.Stop(signals)
 	code, err := place.Exec(holder.Program{
 		Node: node, Args: args, Env: os.Environ(), Dir: dir,

@@ -8,7 +8,7 @@ import (
 // agentLog names the log of a host's agents.
 const agentLog = "weft"
 
-// StartAgent runs `weft up` with further flags on the host and waits until it says that its plan is
+// StartAgent runs `weft up` with further flags on the host and waits until it reports that its plan is
 // applied. Its log is weft.log in the host's directory, to which a later agent adds.
 func (h *Host) StartAgent(ctx context.Context, flags ...string) (*Process, error) {
 	return h.StartAgentEnv(ctx, nil, flags...)
@@ -19,8 +19,8 @@ func (h *Host) StartAgentEnv(ctx context.Context, env []string, flags ...string)
 	return h.startAgent(ctx, env, append([]string{"weft", "up"}, flags...))
 }
 
-// StartFlanneld is StartAgent for a weft that goes by the name of flanneld, which must be in $PATH,
-// and takes flanneld's flags.
+// StartFlanneld is StartAgent for a weft named flanneld, which must be in $PATH and accepts
+// flanneld's flags.
 func (h *Host) StartFlanneld(ctx context.Context, flags ...string) (*Process, error) {
 	return h.startAgent(ctx, nil, append([]string{"flanneld"}, flags...))
 }

@@ -12,19 +12,19 @@ import (
 // busyboxImage is the image that RunContainer uses, see ImportImage.
 const busyboxImage = "busybox"
 
-// Container is a container of a host's real Docker. It serves HTTP on port 80: to whoever asks for
-// ClientPath it tells the address that the question came from.
+// Container is a container of a host's real Docker. It serves HTTP on port 80: a request for
+// ClientPath is answered with the client's address.
 type Container struct {
 	Host *Host
 	Name string
 	Addr netip.Addr
 }
 
-// ClientPath is the page that says who asks.
+// ClientPath is the page with the client's address.
 const ClientPath = "/cgi-bin/client"
 
-// RunContainer starts a container with Docker, which has to give it an address. It comes back when
-// dockerd does.
+// RunContainer starts a container with Docker, which must assign an address. It restarts with
+// dockerd.
 func (h *Host) RunContainer(ctx context.Context, name string) (*Container, error) {
 	_, err := h.Run(ctx, "docker", "run", "--detach", "--restart=always", "--stop-signal=KILL",
 		"--name", name, busyboxImage, "httpd", "-f", "-p", "80", "-h", "/www")

@@ -28,7 +28,7 @@ type Containerd struct {
 
 // StartContainerd runs a real containerd on the host, as the only user of a user namespace and
 // without cgroups, and waits until it serves. Its containers get their network from CNI: conflist
-// stands at its usual place, with the plugins that AddPodCNI has. What is written to /etc, /opt,
+// is in its usual directory, with the plugins that AddPodCNI has. What is written to /etc, /opt,
 // /run and /var/lib stays in containerd's own mount namespace.
 func (h *Host) StartContainerd(ctx context.Context, conflist []byte) (*Containerd, error) {
 	plugins, err := h.lab.cni()
@@ -57,7 +57,7 @@ func (h *Host) StartContainerd(ctx context.Context, conflist []byte) (*Container
 }
 
 // containerdStart takes a list of plugins' configs and directories with plugins. The parts of
-// containerd that are left out want what a user namespace cannot have.
+// containerd that are left out require what a user namespace cannot have.
 const containerdStart = `
 set -e
 mount -t proc proc /proc

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// echoLabel is the payload of one ping: whose it is and which.
+// echoLabel is the payload of one ping: its series and number.
 type echoLabel struct {
-	run uint64 // drawn at random for each row of pings
+	run uint64 // random, one for each series of pings
 	seq uint64 // from 0
 }
 

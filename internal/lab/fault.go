@@ -11,7 +11,7 @@ import (
 // LinkDown takes a device of the node down; the kernel drops the routes on it.
 func (n *Node) LinkDown(dev string) error { return n.link("take down", dev, netlink.LinkSetDown) }
 
-// LinkUp brings a device of the node up again. Routes that LinkDown took with it stay gone.
+// LinkUp brings a device of the node up again. Routes that LinkDown removed are not restored.
 func (n *Node) LinkUp(dev string) error { return n.link("bring up", dev, netlink.LinkSetUp) }
 
 // LinkUp brings a device up again, for the uplink with the host's default routes.
@@ -37,22 +37,22 @@ func (n *Node) DeleteRoute(dst netip.Prefix) error {
 	return nil
 }
 
-// Unplug pulls the cable of the host's uplink: it has no carrier, but its routes stay.
+// Unplug takes the carrier from the host's uplink; its routes stay.
 func (l *Lab) Unplug(h *Host) error { return l.fabric.LinkDown(h.Name) }
 
 // Replug undoes Unplug.
 func (l *Lab) Replug(h *Host) error { return l.fabric.LinkUp(h.Name) }
 
-// Cut stops a whole segment: no frame passes between any two of its members. Nobody's device
-// notices.
+// Cut stops a whole segment: no frame passes between any two of its members. All devices stay
+// up.
 func (l *Lab) Cut(segment string) error { return l.fabric.LinkDown(bridgeOf(segment)) }
 
-// Mend undoes Cut.
-func (l *Lab) Mend(segment string) error { return l.fabric.LinkUp(bridgeOf(segment)) }
+// Restore undoes Cut.
+func (l *Lab) Restore(segment string) error { return l.fabric.LinkUp(bridgeOf(segment)) }
 
-// Drop makes all packets between two hosts vanish in both directions, while both still reach
-// everyone else. Hosts on one segment are kept apart by the switch; so are, then, any other hosts
-// of that segment that are kept apart from someone.
+// Drop drops all packets between two hosts in both directions; both still reach
+// all other hosts. The switch separates hosts on one segment; this also separates any other hosts
+// of that segment that are in a Drop.
 func (l *Lab) Drop(a, b *Host) error { return l.drop(a, b, true) }
 
 // Undrop undoes Drop.
@@ -71,7 +71,7 @@ func (l *Lab) drop(a, b *Host, on bool) error {
 	return nil
 }
 
-// dropRouted has the router blackhole what goes from one host's addresses to the other's.
+// dropRouted makes the router blackhole packets from one host's addresses to the other's.
 func (l *Lab) dropRouted(a, b *Host, on bool) error {
 	for _, from := range append(a.Addrs[:len(a.Addrs):len(a.Addrs)], b.Addrs...) {
 		for _, to := range append(a.Addrs[:len(a.Addrs):len(a.Addrs)], b.Addrs...) {
@@ -101,7 +101,7 @@ func blackhole(from, to netip.Addr, on bool) error {
 	return netlink.RuleDel(rule)
 }
 
-// Counters are what a device has carried since it was made.
+// Counters count a device's traffic since its creation.
 type Counters struct {
 	RxPackets, TxPackets uint64
 	RxBytes, TxBytes     uint64

@@ -20,8 +20,8 @@ const (
 	vxlanHasVNI  = 0x08
 )
 
-// Frame is what the lab wants to know of an Ethernet frame: for a frame inside VXLAN, what is said
-// of the frame that the containers see.
+// Frame is what the lab reads of an Ethernet frame. For a VXLAN packet the fields describe the
+// inner frame, which the containers see.
 type Frame struct {
 	VXLAN    bool // it travelled in VXLAN
 	Src, Dst netip.Addr
@@ -31,7 +31,7 @@ type Frame struct {
 }
 
 // ParseFrame reads an Ethernet frame, one level into VXLAN when it is UDP to one of vxlanPorts. Frames that
-// are cut short, and all that is not IP, are not ok. IPv6 extension headers are not followed.
+// are truncated, and all that is not IP, are not ok. IPv6 extension headers are not followed.
 func ParseFrame(b []byte, vxlanPorts ...uint16) (f Frame, ok bool) {
 	f, payload, ok := parseIP(b)
 	if !ok {

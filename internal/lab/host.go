@@ -27,7 +27,7 @@ type Host struct {
 	pods     []*Pod
 	gateways []netip.Prefix // of the pods' bridge
 	agents   []*Process
-	notifies int // how many readiness sockets were made, for their names
+	notifies int // the number of readiness sockets so far, for their names
 }
 
 func (l *Lab) addHost(spec HostSpec) error {
@@ -42,7 +42,7 @@ func (l *Lab) addHost(spec HostSpec) error {
 		return err
 	}
 	h := &Host{Node: node, Addrs: addrs, lab: l, segment: segment}
-	l.hosts[spec.Name] = h // from here on Close gives the namespace up
+	l.hosts[spec.Name] = h // from here on Close releases the namespace
 	if h.dir, err = l.hostDir(spec.Name); err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (l *Lab) addHost(spec HostSpec) error {
 func (l *Lab) Plug(h *Host, dev, segment string, addrs ...netip.Addr) error {
 	i := slices.IndexFunc(l.Topology.Segments, func(s Segment) bool { return s.Name == segment })
 	if i < 0 {
-		return fmt.Errorf("there is no segment %q in the lab", segment)
+		return fmt.Errorf("the lab has no segment %q", segment)
 	}
 	prefixes, err := l.Topology.Segments[i].on(addrs)
 	if err != nil {
@@ -132,15 +132,15 @@ func (h *Host) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args[1:]...)
 	cmd.Args[0] = args[0]
 	cmd.Env = h.Env(os.Environ())
-	cmd.WaitDelay = time.Second // a child left in the background must not hold the pipes for ever
+	cmd.WaitDelay = time.Second // a child left in the background must not keep the pipes open forever
 	return cmd
 }
 
 // StartCommand starts cmd in the node. It dies with the lab; the caller waits for it.
 func (n *Node) StartCommand(cmd *exec.Cmd) error { return n.ns.Start(cmd) }
 
-// Run runs a program on the host to its end and returns what it printed, both streams together. A
-// program that fails is an error that holds its output.
+// Run runs a program on the host to its end and returns what it printed, both streams together. If
+// the program fails, the error contains its output.
 func (h *Host) Run(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
 	cmd := h.Command(ctx, args...)

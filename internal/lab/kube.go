@@ -9,14 +9,14 @@ type Kubernetes struct {
 }
 
 // UseKubernetes makes a cluster the store that every host's environment names, in which each host is
-// the node of its own name. Whoever calls it runs the cluster.
+// the node of its own name. The caller runs the cluster.
 func (l *Lab) UseKubernetes(k Kubernetes) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.kubernetes = k
 }
 
-// kubeEnv is what the environment of host says of the cluster.
+// kubeEnv is the host's environment variables for the cluster.
 func (l *Lab) kubeEnv(host string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

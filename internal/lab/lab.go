@@ -17,18 +17,18 @@ const switchName = "switch"
 // Uplink is the name of every host's interface.
 const Uplink = "eth0"
 
-// Options are what a lab needs besides its topology.
+// Options are a lab's settings besides its topology.
 type Options struct {
-	// Dir takes every host's files; it must exist. Unix sockets lie in it, so its path should
+	// Dir is the directory of all hosts' files; it must exist. Unix sockets are in it, so its path should
 	// be short (under 60 bytes). "": a new directory, removed by Close.
 	Dir string
 	// Binary is the weft program that agents and the store are started from. "": this one.
 	Binary string
-	// CNI is a directory of CNI plugins beside weft's own, for pods that AddPodCNI makes. "": none.
+	// CNI is a directory of CNI plugins in addition to weft's own, for pods of AddPodCNI. "": none.
 	CNI string
 }
 
-// Lab is a running network. Close ends it; so does the end of this process, in whatever way.
+// Lab is a running network. Close ends it; so does the end of this process, however it ends.
 type Lab struct {
 	Topology Topology
 
@@ -149,7 +149,7 @@ func bridgeOf(segment string) string { return "br-" + segment }
 func (l *Lab) Host(name string) (*Host, error) {
 	h, ok := l.hosts[name]
 	if !ok {
-		return nil, fmt.Errorf("there is no host %q in the lab; hosts are %v", name, l.HostNames())
+		return nil, fmt.Errorf("the lab has no host %q; its hosts are %v", name, l.HostNames())
 	}
 	return h, nil
 }
@@ -166,11 +166,11 @@ func (l *Lab) HostNames() []string {
 // Router is the node between the segments, nil if the topology has none.
 func (l *Lab) Router() *Node { return l.router }
 
-// Dir is where the hosts' files lie.
+// Dir is the directory of the hosts' files.
 func (l *Lab) Dir() string { return l.dir }
 
 // Close ends every process and removes every namespace of the lab, and the directory if New made
-// it. Processes are killed, not asked: stop those first whose good-bye matters.
+// it. Processes are killed with SIGKILL: stop those first that should exit cleanly.
 func (l *Lab) Close() error {
 	var errs []error
 	l.closing.Do(func() {
@@ -234,5 +234,5 @@ func (l *Lab) Find(name string) (*Node, *Host, error) {
 			pods = append(pods, p.Name)
 		}
 	}
-	return nil, nil, fmt.Errorf("there is no host or pod %q in the lab; hosts are %v, pods %v", name, l.HostNames(), pods)
+	return nil, nil, fmt.Errorf("the lab has no host or pod %q; its hosts are %v, its pods %v", name, l.HostNames(), pods)
 }

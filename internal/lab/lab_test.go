@@ -153,7 +153,7 @@ func TestFaultsLosePings(t *testing.T) {
 		from, to    *lab.Host
 		begin, mend func() error
 	}{
-		"segment cut":                  {h1, h2, func() error { return l.Cut("a") }, func() error { return l.Mend("a") }},
+		"segment cut":                  {h1, h2, func() error { return l.Cut("a") }, func() error { return l.Restore("a") }},
 		"unplugged":                    {h1, h2, func() error { return l.Unplug(h2) }, func() error { return l.Replug(h2) }},
 		"link down":                    {h1, h3, func() error { return h1.LinkDown("eth0") }, func() error { return h1.LinkUp("eth0") }},
 		"dropped on one segment":       {h1, h2, func() error { return l.Drop(h1, h2) }, func() error { return l.Undrop(h1, h2) }},
@@ -212,7 +212,7 @@ func TestPingerNoticesAnOutage(t *testing.T) {
 	await(t, "some replies came", func() bool { return pinger.Received() > 10 })
 	check(t, l.Cut("a"))
 	ping(t, h1.Node, h2.Addrs[0].Addr()) // takes as long as a lost ping
-	check(t, l.Mend("a"))
+	check(t, l.Restore("a"))
 	before := pinger.Received()
 	await(t, "replies come again", func() bool { return pinger.Received() > before })
 	tally := pinger.Stop()
@@ -307,17 +307,17 @@ func TestFailedProgramShowsItsOutput(t *testing.T) {
 func TestBadTopologiesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*lab.Topology){
-		"no such segment":     func(d *lab.Topology) { d.Hosts[0].Segment = "z" },
-		"is in no prefix":     func(d *lab.Topology) { d.Hosts[0].Addrs[0] = netip.MustParseAddr("192.0.2.1") },
-		"must be unique":      func(d *lab.Topology) { d.Hosts[1].Name = "h1" },
-		"1 to 15 characters":  func(d *lab.Topology) { d.Hosts[1].Name = "a-name-that-is-too-long" },
-		"1 to 12 characters":  func(d *lab.Topology) { d.Segments[0].Name = "a-name-too-long" },
-		"there is no segment": func(d *lab.Topology) { d.Segments = d.Segments[1:] },
+		"no such segment":    func(d *lab.Topology) { d.Hosts[0].Segment = "z" },
+		"is in no prefix":    func(d *lab.Topology) { d.Hosts[0].Addrs[0] = netip.MustParseAddr("192.0.2.1") },
+		"must be unique":     func(d *lab.Topology) { d.Hosts[1].Name = "h1" },
+		"1 to 15 characters": func(d *lab.Topology) { d.Hosts[1].Name = "a-name-that-is-too-long" },
+		"1 to 12 characters": func(d *lab.Topology) { d.Segments[0].Name = "a-name-too-long" },
+		"unknown segment":    func(d *lab.Topology) { d.Segments = d.Segments[1:] },
 	} {
 		topology := lab.Demo()
 		spoil(&topology)
 		if name == "no such segment" {
-			name = "there is no segment"
+			name = "unknown segment"
 		}
 		if err := topology.Validate(); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("error %v; want one with %q", err, name)

@@ -70,7 +70,7 @@ func awaitReady(socket *net.UnixConn) error {
 	}
 }
 
-// nextNotifyPath gives each start its own socket, so that a straggler cannot speak for another.
+// nextNotifyPath gives each start its own socket, so that a late process cannot report for another.
 func (h *Host) nextNotifyPath() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -14,8 +14,8 @@ const (
 	pingGrace = time.Second
 )
 
-// Pinger pings one address steadily until it is stopped, so that a test can tell whether packets
-// were lost while something else happened.
+// Pinger pings one address at a fixed rate until it is stopped, so that a test can tell whether packets
+// were lost during something else.
 type Pinger struct {
 	socket *echoSocket
 	stop   chan struct{}
@@ -148,7 +148,7 @@ func (p *Pinger) receive() {
 		p.answered(seq, time.Now())
 		select {
 		case p.settled <- struct{}{}:
-		default: // Stop has not taken the last one yet, and will look again.
+		default: // Stop has not read the last token yet, and will check again.
 		}
 	}
 }

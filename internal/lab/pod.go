@@ -40,8 +40,8 @@ func (p *Pod) Addr(is6 bool) (addr netip.Addr, ok bool) {
 }
 
 // AddPod starts a pod on the host, as a container runtime does after the agent has written
-// subnet.env: it makes the bridge for the first pod, and gives the pod the next address. When the
-// host has another subnet by now, the bridge gets an address of that one beside the former.
+// subnet.env: it makes the bridge for the first pod, and gives the pod the next address. If
+// the host's subnet has changed, the bridge gets an address of the new one in addition.
 func (h *Host) AddPod(name string) (*Pod, error) {
 	subnet, err := h.Subnet()
 	if err != nil {
@@ -88,8 +88,8 @@ func (h *Host) Subnet() (SubnetEnv, error) {
 
 func (h *Host) addPodBridge(subnet SubnetEnv) error {
 	noSnooping := false
-	// Given a MAC, the bridge keeps it; else it would take on that of one pod or the other as they come
-	// and go, and the rest would not reach their gateway for a while.
+	// With a fixed MAC, the bridge keeps it; otherwise it would change its MAC as pods come
+	// and go, and the others would not reach their gateway for a while.
 	mac := binary.BigEndian.AppendUint64(nil, rand.Uint64())[:6]
 	mac[0] = mac[0]&^1 | 2
 	attrs := netlink.LinkAttrs{Name: podBridge, MTU: subnet.MTU, HardwareAddr: mac}

@@ -20,7 +20,7 @@ const (
 	EtcdExternal EtcdProgram = "etcd" // the program of that name in $PATH
 )
 
-// EtcdTLS are the files (PEM) of an etcd that speaks TLS and wants a certificate of each client.
+// EtcdTLS are the files (PEM) of an etcd with TLS that requires client certificates.
 type EtcdTLS struct{ Cert, Key, CA string }
 
 // StartEtcd runs a real etcd on the host and waits until it serves; one that ran there before left

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Tally is the outcome of a row of pings.
+// Tally is the outcome of a series of pings.
 type Tally struct {
 	Sent     int
 	Received int           // replies, each counted once

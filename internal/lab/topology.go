@@ -48,7 +48,7 @@ func (t Topology) Validate() error {
 		names[h.Name] = true
 		s, ok := segments[h.Segment]
 		if !ok {
-			return fmt.Errorf("host %s: there is no segment %q", h.Name, h.Segment)
+			return fmt.Errorf("host %s: unknown segment %q", h.Name, h.Segment)
 		}
 		if _, err := s.on(h.Addrs); err != nil {
 			return fmt.Errorf("host %s: %w", h.Name, err)

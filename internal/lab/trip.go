@@ -18,7 +18,7 @@ const (
 	PathMixed  = "mixed"
 )
 
-// Trip is how a row of pings from one pod to another went, as counted on the sender's uplink.
+// Trip is the outcome of a series of pings from one pod to another, as counted on the sender's uplink.
 type Trip struct {
 	Tally
 	Direct int // requests seen on the wire as they are

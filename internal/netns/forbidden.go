@@ -13,7 +13,7 @@ var switches = []struct{ sysctl, forbids, allow string }{
 	{"user.max_user_namespaces", "0", "15000"},
 }
 
-// explainForbidden turns the kernel's bare refusal to make namespaces into one that can be mended.
+// explainForbidden turns the kernel's bare error on creating namespaces into one that says how to fix it.
 func explainForbidden(err error) error {
 	for _, s := range switches {
 		if readSysctl(s.sysctl) == s.forbids {

@@ -17,7 +17,7 @@ import (
 func killMembers(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
-		return fmt.Errorf("look at the network namespace: %w", err)
+		return fmt.Errorf("read the network namespace: %w", err)
 	}
 	killed := map[int]bool{}
 	for {

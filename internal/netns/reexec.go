@@ -18,7 +18,7 @@ const markVariable = "WEFT_OUTER_NETNS"
 
 const selfNetns = "/proc/self/ns/net"
 
-// forwarded are the signals that Reexec hands on to the inner process.
+// forwarded are the signals that Reexec forwards to the inner process.
 var forwarded = []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2}
 
 // Reexec runs this program once more in new user, network and mount namespaces, with args as its

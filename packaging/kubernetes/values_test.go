@@ -226,8 +226,8 @@ func TestNewCNIConfigReplacesPods(t *testing.T) {
 func TestValuesThatCannotBeHadAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	for values, want := range map[string]string{
-		"flannel: {backend: wireguard}":                 "weft has no backend \"wireguard\"",
-		"flannel: {backend: udp}":                       "weft has no backend \"udp\"",
+		"flannel: {backend: wireguard}":                 "weft does not support the backend \"wireguard\"",
+		"flannel: {backend: udp}":                       "weft does not support the backend \"udp\"",
 		"flannel: {backend: \"\"}":                      "set vxlan, or host-gw",
 		"flannel: {directRoutign: true}":                "'directRoutign' not allowed",
 		"flannel: {vni: 16777216}":                      "/flannel/vni",

@@ -108,6 +108,6 @@ func cut(w *world, rnd *rand.Rand) (broken, error) {
 	return broken{
 		what: "segment " + s,
 		do:   func() error { return w.lab.Cut(s) },
-		end:  func() error { return w.lab.Mend(s) },
+		end:  func() error { return w.lab.Restore(s) },
 	}, nil
 }

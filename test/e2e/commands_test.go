@@ -265,9 +265,9 @@ func cmdPlug(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(w.lab.Plug(w.host(ts, args[0]), args[1], args[2], addrs...))
 }
 
-// fault cut|mend SEGMENT, unplug|replug HOST, drop|undrop HOST HOST
+// fault cut|restore SEGMENT, unplug|replug HOST, drop|undrop HOST HOST
 func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "fault cut|mend SEGMENT, fault unplug|replug HOST, fault drop|undrop HOST HOST"
+	const usage = "fault cut|restore SEGMENT, fault unplug|replug HOST, fault drop|undrop HOST HOST"
 	want(ts, neg, args, 2, 3, usage)
 	w := worldOf(ts)
 	host := func(i int) *lab.Host {
@@ -279,8 +279,8 @@ func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[0] {
 	case "cut":
 		ts.Check(w.lab.Cut(args[1]))
-	case "mend":
-		ts.Check(w.lab.Mend(args[1]))
+	case "restore":
+		ts.Check(w.lab.Restore(args[1]))
 	case "unplug":
 		ts.Check(w.lab.Unplug(host(1)))
 	case "replug":

@@ -10,7 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/lab"
 )
 
-// containerPings are few: ping is started anew in the container for each row.
+// containerPings are few: ping is started again in the container for each series.
 const containerPings = 3
 
 // docker HOST: start dockerd; the image busybox is there afterwards.

@@ -185,7 +185,7 @@ func (w *world) putFlannelLease(ts *testscript.TestScript, h *lab.Host, l flanne
 	ts.Check(err)
 }
 
-// flannel-sync HOST...: flanneld sees the leases in the store, and puts rows for each of them.
+// flannel-sync HOST...: writes flanneld's objects for the leases in the store.
 func cmdFlannelSync(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, unlimited, "flannel-sync HOST...")
 	w := worldOf(ts)
@@ -202,7 +202,7 @@ func cmdFlannelSync(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// flannelPeer is a script that puts the rows for one lease.
+// flannelPeer is a script that writes the objects for one lease.
 func flannelPeer(ts *testscript.TestScript, conf flannelConfig, h *lab.Host, l flannelLease) string {
 	near := h.Addrs[0].Masked().Contains(l.PublicIP)
 	switch {

@@ -170,7 +170,7 @@ func (c guideCluster) takes(t *testing.T, s step, run func(context.Context, ...s
 	}
 }
 
-// expectNothingRefused fails if the API server refused anybody anything: the agents' rights are enough.
+// expectNothingRefused fails if the API server refused a request: the agents' permissions are sufficient.
 func (c guideCluster) expectNothingRefused(t *testing.T) {
 	t.Helper()
 	metrics, err := c.admin.run(t.Context(), "kubectl", "get", "--raw", "/metrics")

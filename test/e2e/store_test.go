@@ -49,7 +49,7 @@ func certificates(ts *testscript.TestScript, etcd *lab.Host) lab.EtcdTLS {
 	return lab.EtcdTLS{Cert: cert, Key: key, CA: filepath.Clean(ca.File)}
 }
 
-// issue makes etcd.crt and client.crt with their keys, in place of former ones.
+// issue makes etcd.crt and client.crt with their keys, in place of earlier ones.
 func issue(ts *testscript.TestScript, ca *etcdtest.CA, etcd *lab.Host) (cert, key string) {
 	_, _, err := ca.Issue("client")
 	ts.Check(err)

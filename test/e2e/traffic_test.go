@@ -73,7 +73,7 @@ func onSegments(from, to *lab.Host, path string) string {
 	return lab.PathVXLAN
 }
 
-// expectPath waits until a row of pings takes the path without loss.
+// expectPath waits until a series of pings takes the path without loss.
 func (w *world) expectPath(from, to *lab.Pod, is6 bool, path string) error {
 	path = onSegments(from.Host, to.Host, path)
 	return w.within(settleLimit, func() error {
@@ -92,7 +92,7 @@ func (w *world) expectPath(from, to *lab.Pod, is6 bool, path string) error {
 	})
 }
 
-// no-answer FROM TO FAMILY: until none of a row of pings is answered.
+// no-answer FROM TO FAMILY: until none of a series of pings is answered.
 func cmdNoAnswer(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 3, 3, "no-answer FROM TO ipv4|ipv6|dual")
 	w := worldOf(ts)

@@ -36,7 +36,7 @@ func Find(runtimeDir string) (Place, error) {
 	}
 	info, err := os.Lstat(dir)
 	if err != nil {
-		return Place{}, fmt.Errorf("look at the lab's runtime directory: %w", err)
+		return Place{}, fmt.Errorf("check the lab's runtime directory: %w", err)
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() || info.Mode().Perm() != 0o700 || int(stat.Uid) != os.Getuid() {

@@ -169,7 +169,7 @@ var commonTests = map[string]func(*testing.T, Fixture){
 			t.Errorf("%d calls for 20 changes, %d leases at last", calls, last.Leases.Len())
 		}
 	},
-	"a broken entry is bad until it is mended": func(t *testing.T, f Fixture) {
+	"a broken entry is bad until it is corrected": func(t *testing.T, f Fixture) {
 		f.Put(t, "config", wide, 0)
 		f.Put(t, subnetKey(1), value(1, "vxlan"), 0)
 		f.Put(t, subnetKey(2), "no JSON", 0)

@@ -28,13 +28,13 @@ annotations:
 {{- define "weft.check" -}}
 {{- $backends := list "vxlan" "host-gw" }}
 {{- if not (has .Values.flannel.backend $backends) }}
-{{- fail (printf "flannel.backend: weft has no backend %q; set vxlan, or host-gw where all nodes share one segment" .Values.flannel.backend) }}
+{{- fail (printf "flannel.backend: weft does not support the backend %q; set vxlan, or host-gw where all nodes share one segment" .Values.flannel.backend) }}
 {{- end }}
 {{- if not (or .Values.podCidr .Values.podCidrv6) }}
-{{- fail "podCidr, podCidrv6: one of them must be set, as the controller manager's --cluster-cidr has it" }}
+{{- fail "podCidr, podCidrv6: one of them must be set, as in the controller manager's --cluster-cidr" }}
 {{- end }}
 {{- if .Values.netpol.enabled }}
-{{- fail "netpol.enabled: this chart does not install kube-network-policies; install it by itself, it works beside weft" }}
+{{- fail "netpol.enabled: this chart does not install kube-network-policies; install it separately, it works with weft" }}
 {{- end }}
 {{- if .Values.flannel.cniConf }}
 {{- $conf := fromJson .Values.flannel.cniConf }}
