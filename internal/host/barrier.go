@@ -3,7 +3,6 @@ package host
 import (
 	"cmp"
 	"errors"
-	"net/netip"
 	"slices"
 	"strings"
 )
@@ -12,23 +11,16 @@ import (
 // and that trying again will not help.
 var ErrNoFirewall = errors.New("no firewall")
 
-// Barrier is a chain of somebody else's firewall that can stop packets on
-// their way through this host or into it.
+// Barrier is a chain of somebody else's firewall that stops packets. Which
+// ones, its rules tell: see Stops.
 type Barrier struct {
 	Via     string // "nft", or "legacy": only the iptables-legacy program reaches it
-	Family  string // of its table: "ip", "ip6" or "inet"
+	Family  string // of its table: "ip", "ip6", "inet" or "netdev"
 	Table   string
 	Chain   string
-	Hook    string // "forward" or "input"
+	Hook    string // "ingress", "prerouting", "input", "forward", "output", "postrouting" or "egress"
 	Manager string // "iptables" or "firewalld", beside which others may put rules; "": nobody, it is not edited
-	Stops   string // what stops packets: "policy drop", "reject in chain INPUT"
-	Passes  []Pass // what it lets through ahead of that; of chains without a Manager only
-}
-
-// Pass is traffic that a Barrier lets through.
-type Pass struct {
-	Prefix  netip.Prefix // of its source or destination; the zero Prefix: any
-	UDPPort uint16       // destination port; 0: any traffic
+	Rules   []Rule // those that stop packets, in order, the policy last; in a chain without a Manager also those that accept some
 }
 
 // Compare orders by place.
@@ -48,7 +40,9 @@ func IsPolicy(chain string) bool {
 }
 
 // Handles reports whether packets of the family ("ip" or "ip6") come by b.
-func (b Barrier) Handles(family string) bool { return b.Family == family || b.Family == "inet" }
+func (b Barrier) Handles(family string) bool {
+	return b.Family == family || b.Family == "inet" || b.Family == "netdev"
+}
 
 // String names the chain as iptables and nft(8) do.
 func (b Barrier) String() string {

@@ -60,10 +60,16 @@ func (t *step) tellFacts(facts host.Facts) {
 	if t.state.facts == nil || !equal(old.Uplink, facts.Uplink) {
 		t.say(Info, "uplink", "name", facts.Uplink.Name, "addresses", facts.Uplink.Addrs, "mtu", facts.Uplink.MTU, "chosen", facts.Uplink.Reason)
 	}
+	if t.state.config.net == nil {
+		return
+	}
 	for _, b := range facts.Barriers {
-		known := slices.ContainsFunc(old.Barriers, func(o host.Barrier) bool { return o.Compare(b) == 0 && o.Stops == b.Stops })
-		if !known {
-			t.say(Info, "another firewall can stop packets", "chain", b.String(), "by", b.Stops)
+		how := firewall.Stops(*t.state.config.net, facts, b)
+		known := slices.ContainsFunc(old.Barriers, func(o host.Barrier) bool {
+			return o.Compare(b) == 0 && firewall.Stops(*t.state.config.net, old, o) == how
+		})
+		if how != "" && !known {
+			t.say(Info, "another firewall can stop packets", "chain", b.String(), "by", how)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func TestBothKindsOfIPTables(t *testing.T) {
 	}
 	var ways []string
 	for _, b := range barriers {
-		ways = append(ways, strings.Join([]string{b.Via, b.Family, b.Chain, b.Stops}, " "))
+		ways = append(ways, strings.Join([]string{b.Via, b.Family, b.Chain, b.Rules[0].Stops}, " "))
 	}
 	want := []string{"legacy ip FORWARD reject in chain FORWARD", "legacy ip6 INPUT policy drop", "nft ip FORWARD policy drop"}
 	if diff := cmp.Diff(want, ways); diff != "" {

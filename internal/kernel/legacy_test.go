@@ -110,7 +110,7 @@ func TestHangingProgramIsGoneOn(t *testing.T) {
 		t.Fatal(have, err)
 	}
 	barriers, err := k.Barriers(t.Context())
-	if err != nil || len(barriers) != 2 || barriers[0].Manager == "" || barriers[0].Stops == "policy drop" {
+	if err != nil || len(barriers) != 2 || barriers[0].Manager == "" || barriers[0].Rules[0].Stops == "policy drop" {
 		t.Errorf("of what cannot be read: %+v %v", barriers, err)
 	}
 	want := rows(t, legacyRule+"\n"+someRoute)
@@ -126,7 +126,7 @@ func TestHangingProgramIsGoneOn(t *testing.T) {
 	}
 	k.SetPatience(time.Hour)
 	settleLegacy(t, k, scope, want)
-	if barriers, err = k.Barriers(t.Context()); err != nil || len(barriers) != 1 || barriers[0].Stops != "policy drop" {
+	if barriers, err = k.Barriers(t.Context()); err != nil || len(barriers) != 1 || barriers[0].Rules[0].Stops != "policy drop" {
 		t.Errorf("once it can be read: %+v %v", barriers, err)
 	}
 }
@@ -150,7 +150,7 @@ func TestLastAnswerHolds(t *testing.T) {
 	if have, err := k.Observe(t.Context(), scope, netstate.AllKinds); err != nil || have.String() != want.String() {
 		t.Errorf("observed\n%s%v", have, err)
 	}
-	if barriers, err := k.Barriers(t.Context()); err != nil || len(barriers) != 1 || barriers[0].Stops != "policy drop" {
+	if barriers, err := k.Barriers(t.Context()); err != nil || len(barriers) != 1 || barriers[0].Rules[0].Stops != "policy drop" {
 		t.Errorf("barriers: %+v %v", barriers, err)
 	}
 }

@@ -114,7 +114,8 @@ func render(s *netstate.State, problems []Problem) string {
 //	firewall WORD...          what the host's operator said: masquerade keep-ports inbound nodes accept except=PREFIX
 //	barrier FAMILY TABLE CHAIN HOOK MANAGER STOPS
 //	no-firewall REASON
-//	passes PREFIX             what the last barrier lets through
+//	passes PREFIX             sources that the last barrier accepts ahead of that
+//	when KEY VALUE...         what that requires: src dst notsrc PREFIX, proto port state N, in out NAME, family NAME
 func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 	t.Helper()
 	var in Input
@@ -157,15 +158,20 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		case "barrier":
 			in.Host.Barriers = append(in.Host.Barriers, host.Barrier{
 				Via: "nft", Family: w[1], Table: w[2], Chain: w[3], Hook: w[4],
-				Manager: strings.Trim(w[5], "-"), Stops: strings.Join(w[6:], " "),
+				Manager: strings.Trim(w[5], "-"), Rules: []host.Rule{{Stops: strings.Join(w[6:], " ")}},
 			})
 		case "no-firewall":
 			in.Host.NoFirewall = strings.Join(w[1:], " ")
 		case "passes":
 			b := &in.Host.Barriers[len(in.Host.Barriers)-1]
 			for _, f := range fams {
-				b.Passes = append(b.Passes, host.Pass{Prefix: prefix(f, w[1])})
+				accepts := host.Rule{When: host.Match{Src: host.Addrs{In: []netip.Prefix{prefix(f, w[1])}}}}
+				b.Rules = slices.Insert(b.Rules, 0, accepts)
 			}
+		case "when":
+			b := &in.Host.Barriers[len(in.Host.Barriers)-1]
+			rule := &b.Rules[len(b.Rules)-1]
+			rule.When = rule.When.And(readMatch(t, w[1:], fams))
 		case "advertised":
 			in.Host.Uplink.Advert = true
 		case "self":
@@ -203,6 +209,43 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		t.Fatal(err)
 	}
 	return in
+}
+
+// readMatch reads pairs of a key and a value.
+func readMatch(t *testing.T, w []string, fams []netconf.Family) (m host.Match) {
+	t.Helper()
+	for ; len(w) > 1; w = w[2:] {
+		n, _ := strconv.ParseUint(w[1], 10, 16)
+		var list []netip.Prefix
+		for _, f := range fams {
+			if strings.Contains(w[1], "/") {
+				list = append(list, prefix(f, w[1]))
+			}
+		}
+		switch w[0] {
+		case "family":
+			m.Family = w[1]
+		case "src":
+			m.Src.In = list
+		case "notsrc":
+			m.Src.Not = list
+		case "dst":
+			m.Dst.In = list
+		case "proto":
+			m.Protos = []uint8{uint8(n)}
+		case "port":
+			m.Ports = []host.PortRange{{First: uint16(n), Last: uint16(n)}}
+		case "state":
+			m.States = host.State(n)
+		case "in":
+			m.In = []string{w[1]}
+		case "out":
+			m.Out = []string{w[1]}
+		default:
+			t.Fatalf("what is %q?", w[0])
+		}
+	}
+	return m
 }
 
 // everyFamily gives a Masquerade object its destinations in all families.

@@ -13,8 +13,8 @@ import (
 	"github.com/weft-net/weft/internal/owned"
 )
 
-// Barriers returns the chains of somebody else's that can stop packets on
-// their way through this host or into it, sorted.
+// Barriers returns the chains of somebody else's that stop packets, with the
+// rules that do so, sorted.
 func (c *Conn) Barriers(ctx context.Context) (out []host.Barrier, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,91 +35,165 @@ func (c *Conn) barriers() ([]host.Barrier, error) {
 		return nil, err
 	}
 	var out []host.Barrier
-	known := map[table]map[string][]rule{}
+	known := map[table]*ruleset{}
 	for _, ch := range chains {
 		t := table{ch.family, ch.table}
 		if !ch.canBlock() || owned.IsTableName(ch.table) || owned.IsFlannel(ch.table) {
 			continue
 		}
 		if known[t] == nil {
-			if known[t], err = c.byChain(t); err != nil {
+			if known[t], err = c.ruleset(t); err != nil {
 				return nil, err
 			}
 		}
-		if b, ok := barrier(ch, known[t]); ok {
+		b, err := known[t].barrier(ch)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(b.Rules, func(r host.Rule) bool { return r.Stops != "" }) {
 			out = append(out, b)
 		}
 	}
 	return out, nil
 }
 
-func (c *Conn) byChain(t table) (map[string][]rule, error) {
+// ruleset is a table of anybody's, as far as it was read.
+type ruleset struct {
+	*Conn
+	table
+	rules map[string][]rule    // by chain
+	sets  map[string][]element // by name
+}
+
+func (c *Conn) ruleset(t table) (*ruleset, error) {
 	rules, err := c.rules(place{t.family, t.name, ""})
-	out := map[string][]rule{}
+	out := &ruleset{c, t, map[string][]rule{}, map[string][]element{}}
 	for _, r := range rules {
-		out[r.chain] = append(out[r.chain], r)
+		out.rules[r.chain] = append(out.rules[r.chain], r)
 	}
 	return out, err
 }
 
-// barrier says how packets can be stopped in c; false if they cannot.
-func barrier(c chain, rules map[string][]rule) (host.Barrier, bool) {
+// set returns the elements of a set or map, of an anonymous one as well.
+func (s *ruleset) set(name string) ([]element, error) {
+	if have, ok := s.sets[name]; ok {
+		return have, nil
+	}
+	have, err := s.content(s.table, name)
+	if err != nil {
+		return nil, fmt.Errorf("set %s: %w", name, err)
+	}
+	s.sets[name] = have
+	return have, nil
+}
+
+// barrier returns what c does with packets.
+func (s *ruleset) barrier(c chain) (host.Barrier, error) {
 	b := host.Barrier{
 		Via: netstate.ViaNFT, Family: familyName(c.family), Table: c.table, Chain: c.chain,
 		Hook: c.hookName(), Manager: c.manager(),
 	}
-	b.Stops = stop(c.chain, rules, map[string]bool{})
-	if b.Stops == "" && c.policy == verdictDrop {
-		b.Stops = "policy drop"
+	if c.family == unix.NFPROTO_NETDEV {
+		b.Family = "netdev"
 	}
-	if b.Manager == "" {
-		b.Passes = passes(rules[c.chain])
+	f := flattener{ruleset: s, accepts: b.Manager == ""}
+	if err := f.chain(c.chain, host.Match{Family: familyOf(c.family)}, nil); err != nil {
+		return b, err
 	}
-	return b, b.Stops != ""
+	b.Rules = f.out
+	if c.policy == verdictDrop {
+		b.Rules = append(b.Rules, host.Rule{Stops: "policy drop"})
+	}
+	return b, nil
 }
 
-// stop finds the first rule that can stop a packet in a chain or in those that
-// it leads to.
-func stop(name string, rules map[string][]rule, seen map[string]bool) string {
-	seen[name] = true
-	for _, r := range rules[name] {
-		if how, stops := r.isStop(); stops {
-			return fmt.Sprintf("%s in chain %s", how, name)
-		}
-		for _, to := range r.leads() {
-			if seen[to] {
-				continue
-			}
-			if s := stop(to, rules, seen); s != "" {
-				return s
-			}
-		}
+// familyOf returns the family that all packets of a table have; "" if its
+// packets are of both.
+func familyOf(number uint8) string {
+	if number == unix.NFPROTO_INET {
+		return ""
 	}
-	return ""
+	return familyName(number)
 }
 
-// passes returns the sources and destinations that a chain accepts ahead of
-// whatever stops the rest, and the UDP ports likewise.
-func passes(rules []rule) (out []host.Pass) {
-	for _, r := range rules {
-		if _, stops := r.isStop(); stops {
-			break
-		}
-		b, ok := readBody(r.list, r.family)
-		if !ok || b.Verdict != netstate.Accept || b.Mask != 0 {
+// maxRules is how many rules of a chain and of those that it leads to are
+// looked at. Chains that lead to others by many ways have more than they look.
+const maxRules = 20000
+
+// flattener gathers the rules of a chain and of those that it leads to.
+type flattener struct {
+	*ruleset
+	accepts bool // rules that accept packets, too
+	looked  int
+	out     []host.Rule
+}
+
+// chain adds the rules of a chain that is reached under a condition, by way of
+// others.
+func (f *flattener) chain(name string, when host.Match, by []string) error {
+	if slices.Contains(by, name) {
+		return nil
+	}
+	by = append(slices.Clip(by), name)
+	for _, r := range f.rules[name] {
+		if r.tagged() {
 			continue
 		}
-		for _, s := range []netstate.Side{b.Src, b.Dst} {
-			if s.Prefix.IsValid() && !s.Not {
-				out = append(out, host.Pass{Prefix: s.Prefix, UDPPort: b.UDPPort})
+		if f.looked++; f.looked == maxRules {
+			f.add(host.Rule{Stops: "chain " + name + " has too many rules to judge", When: host.Match{Opaque: true}})
+		}
+		if f.looked >= maxRules {
+			return nil
+		}
+		branches, err := f.read(r)
+		if err != nil {
+			return err
+		}
+		for _, b := range branches {
+			if err := f.branch(b, when.And(b.when), name, by); err != nil {
+				return err
 			}
 		}
-		if b.Src.Any() && b.Dst.Any() {
-			out = append(out, host.Pass{UDPPort: b.UDPPort})
-		}
 	}
-	return out
+	return nil
 }
+
+func (f *flattener) branch(b branch, when host.Match, chain string, by []string) error {
+	switch {
+	case when.Never:
+	case b.stops != "":
+		f.add(host.Rule{Stops: b.stops + " in chain " + chain, When: when})
+	case b.chain != "":
+		return f.chain(b.chain, when, by)
+	case b.accepts && f.accepts:
+		f.add(host.Rule{When: when})
+	}
+	return nil
+}
+
+// add adds a rule. Rules that differ in the source alone, as those of a list
+// of banned addresses do, become one.
+func (f *flattener) add(r host.Rule) {
+	if last := len(f.out) - 1; last >= 0 && sameButSource(f.out[last], r) {
+		f.out[last].When.Src.In = append(f.out[last].When.Src.In, r.When.Src.In...)
+		return
+	}
+	r.When.Src.In = slices.Clone(r.When.Src.In)
+	f.out = append(f.out, r)
+}
+
+func sameButSource(a, b host.Rule) bool {
+	if a.When.Src.In == nil || b.When.Src.In == nil || a.Stops != b.Stops {
+		return false
+	}
+	x, y := a.When, b.When
+	return x.Family == y.Family && x.States == y.States && x.Opaque == y.Opaque &&
+		slices.Equal(x.Src.Not, y.Src.Not) && slices.Equal(x.Dst.Not, y.Dst.Not) && same(x.Dst.In, y.Dst.In) &&
+		same(x.Protos, y.Protos) && same(x.Ports, y.Ports) && same(x.In, y.In) && same(x.Out, y.Out)
+}
+
+// same compares lists of which nil is another than an empty one.
+func same[T comparable](a, b []T) bool { return (a == nil) == (b == nil) && slices.Equal(a, b) }
 
 // prefixes returns the addresses that a rule of any form is compared with.
 func (r rule) prefixes() (out []netip.Prefix) {

@@ -25,7 +25,11 @@ type expression struct {
 	code               int32  // immediate
 	chain              string // immediate: where it leads
 	kind, family       uint32 // nat
-	target             string // target: iptables' name for it
+	target             string // target, match: iptables' name for it
+	revision           uint32 // match
+	info               []byte // match: in the form of its revision
+	verdicts           bool   // lookup: in a map of verdicts
+	to                 []byte // range: its end, value being its begin
 	odd                bool   // has something that no rule of ours has
 }
 
@@ -74,6 +78,10 @@ func (e *expression) decode(data rtnl.Attrs) {
 			if a.Type == unix.NFTA_TARGET_NAME {
 				e.target = a.String()
 			}
+		case "match":
+			e.match(a)
+		case "range":
+			e.between(a)
 		}
 	}
 }
@@ -138,7 +146,29 @@ func (e *expression) lookup(a rtnl.Attr) {
 	case unix.NFTA_LOOKUP_FLAGS:
 		e.flags = a.Uint32BE()
 	case unix.NFTA_LOOKUP_DREG:
-		e.odd = true
+		e.odd, e.verdicts = true, a.Uint32BE() == unix.NFT_REG_VERDICT
+	}
+}
+
+func (e *expression) match(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_MATCH_NAME:
+		e.target = a.String()
+	case unix.NFTA_MATCH_REV:
+		e.revision = a.Uint32BE()
+	case unix.NFTA_MATCH_INFO:
+		e.info = slices.Clone(a.Value)
+	}
+}
+
+func (e *expression) between(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_RANGE_OP:
+		e.op = a.Uint32BE()
+	case unix.NFTA_RANGE_FROM_DATA:
+		e.value = valueOf(a)
+	case unix.NFTA_RANGE_TO_DATA:
+		e.to = valueOf(a)
 	}
 }
 
@@ -147,20 +177,28 @@ func (e *expression) immediate(a rtnl.Attr) {
 		return
 	}
 	e.odd = true // unless a verdict is found
+	if code, chain, ok := verdictOf(a); ok {
+		e.odd, e.code, e.chain = false, code, chain
+	}
+}
+
+// verdictOf reads the verdict in a value; false if it is none.
+func verdictOf(a rtnl.Attr) (code int32, chain string, ok bool) {
 	for v := range a.Attrs().All() {
 		if v.Type != unix.NFTA_DATA_VERDICT {
 			continue
 		}
-		e.odd = false
+		ok = true
 		for w := range v.Attrs().All() {
 			switch w.Type {
 			case unix.NFTA_VERDICT_CODE:
-				e.code = int32(w.Uint32BE())
+				code = int32(w.Uint32BE())
 			case unix.NFTA_VERDICT_CHAIN:
-				e.chain = w.String()
+				chain = w.String()
 			}
 		}
 	}
+	return code, chain, ok
 }
 
 func (e *expression) nat(a rtnl.Attr) {

@@ -40,6 +40,11 @@ func FuzzDecode(f *testing.F) {
 			}
 			_, _ = r.isStop()
 			_, _ = r.leads(), r.prefixes()
+			set := decodeElements(nil, rtnl.Attrs(data))
+			m := matchReader{family: r.family, set: func(string) ([]element, error) { return set, nil }}
+			for i := range r.list {
+				_ = m.take(&r.list[i])
+			}
 		}
 		_, _ = decodeChain(m)
 		_, _ = decodeSet(m)

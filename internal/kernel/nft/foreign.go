@@ -20,11 +20,11 @@ const (
 // endpoints, and changes all the time.
 const kubeProxy = "kube-proxy"
 
-// xtables are the tables of iptables, and the chains of theirs that a packet
-// can be stopped in on its way through the host or into it.
+// xtables are the tables of iptables, and the chains of theirs that packets
+// come by.
 var (
 	xtables      = []string{"filter", "mangle", "raw", "security", "nat"}
-	xtableChains = []string{"FORWARD", "INPUT"}
+	xtableChains = []string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
 )
 
 // manager returns the program that keeps c and bears that others put rules
@@ -33,16 +33,17 @@ func (c chain) manager() string {
 	switch {
 	case c.family == unix.NFPROTO_INET && c.table == managerFirewalld:
 		return managerFirewalld
-	case c.family != unix.NFPROTO_INET && slices.Contains(xtables, c.table) && slices.Contains(xtableChains, c.chain):
+	case familyNames[c.family] != "" && c.family != unix.NFPROTO_INET && slices.Contains(xtables, c.table) && slices.Contains(xtableChains, c.chain):
 		return managerIPTables
 	}
 	return ""
 }
 
-// canBlock reports whether c can stop packets on their way through or in.
+// canBlock reports whether c can stop packets.
 func (c chain) canBlock() bool {
 	_, known := familyNames[c.family]
-	return known && c.table != kubeProxy && c.base && c.kind == "filter" && (c.hookName() == "forward" || c.hookName() == "input")
+	known = known || c.family == unix.NFPROTO_NETDEV
+	return known && c.table != kubeProxy && c.base && (c.kind == "filter" || c.kind == "route") && c.hookName() != ""
 }
 
 // others finds our rules in somebody else's table, and what flanneld left.
@@ -155,7 +156,7 @@ func (r rule) isStop() (how string, stops bool) {
 // leads returns the chains that a rule may lead to.
 func (r rule) leads() (out []string) {
 	for _, e := range r.list {
-		if e.name == "immediate" && (e.code == verdictJump || e.code == verdictGoto) {
+		if e.name == "immediate" && !e.odd && (e.code == verdictJump || e.code == verdictGoto) {
 			out = append(out, e.chain)
 		}
 	}

@@ -18,6 +18,9 @@ var familyNames = map[uint8]string{unix.NFPROTO_IPV4: "ip", unix.NFPROTO_IPV6: "
 // hooks of families ip, ip6 and inet, by number.
 var hooks = []string{"prerouting", "input", "forward", "output", "postrouting"}
 
+// Hooks of devices, by number, and how family inet has the first of them.
+const netdevIngress, netdevEgress, inetIngress = 0, 1, 5
+
 // Numbers that golang.org/x/sys does not have.
 const (
 	typeIPv4, typeIPv6 = 7, 8 // nft(8)'s own numbers for data types

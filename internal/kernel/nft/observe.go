@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,16 +122,23 @@ func (o *observer) own(t table) error {
 func (c chain) row() netstate.Chain {
 	row := netstate.Chain{Table: c.table, Name: c.chain, Type: "none", Hook: "none", Priority: c.priority, Drop: c.policy == verdictDrop}
 	if c.base {
-		row.Type, row.Hook = c.kind, c.hookName()
+		row.Type, row.Hook = c.kind, cmp.Or(c.hookName(), fmt.Sprint("hook-", c.hook))
 	}
 	return row
 }
 
+// hookName returns the name of the hook, "" if packets of the network never
+// come by it.
 func (c chain) hookName() string {
-	if int(c.hook) < len(hooks) {
+	switch {
+	case c.family == unix.NFPROTO_NETDEV && c.hook == netdevIngress, c.family == unix.NFPROTO_INET && c.hook == inetIngress:
+		return "ingress"
+	case c.family == unix.NFPROTO_NETDEV && c.hook == netdevEgress:
+		return "egress"
+	case c.family != unix.NFPROTO_NETDEV && int(c.hook) < len(hooks):
 		return hooks[c.hook]
 	}
-	return fmt.Sprint("hook-", c.hook)
+	return ""
 }
 
 func (o *observer) members(name string) error {

@@ -121,23 +121,6 @@ func arguments(b netstate.Body) (r rule) {
 	return append(r, "-m", "comment", "--comment", b.Comment, "-j", "ACCEPT")
 }
 
-// stop finds how a packet can be stopped in a chain or where that leads to;
-// "" if it cannot.
-func (l listing) stop(chain string, seen map[string]bool) string {
-	seen[chain] = true
-	for _, r := range l.rules[chain] {
-		switch t := r.target(); {
-		case t == "DROP" || t == "REJECT":
-			return strings.ToLower(t) + " in chain " + chain
-		case t != "" && !seen[t]:
-			if s := l.stop(t, seen); s != "" {
-				return s
-			}
-		}
-	}
-	return ""
-}
-
 // head is where rules of ours stand in a chain: ahead of all others, but
 // behind those that lead to Kubernetes' own rules and its network policies.
 func (l listing) head(chain string) int {

@@ -14,7 +14,7 @@ func FuzzListing(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		l := parseListing(text)
 		for chain, rules := range l.rules {
-			_ = l.stop(chain, map[string]bool{})
+			_ = l.stops(chain, "ip")
 			_ = l.prefixes(chain)
 			for _, r := range rules {
 				if b := r.body(); b.Unknown == "" && !slices.Equal(r, arguments(b)) {
@@ -22,6 +22,6 @@ func FuzzListing(f *testing.F) {
 				}
 			}
 		}
-		l.ownRules(families[0], netstate.Scope{Tables: []string{"weft"}})
+		l.ownRules(families[0], "filter", netstate.Scope{Tables: []string{"weft"}})
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/weft-net/weft/internal/host"
@@ -11,8 +12,14 @@ import (
 	"github.com/weft-net/weft/internal/owned"
 )
 
-// hooks are the chains of the filter table that can stop packets, by hook.
-var hooks = map[string]string{"FORWARD": "forward", "INPUT": "input"}
+// hooks are where the chains stand that packets come by.
+var hooks = map[string]string{
+	"PREROUTING": "prerouting", "INPUT": "input", "FORWARD": "forward", "OUTPUT": "output", "POSTROUTING": "postrouting",
+}
+
+// tableNames are the tables that can stop packets, beside the one for
+// translated addresses.
+var tableNames = []string{"filter", "mangle", "raw", "security"}
 
 // list reads a table; ok is false if it is not in use.
 func (t *Tools) list(ctx context.Context, f family, table string) (l listing, ok bool, err error) {
@@ -24,27 +31,23 @@ func (t *Tools) list(ctx context.Context, f family, table string) (l listing, ok
 	return parseListing(text), err == nil, err
 }
 
-// Barriers returns the chains that can stop packets. Where the program is
-// missing, whatever there is counts as one.
+// Barriers returns the chains that stop packets. Where the program is missing,
+// FORWARD and INPUT count as two that do.
 func (t *Tools) Barriers(ctx context.Context) (out []host.Barrier, err error) {
 	for _, f := range families {
-		l, ok, err := t.list(ctx, f, "filter")
-		missing := errors.Is(err, ErrNoProgram)
-		if err != nil && !missing {
-			return nil, err
-		}
-		for _, b := range f.barriers() {
-			switch {
-			case missing:
-				b.Stops = unknownRules
-			case ok:
-				b.Manager, b.Stops = manager, l.stop(b.Chain, map[string]bool{})
-				if b.Stops == "" && l.policies[b.Chain] == "DROP" {
-					b.Stops = "policy drop"
+		for _, table := range tableNames {
+			l, ok, err := t.list(ctx, f, table)
+			if errors.Is(err, ErrNoProgram) {
+				if table == "filter" {
+					out = append(out, f.unread("")...)
 				}
+				continue
 			}
-			if b.Stops != "" {
-				out = append(out, b)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				out = append(out, l.barriers(f, table)...)
 			}
 		}
 	}
@@ -60,21 +63,34 @@ const (
 // without the program.
 func (t *Tools) Unread() (out []host.Barrier) {
 	for _, f := range families {
-		if used, err := t.inUse(f); err != nil || !slices.Contains(used, "filter") {
-			continue
-		}
-		for _, b := range f.barriers() {
-			b.Manager, b.Stops = manager, unknownRules
-			out = append(out, b)
+		if used, err := t.inUse(f); err == nil && slices.Contains(used, "filter") {
+			out = append(out, f.unread(manager)...)
 		}
 	}
 	return out
 }
 
-// barriers returns the chains of the filter table, without what they do.
-func (f family) barriers() (out []host.Barrier) {
+// unread returns the chains of the filter table that most firewalls are in.
+func (f family) unread(manager string) (out []host.Barrier) {
 	for _, chain := range []string{"FORWARD", "INPUT"} {
-		out = append(out, host.Barrier{Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Hook: hooks[chain]})
+		b := f.barrier("filter", chain, manager)
+		b.Rules = []host.Rule{{Stops: unknownRules, When: host.Match{Opaque: true}}}
+		out = append(out, b)
+	}
+	return out
+}
+
+func (f family) barrier(table, chain, manager string) host.Barrier {
+	return host.Barrier{Via: netstate.ViaLegacy, Family: f.name, Table: table, Chain: chain, Hook: hooks[chain], Manager: manager}
+}
+
+// barriers returns the chains of a table that stop packets.
+func (l listing) barriers(f family, table string) (out []host.Barrier) {
+	for _, chain := range slices.Sorted(maps.Keys(hooks)) {
+		b := f.barrier(table, chain, manager)
+		if b.Rules = l.stops(chain, f.name); len(b.Rules) > 0 {
+			out = append(out, b)
+		}
 	}
 	return out
 }
@@ -82,7 +98,7 @@ func (f family) barriers() (out []host.Barrier) {
 // Observe returns our rules, and what flanneld left for a network of the scope.
 func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.FirewallBuilder, err error) {
 	for _, fam := range families {
-		for _, table := range []string{"filter", "nat"} {
+		for _, table := range append(slices.Clip(tableNames), "nat") {
 			l, ok, err := t.list(ctx, fam, table)
 			if err != nil && !errors.Is(err, ErrNoProgram) {
 				return f, err
@@ -90,8 +106,8 @@ func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.F
 			if !ok {
 				continue
 			}
-			if table == "filter" {
-				f.Foreign = append(f.Foreign, l.ownRules(fam, scope)...)
+			if table != "nat" {
+				f.Foreign = append(f.Foreign, l.ownRules(fam, table, scope)...)
 			}
 			chain := owned.FlannelChain(table)
 			if _, there := l.rules[chain]; there && scope.Abandoned(l.prefixes(chain)) {
@@ -103,8 +119,8 @@ func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.F
 }
 
 // ownRules finds our rules in the chains.
-func (l listing) ownRules(f family, scope netstate.Scope) (out []netstate.Foreign) {
-	for _, chain := range []string{"FORWARD", "INPUT"} {
+func (l listing) ownRules(f family, table string, scope netstate.Scope) (out []netstate.Foreign) {
+	for _, chain := range slices.Sorted(maps.Keys(hooks)) {
 		start, behind := l.head(chain), false
 		for i, r := range l.rules[chain] {
 			body := r.body()
@@ -113,7 +129,7 @@ func (l listing) ownRules(f family, scope netstate.Scope) (out []netstate.Foreig
 				behind = behind || i >= start
 			case scope.HookRule(r.tag(), body.Prefixes()):
 				out = append(out, netstate.Foreign{
-					Via: netstate.ViaLegacy, Family: f.name, Table: "filter", Chain: chain, Body: body, Behind: behind || i < start,
+					Via: netstate.ViaLegacy, Family: f.name, Table: table, Chain: chain, Body: body, Behind: behind || i < start,
 				})
 			}
 		}

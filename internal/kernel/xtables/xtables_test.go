@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/kernel/xtables"
 	"github.com/weft-net/weft/internal/netns"
 	"github.com/weft-net/weft/internal/netstate"
@@ -188,7 +189,7 @@ iptables-legacy -A FLANNEL-FWD -s 10.5.0.0/16 -j ACCEPT
 iptables-legacy -A FORWARD -m comment --comment 'the \ and '"'" -j FLANNEL-FWD`)
 	found, err := m.Barriers(t.Context())
 	check(t, err)
-	if len(found) != 1 || found[0].Stops != "reject in chain FORWARD" {
+	if len(found) != 1 || found[0].Rules[0].Stops != "reject in chain FORWARD" {
 		t.Errorf("found %v", found)
 	}
 	if ops := m.settle(t, ""); len(ops) != 1 {
@@ -208,7 +209,7 @@ func TestBarriers(t *testing.T) {
 	check(t, err)
 	var got []string
 	for _, b := range found {
-		got = append(got, b.String()+": "+b.Stops)
+		got = append(got, b.String()+": "+b.Rules[0].Stops)
 	}
 	want := []string{"iptables -t filter chain FORWARD: policy drop", "iptables -t filter chain INPUT: reject in chain OTHER"}
 	if !slices.Equal(got, want) {
@@ -242,11 +243,88 @@ func TestMissingProgramIsABarrier(t *testing.T) {
 	hidden := xtables.New(m.Do, "/nowhere")
 	found, err := hidden.Barriers(t.Context())
 	check(t, err)
-	if len(found) != 4 || found[0].Manager != "" || found[0].Stops == "" {
+	if len(found) != 4 || found[0].Manager != "" || len(found[0].Rules) == 0 {
 		t.Errorf("found %v", found)
 	}
 	err = hidden.Apply(t.Context(), netstate.Op{Row: netstate.Foreign{Family: "ip", Table: "filter", Chain: "FORWARD"}})
 	if !errors.Is(err, xtables.ErrNoProgram) || !strings.Contains(err.Error(), "iptables-legacy") {
 		t.Errorf("the error does not name the program: %v", err)
+	}
+}
+
+// The packets of a network: between its containers, and in its tunnel.
+var (
+	inside = host.Traffic{
+		Family: "ip", Src: []netip.Prefix{netip.MustParsePrefix("10.5.0.0/16")}, Dst: []netip.Prefix{netip.MustParsePrefix("10.5.0.0/16")},
+	}
+	tunnel = host.Traffic{
+		Family: "ip", Src: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24")},
+		Dst: []netip.Prefix{netip.MustParsePrefix("192.168.7.21/32")}, Open: true, UDPPort: 8472, In: "eth0",
+	}
+)
+
+// TestWhatStopsTheNetwork has rules as programs write them.
+func TestWhatStopsTheNetwork(t *testing.T) {
+	for _, tc := range []struct{ name, script, want string }{
+		{"fail2ban", `
+			iptables-legacy -N f2b-sshd
+			iptables-legacy -A f2b-sshd -j RETURN
+			iptables-legacy -I INPUT -p tcp -m multiport --dports 22,2200:2222 -j f2b-sshd
+			iptables-legacy -I f2b-sshd 1 -s 192.168.7.22 -j REJECT --reject-with icmp-port-unreachable`, ""},
+		{"the kubelet", `
+			iptables-legacy -N KUBE-FIREWALL
+			iptables-legacy -A INPUT -j KUBE-FIREWALL
+			iptables-legacy -A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m comment --comment "block incoming localnet connections" -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP`, ""},
+		{"invalid connections", `iptables-legacy -A FORWARD -m conntrack --ctstate INVALID -j DROP`, ""},
+		{"others' ports", `iptables-legacy -A INPUT -p udp -m udp --dport 1:8471 -j DROP; iptables-legacy -A INPUT ! -d 192.168.0.0/16 -j DROP`, ""},
+		{"connections that are not established", `iptables-legacy -A FORWARD -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP`,
+			"filter FORWARD: drop in chain FORWARD"},
+		{"an inverted port", `iptables-legacy -A INPUT -p udp -m udp ! --dport 53 -j DROP`, "filter INPUT: drop in chain INPUT"},
+		{"an inverted interface", `iptables-legacy -t raw -A PREROUTING -d 10.5.21.2/32 ! -i docker0 -j DROP`,
+			"raw PREROUTING: drop in chain PREROUTING"},
+		{"another bridge", `iptables-legacy -t raw -A PREROUTING -d 172.18.0.2/32 ! -i br-5e1d -j DROP`, ""},
+		{"mangle", `iptables-legacy -t mangle -A POSTROUTING -s 10.5.0.0/16 -m mark --mark 1 -j DROP`,
+			"mangle POSTROUTING: drop in chain POSTROUTING"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := newMachine(t)
+			m.shell(t, tc.script)
+			found, err := m.Barriers(t.Context())
+			check(t, err)
+			var got []string
+			for _, b := range found {
+				packets := inside
+				if b.Hook == "input" {
+					packets = tunnel
+				}
+				if how := b.Stops(packets); how != "" {
+					got = append(got, b.Table+" "+b.Chain+": "+how)
+				}
+			}
+			if all := strings.Join(got, "; "); all != tc.want {
+				t.Errorf("stops %q, want %q\n%s", all, tc.want, m.shell(t, dump))
+			}
+		})
+	}
+}
+
+// TestRulesStandInEveryTable has a rule of ours ahead of Docker's, where that
+// drops what is not from its bridge.
+func TestRulesStandInEveryTable(t *testing.T) {
+	m := newMachine(t)
+	m.shell(t, "iptables-legacy -t raw -A PREROUTING -d 10.5.21.2/32 ! -i docker0 -j DROP")
+	const raw = "iptables-legacy -t raw -S PREROUTING"
+	before := m.shell(t, raw)
+	const accept = `foreign legacy ip raw PREROUTING head ip saddr 10.5.0.0/16 ip daddr 10.5.0.0/16 counter accept comment "weft"`
+	m.settle(t, accept)
+	if ops := m.settle(t, accept); len(ops) > 0 {
+		t.Errorf("does not settle: %v", ops)
+	}
+	if got := m.shell(t, raw); !strings.Contains(got, "ACCEPT\n-A PREROUTING -d 10.5.21.2/32 ! -i docker0 -j DROP") {
+		t.Errorf("not at the head:\n%s", got)
+	}
+	m.settle(t, "")
+	if diff := cmp.Diff(before, m.shell(t, raw)); diff != "" {
+		t.Errorf("not as before:\n%s", diff)
 	}
 }

@@ -1,14 +1,13 @@
 package firewall
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/weft-net/weft/internal/host"
-	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -20,35 +19,27 @@ func (b *builder) accept() (problems []error) {
 		return nil
 	}
 	for _, barrier := range b.Host.Barriers {
-		bodies := b.needed(barrier)
+		bodies, how := b.needed(barrier)
 		switch {
 		case len(bodies) == 0:
-		case barrier.Manager == "" && !passed(barrier, bodies):
-			problems = append(problems, stopped(barrier, bodies))
-		case barrier.Manager != "":
+		case barrier.Manager == "":
+			problems = append(problems, stopped(barrier, bodies, how))
+		default:
 			b.stand(barrier, bodies)
 		}
 	}
 	return problems
 }
 
-var families = map[netconf.Family]string{netconf.V4: "ip", netconf.V6: "ip6"}
-
-// needed returns the rules that the network needs in a chain.
-func (b *builder) needed(barrier host.Barrier) (out []netstate.Body) {
-	for _, r := range b.Net.Ranges {
-		for _, n := range b.networks(r) {
-			if barrier.Hook == "forward" && barrier.Handles(families[r.Family()]) {
-				out = append(out, netstate.Body{Src: netstate.From(n)}, netstate.Body{Dst: netstate.From(n)})
-			}
+// needed returns the rules that the network needs in a chain, and what stops
+// its packets there.
+func (b *builder) needed(barrier host.Barrier) (out []netstate.Body, how string) {
+	for _, n := range b.needs(barrier) {
+		if by := barrier.Stops(n.traffic); by != "" {
+			out, how = append(out, n.bodies...), cmp.Or(how, by)
 		}
 	}
-	for _, t := range b.Tunnels {
-		if barrier.Hook == "input" && barrier.Handles(families[t.Family]) {
-			out = append(out, netstate.Body{UDPPort: t.Port}) // the guard has dropped what strangers sent
-		}
-	}
-	return out
+	return out, how
 }
 
 func (b *builder) stand(barrier host.Barrier, bodies []netstate.Body) {
@@ -60,39 +51,30 @@ func (b *builder) stand(barrier host.Barrier, bodies []netstate.Body) {
 	}
 }
 
-// passed reports whether a chain lets the packets of all bodies through. The
-// rule for one direction is enough of a sign that its author thought of both.
-func passed(barrier host.Barrier, bodies []netstate.Body) bool {
-	return slices.ContainsFunc(bodies, func(body netstate.Body) bool {
-		return slices.ContainsFunc(barrier.Passes, func(p host.Pass) bool { return lets(p, body) })
-	})
-}
-
-func lets(p host.Pass, body netstate.Body) bool {
-	if p.UDPPort != 0 && p.UDPPort != body.UDPPort {
-		return false
-	}
-	if !p.Prefix.IsValid() {
-		return true
-	}
-	for _, side := range []netip.Prefix{body.Src.Prefix, body.Dst.Prefix} {
-		if side.IsValid() && p.Prefix.Bits() <= side.Bits() && p.Prefix.Overlaps(side) {
-			return true
-		}
-	}
-	return body.UDPPort != 0 // from some address at least
-}
-
-func stopped(barrier host.Barrier, bodies []netstate.Body) error {
+func stopped(barrier host.Barrier, bodies []netstate.Body, how string) error {
 	if barrier.Via == netstate.ViaLegacy {
-		return fmt.Errorf("%s can stop the network's packets (%s), and the program to put rules there is missing: install iptables where weft runs (its own image has no programs), or move the rules to nftables with iptables-nft", barrier, barrier.Stops)
+		return fmt.Errorf("%s can stop the network's packets (%s), and the program to put rules there is missing: install iptables where weft runs (its own image has no programs), or move the rules to nftables with iptables-nft", barrier, how)
+	}
+	if barrier.Table == dockerTable {
+		return fmt.Errorf("%s can stop the network's packets (%s), and weft cannot accept them ahead of Docker's own nftables rules: %s", barrier, how, dockerRemedy(barrier.Hook))
 	}
 	var rules []string
 	for _, body := range bodies {
 		rules = append(rules, body.String())
 	}
 	return fmt.Errorf("%s can stop the network's packets (%s), and weft does not edit an operator's own ruleset: have it accept them ahead of that, with: %s",
-		barrier, barrier.Stops, strings.Join(slices.Compact(rules), "; "))
+		barrier, how, strings.Join(slices.Compact(rules), "; "))
+}
+
+// dockerTable holds the rules of Docker's nftables backend.
+const dockerTable = "docker-bridges"
+
+// dockerRemedy says what to set so that Docker does not stop packets at a hook.
+func dockerRemedy(hook string) string {
+	if hook == "forward" {
+		return `set "firewall-backend": "iptables" in daemon.json, beside whose rules weft can put its own, or use a network with the option com.docker.network.bridge.gateway_mode_ipv4=nat-unprotected (gateway_mode_ipv6 likewise)`
+	}
+	return `set "allow-direct-routing": true in daemon.json and restart Docker`
 }
 
 func noFirewall(why string) error {
