@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics says what /metrics answers to clients that do not come over the
+// Metrics chooses what /metrics answers to clients that do not come over the
 // loopback device. Those that do are on the host, and get everything.
 type Metrics string
 

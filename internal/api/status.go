@@ -72,9 +72,9 @@ type Problem struct {
 // Change is how far the network has followed the config. Done is Total when no
 // change is under way.
 type Change struct {
-	Done   int      `json:"done"`             // hosts that have a subnet and announce the backend as it says, this one among them
+	Done   int      `json:"done"`             // hosts that have a subnet and advertise the config's backend, including this one
 	Total  int      `json:"total"`            // hosts
-	Former []string `json:"former,omitempty"` // ways in that this host keeps open for those that have not
+	Former []string `json:"former,omitempty"` // backends that this host still accepts for hosts that have not switched
 }
 
 // StoreState is the state of the agent's connection to its store.

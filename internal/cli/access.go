@@ -19,8 +19,8 @@ type access struct {
 	onceSettings
 }
 
-// flags adds what chooses the store to cmd, and says in its help how that is
-// chosen.
+// flags adds the flags that choose the store to cmd, and explains them in its
+// help.
 func (x *access) flags(cmd *cobra.Command) {
 	fs := newFlagSet()
 	x.add(fs)
@@ -45,7 +45,7 @@ func (x *access) with(cmd *cobra.Command, create bool, work func(context.Context
 	return waiting(cmd.ErrOrStderr(), "the store", func() error { return x.silently(cmd, create, work) })
 }
 
-// silently is with for work that says itself what it waits for.
+// silently is like with, for work that prints its own progress.
 func (x *access) silently(cmd *cobra.Command, create bool, work func(context.Context, store.Store) error) error {
 	ctx, cancel := x.context(cmd)
 	defer cancel()

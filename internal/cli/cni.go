@@ -21,7 +21,7 @@ both.`,
 	}, newCNIInstallCommand(), newCNIUninstallCommand())
 }
 
-// printSteps says what was done, also ahead of a failure.
+// printSteps prints what was done, also before a failure.
 func printSteps(w io.Writer, steps []install.Step) {
 	for _, s := range steps {
 		fmt.Fprintln(w, s)

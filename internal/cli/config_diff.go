@@ -12,7 +12,7 @@ import (
 // leaf is one value of a config document, with its key as written there.
 type leaf struct{ key, value string }
 
-// compareDocuments says key by key what changes from one config document to
+// compareDocuments lists key by key what changes from one config document to
 // another, in the manner of diff: "~ Backend.Type: "vxlan" -> "host-gw"".
 // Keys are the same without regard to case. A document that is not JSON counts
 // as having no keys.

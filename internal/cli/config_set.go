@@ -68,8 +68,8 @@ until it has switched.`,
 	return cmd
 }
 
-// replaceConfig stores doc if the config is still as in snap, and says what
-// changed.
+// replaceConfig stores doc if the config is still as in snap, and prints the
+// changes.
 func replaceConfig(ctx context.Context, w io.Writer, st store.Store, snap store.Snapshot, doc []byte) error {
 	changes := compareDocuments(snap.Config, doc)
 	if len(changes) == 0 && bytes.Equal(bytes.TrimSpace(snap.Config), bytes.TrimSpace(doc)) {
@@ -93,7 +93,7 @@ func replaceConfig(ctx context.Context, w io.Writer, st store.Store, snap store.
 	return nil
 }
 
-// stored says how many hosts the new config concerns.
+// stored returns the text about a stored config: how many hosts will switch.
 func stored(snap store.Snapshot, doc []byte) string {
 	net, err := netconf.Parse(doc)
 	if err != nil {

@@ -34,8 +34,8 @@ func restartDocker(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// saysError finds the failures that supervisorctl tells in words only. That
-// Docker was not running before is none.
+// saysError finds failures that supervisorctl reports in its output only. It is
+// not a failure that Docker was not running before.
 func saysError(out string) bool {
 	return strings.Contains(strings.ReplaceAll(out, "ERROR (not running)", ""), "ERROR")
 }

@@ -8,7 +8,7 @@ import (
 // envPrefixes are looked up in this order.
 var envPrefixes = []string{"WEFT_", "FLANNELD_"}
 
-// envName is the variable that stands for a flag: WEFT_ETCD_ENDPOINTS.
+// envName is a flag's environment variable: WEFT_ETCD_ENDPOINTS.
 func envName(prefix, flag string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }

@@ -107,7 +107,7 @@ func addKubeFlags(fs *flag.FlagSet, k *kubeSettings) {
 		"on Kubernetes, keep the node's condition NetworkUnavailable up to date: False once the network is up")
 }
 
-// addKubeStoreFlags adds what says where the store on Kubernetes is.
+// addKubeStoreFlags adds the flags that choose the store on Kubernetes.
 func addKubeStoreFlags(fs *flag.FlagSet, k *kubeSettings) {
 	addBool(fs, &k.subnetMgr, kubeFlag, "false", "use Kubernetes as the store: subnets are the nodes' PodCIDRs")
 	addText(fs, &k.apiURL, "kube-api-url", "", "url", "Kubernetes API server, in place of the kubeconfig's")

@@ -44,7 +44,7 @@ func addLabFlags(cmd *cobra.Command, c *demo.Config) {
 	addChoiceFlag(cmd, &c.Family, "family", "addresses of the pods", demo.IPv4, demo.Families)
 }
 
-// addChoiceFlag adds a flag that takes one of a few words.
+// addChoiceFlag adds a flag whose value is one of choices.
 func addChoiceFlag[T ~string](cmd *cobra.Command, to *T, name, usage string, preset T, choices []T) {
 	words := make([]string, len(choices))
 	for i, c := range choices {
@@ -97,7 +97,7 @@ func runInside() (err error) {
 		return err
 	}
 	if code != exitOK {
-		return &exitError{code: code} // the inner process said why
+		return &exitError{code: code} // the inner process has printed the reason
 	}
 	return nil
 }

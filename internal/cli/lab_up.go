@@ -68,7 +68,7 @@ func labUp(cmd *cobra.Command, c demo.Config) error {
 	return err
 }
 
-// orNoError gives an end without an error words, too.
+// orNoError returns an error also for a process that ended without one.
 func orNoError(err error) error {
 	if err == nil {
 		return errors.New("exit status 0")

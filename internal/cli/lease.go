@@ -56,7 +56,7 @@ func parseSubnets(text string) ([]netip.Prefix, error) {
 	return out, nil
 }
 
-// misfit says why subnets cannot be a regular lease of net, "" if they can.
+// misfit returns why subnets cannot be a regular lease of net, "" if they can.
 // Subnets that another system assigns may be of any length.
 func misfit(net netconf.Network, subnets []netip.Prefix, assigned bool) string {
 	for _, r := range net.Ranges {

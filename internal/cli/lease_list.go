@@ -119,7 +119,7 @@ func regularHosts(net netconf.Network, netErr error, snap store.Snapshot) map[ne
 	return members
 }
 
-// leaseTerm says when a lease expires.
+// leaseTerm returns the text for when a lease expires.
 func leaseTerm(l lease.Lease) string {
 	switch {
 	case l.Reserved:

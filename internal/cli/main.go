@@ -17,7 +17,7 @@ const (
 	exitUsage   = 2
 )
 
-// flanneldName is the name under which weft takes flanneld's command line.
+// flanneldName is the name under which weft accepts flanneld's command line.
 const flanneldName = "flanneld"
 
 // Process is what the command line sees of its process.

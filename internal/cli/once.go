@@ -40,7 +40,7 @@ func askAgent(cmd *cobra.Command, dirs dirSettings, once onceSettings, ask func(
 // patience is how long a command stays silent about what it waits for.
 const patience = 2 * time.Second
 
-// waiting runs work and says on w what it waits for, once, if that takes
+// waiting runs work and prints once to w what it waits for, if that takes
 // longer than patience.
 func waiting(w io.Writer, what string, work func() error) error {
 	stop, ended := make(chan struct{}), make(chan struct{})

@@ -13,8 +13,8 @@ import (
 	"github.com/weft-net/weft/internal/store/kube"
 )
 
-// recordName is the file in the run directory in which an agent says where
-// its store is. It counts only while the agent runs.
+// recordName is the file in the run directory in which an agent records its
+// store's address. It counts only while the agent runs.
 const recordName = "store.json"
 
 // storeRecord is that file's content. It holds no password.

@@ -113,8 +113,8 @@ func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// flagError puts a flag that does not exist, or does not take its value, into
-// words.
+// flagError explains a flag that does not exist, or whose value is not
+// valid.
 func flagError(cmd *cobra.Command, err error) error {
 	help := fmt.Sprintf("'%s --help' lists the flags", cmd.CommandPath())
 	if none, ok := errors.AsType[*pflag.NotExistError](err); ok {

@@ -11,7 +11,7 @@ import (
 	"github.com/weft-net/weft/internal/store/kube"
 )
 
-// settings is what flags and environment say, checked one by one.
+// settings are the values of flags and environment, each checked.
 type settings struct {
 	storeSettings
 	dirSettings
@@ -30,7 +30,7 @@ type settings struct {
 	version     bool
 }
 
-// storeSettings says where the store is. chosen tells whether any of it was
+// storeSettings chooses the store. chosen tells whether any of it was
 // given, rather than left at its default.
 type storeSettings struct {
 	endpoints                 []string
@@ -41,12 +41,12 @@ type storeSettings struct {
 	kubeSettings
 }
 
-// dirSettings says where an agent keeps its things.
+// dirSettings are an agent's directories.
 type dirSettings struct {
 	stateDir, runDir string
 }
 
-// uplinkSettings says how to find the uplink.
+// uplinkSettings chooses the uplink.
 type uplinkSettings struct {
 	iface, ifaceRegex    []string
 	canReach             netip.Addr
@@ -65,8 +65,8 @@ type trafficSettings struct {
 	blackhole        bool
 }
 
-// kubeSettings is flanneld's way to run on Kubernetes; without subnetMgr the
-// rest means nothing.
+// kubeSettings are flanneld's flags for Kubernetes; without subnetMgr the
+// rest has no effect.
 type kubeSettings struct {
 	subnetMgr        bool
 	apiURL           string
@@ -77,9 +77,9 @@ type kubeSettings struct {
 	self             kube.Self // from the environment
 }
 
-// logSettings says what is logged and how.
+// logSettings chooses the log's level and format.
 type logSettings struct {
-	level  string // "": as verbosity says
+	level  string // "": set by verbosity
 	format string
 }
 
@@ -119,7 +119,7 @@ func (s *settings) slogLevel() slog.Level {
 	return slog.LevelInfo
 }
 
-// firewall is what is said about packets that leave or enter the network.
+// firewall returns the settings about packets that leave or enter the network.
 func (t *trafficSettings) firewall() firewall.Options {
 	return firewall.Options{
 		Masquerade: t.ipMasq,
@@ -132,11 +132,11 @@ func (t *trafficSettings) firewall() firewall.Options {
 	}
 }
 
-// check refuses what does not fit together.
+// check refuses contradictory settings.
 func (s *settings) check() error {
 	if s.subnetMgr && !s.self.Known() {
 		return &usageError{
-			err:  errors.New("--kube-subnet-mgr: nothing says which node this host is"),
+			err:  errors.New("--kube-subnet-mgr: the name of this host's node is unknown"),
 			hint: "set NODE_NAME in the environment, or POD_NAME and POD_NAMESPACE, as flannel's manifest does",
 		}
 	}
@@ -153,7 +153,7 @@ func (s *storeSettings) check() error {
 	return nil
 }
 
-// warnings says what was asked for and will not happen.
+// warnings lists flags that were given and have no effect.
 func (s *settings) warnings() []string {
 	var out []string
 	warn := func(asked bool, text string) {

@@ -32,7 +32,7 @@ const (
 // embeddedDir is where a state directory holds the embedded store.
 func embeddedDir(stateDir string) string { return filepath.Join(stateDir, "store") }
 
-// etcdOptions are the settings in etcd's words.
+// etcdOptions are the settings as etcd's options.
 func (s *storeSettings) etcdOptions(log *slog.Logger) etcd.Options {
 	return etcd.Options{
 		Endpoints: s.endpoints, Prefix: s.prefix,
@@ -136,7 +136,7 @@ type ownStore struct {
 func (o *ownStore) Close() error { return errors.Join(o.Store.Close(), o.server.Close()) }
 
 func openEmbedded(ctx context.Context, stateDir, prefix string, log *slog.Logger) (store.Store, []string, error) {
-	// What etcd says at info level is for people who run etcd.
+	// etcd's messages at info level are for operators of etcd.
 	quiet := slog.New(minLevel{log.Handler(), slog.LevelWarn})
 	server, err := embedded.Serve(ctx, embedded.ServerOptions{Dir: embeddedDir(stateDir), Log: quiet})
 	if err != nil {
@@ -206,7 +206,7 @@ func (e *noStoreError) Hint() string {
 }
 
 // openKube opens the store on Kubernetes. What client-go logs goes to log, and
-// that is warnings at most: the store itself says what matters.
+// that is warnings at most: the store itself logs what matters.
 func openKube(ctx context.Context, s storeSettings, timeout time.Duration, log *slog.Logger) (*kube.Store, error) {
 	klog.SetSlogLogger(slog.New(minLevel{log.Handler(), slog.LevelWarn}))
 	return kube.Open(ctx, kube.Options{

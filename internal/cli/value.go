@@ -80,7 +80,7 @@ func parseBool(s string) (bool, error) {
 
 func parseText(s string) (string, error) { return s, nil }
 
-// parseInt takes a whole number from lo to hi; unit is for the message.
+// parseInt accepts a whole number from lo to hi; unit is for the message.
 func parseInt(lo, hi int, unit string) func(string) (int, error) {
 	return func(s string) (int, error) {
 		n, err := strconv.Atoi(s)
@@ -91,7 +91,7 @@ func parseInt(lo, hi int, unit string) func(string) (int, error) {
 	}
 }
 
-// parseAddr takes an address a host can have, or nothing.
+// parseAddr accepts an address that a host can have, or nothing.
 func parseAddr(form string, fits func(netip.Addr) bool) func(string) (netip.Addr, error) {
 	return func(s string) (netip.Addr, error) {
 		if s == "" {
@@ -110,7 +110,7 @@ func isHostV4(a netip.Addr) bool { return a.Is4() && isHost(a) }
 func isHostV6(a netip.Addr) bool { return a.Is6() && !a.Is4In6() && isHost(a) }
 func isAny(netip.Addr) bool      { return true }
 
-// parseEndpoints takes etcd addresses, separated by commas.
+// parseEndpoints accepts etcd addresses, separated by commas.
 func parseEndpoints(s string) ([]string, error) {
 	var out []string
 	for part := range strings.SplitSeq(s, ",") {
@@ -150,7 +150,7 @@ func checkEndpoint(s string) error {
 	return nil
 }
 
-// parseNames takes names or addresses of interfaces, separated by commas.
+// parseNames accepts names or addresses of interfaces, separated by commas.
 func parseNames(s string) ([]string, error) {
 	var out []string
 	for part := range strings.SplitSeq(s, ",") {
@@ -174,7 +174,7 @@ func parseRegexp(s string) ([]string, error) {
 	return []string{s}, nil
 }
 
-// parsePrefix takes the path in etcd under which a network is kept.
+// parsePrefix accepts the path in etcd under which a network is stored.
 func parsePrefix(s string) (string, error) {
 	clean := "/" + strings.Trim(s, "/")
 	if clean == "/" || strings.Contains(clean, "//") || strings.ContainsAny(clean, " \t\n\x00") {

@@ -61,14 +61,14 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 // needs the memory more, and computes so little that the cost does not show.
 const gcPercent = 50
 
-// frugal sets gcPercent unless GOGC says otherwise.
+// frugal sets gcPercent unless GOGC is set.
 func frugal() {
 	if _, given := os.LookupEnv("GOGC"); !given {
 		debug.SetGCPercent(gcPercent)
 	}
 }
 
-// agentOptions is what the settings say, without a store.
+// agentOptions converts the settings, without a store.
 func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options {
 	return agent.Options{
 		Kernel: k, Source: k, LockDir: s.lockDir,
@@ -110,7 +110,7 @@ func running(ctx context.Context, runDir string) (*api.Client, error) {
 	return c, err
 }
 
-// notifySystemd says READY to systemd, if that waits for it.
+// notifySystemd reports READY to systemd, if it waits for it.
 func notifySystemd(log *slog.Logger) {
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 		log.Warn("systemd was not told that the agent is ready", "error", err)

@@ -14,7 +14,7 @@ func orNone(s string) string {
 	return s
 }
 
-// firstLine is what of a longer message fits into a table.
+// firstLine shortens a message for a table.
 func firstLine(s string) string {
 	line, _, more := strings.Cut(s, "\n")
 	if more {
@@ -31,7 +31,7 @@ func addrs(list []netip.Addr) string {
 	return orNone(strings.Join(parts, ","))
 }
 
-// since says how long ago t was, "-" if never.
+// since returns how long ago t was, "-" if never.
 func since(t, now time.Time) string {
 	if t.IsZero() {
 		return "-"

@@ -10,12 +10,12 @@ import (
 	"github.com/weft-net/weft/internal/subnetenv"
 )
 
-// Bridge is what subnet.env says about Docker's bridge.
+// Bridge is the part of subnet.env about Docker's bridge.
 type Bridge struct {
 	Address netip.Prefix // of the bridge, not masked; the zero Prefix without IPv4
 	V6      netip.Prefix // subnet of its containers, masked; the zero Prefix without IPv6
-	MTU     int          // bytes; 0: not said
-	Masq    *bool        // whether Docker masquerades; nil: not said
+	MTU     int          // bytes; 0: not set
+	Masq    *bool        // whether Docker masquerades; nil: not set
 }
 
 // ParseBridge reads a subnet.env. What it does not say stays unset; a value

@@ -29,7 +29,7 @@ const maxSize = 1 << 20
 // ReadDaemonJSON reads the file at path, which need not be there.
 func ReadDaemonJSON(path string) (DaemonJSON, error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // the link stays, the file it leads to is replaced
+		path = real // the link stays, its target is replaced
 	}
 	d := DaemonJSON{path: path}
 	var err error
@@ -69,7 +69,7 @@ type Change struct {
 	file    DaemonJSON
 	to      content
 	record  *record  // nil: there is to be none
-	Changed []string // keys of weft's that somebody changed since and that stay
+	Changed []string // weft's keys that were changed by others since, and are kept
 }
 
 // Configure computes the file with the wanted settings: all else stays as it
@@ -145,8 +145,8 @@ func (c Change) Diff() string {
 }
 
 // Write makes the change, by rename, with the old file's mode and owner. The
-// record comes first and goes last: whatever happens between, Unconfigure
-// finds what it needs.
+// record is written first and removed last, so that Unconfigure finds what it
+// needs if Write is interrupted.
 func (c Change) Write() error {
 	path := c.file.path
 	if c.record != nil && !c.Empty() {

@@ -37,7 +37,7 @@ func split(c content) []string {
 	return strings.Split(strings.TrimSuffix(c.text, "\n"), "\n")
 }
 
-// near reports whether a changed line stands close to line i.
+// near reports whether a changed line is close to line i.
 func near(lines []string, i int) bool {
 	for _, line := range lines[max(0, i-around):min(len(lines), i+around+1)] {
 		if line[0] != ' ' {
@@ -47,7 +47,7 @@ func near(lines []string, i int) bool {
 	return false
 }
 
-// compare returns all lines, each with a sign for where it stands: '-' in a,
+// compare returns all lines, each with a sign for where it is: '-' in a,
 // '+' in b, ' ' in both.
 func compare(a, b []string) []string {
 	var head, tail []string

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// ConflictError says that daemon.json has a value that does not go together
-// with this host's subnet and that somebody else put there.
+// ConflictError says that daemon.json has a value from somebody else that
+// contradicts this host's subnet.
 type ConflictError struct {
-	Key, Value string // as they stand in the file
+	Key, Value string // as they are in the file
 	Why        string
 	Fix        string
 }
@@ -46,7 +46,7 @@ func check(o object, want []Setting) error {
 	return nil
 }
 
-// checkAround looks at the keys that go with the bridge's address.
+// checkAround checks the keys that depend on the bridge's address.
 func checkAround(o object, address string) error {
 	if have := o.get(keyBridge); have != "" && have != `""` && have != "null" {
 		return &ConflictError{keyBridge, have, "Docker accepts either a bridge of your own or an address for its default bridge",

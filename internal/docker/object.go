@@ -12,7 +12,7 @@ import (
 // parsed, byte for byte, until a member changes.
 type object struct {
 	head, tail string // up to the opening brace, from the closing one
-	blank      string // what stands in an object without members
+	blank      string // the text in an object without members
 	members    []member
 }
 
@@ -59,7 +59,7 @@ func parseObject(text string) (object, error) {
 	return o, nil
 }
 
-// checkObject says where text is not JSON, or that it is not an object.
+// checkObject returns where text is not JSON, or that it is not an object.
 func checkObject(text string) error {
 	var raw json.RawMessage
 	if err := json.Unmarshal([]byte(text), &raw); err != nil {
@@ -166,7 +166,7 @@ func (o *object) remove(i int) {
 	o.members, o.blank = slices.Delete(o.members, i, i+1), ""
 }
 
-// space is what stands before the key.
+// space is the text before the key.
 func (m member) space() string {
 	return m.lead[:strings.IndexByte(m.lead, '"')]
 }

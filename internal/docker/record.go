@@ -9,13 +9,13 @@ import (
 	"slices"
 )
 
-// record is what weft keeps beside daemon.json to undo what it did there.
+// record is stored beside daemon.json, to undo weft's changes.
 type record struct {
 	Existed bool              `json:"existed"`           // whether the file was there
 	MadeDir bool              `json:"madeDir,omitempty"` // whether its directory was not
 	Before  string            `json:"before"`            // the file's text without weft's keys
 	After   string            `json:"after"`             // SHA-256 of the text that weft wrote
-	Keys    map[string]string `json:"keys"`              // what weft set, as JSON, where Before says otherwise
+	Keys    map[string]string `json:"keys"`              // what weft set, as JSON, where Before differs
 }
 
 func parseRecord(data []byte) (*record, error) {
@@ -45,8 +45,8 @@ type content struct {
 	exists bool
 }
 
-// undo returns the file without what weft set, and the keys of weft's that
-// somebody changed since, which it leaves. A file that is as weft left it
+// undo returns the file without weft's settings, and weft's keys that were
+// changed by others since, which it keeps. A file that is as weft left it
 // becomes what it was, byte for byte.
 func undo(now content, r *record) (before content, changed []string, err error) {
 	switch {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Form says how Variables writes the options, as mk-docker-opts.sh's flags do.
+// Form is how Variables writes the options, as mk-docker-opts.sh's flags do.
 type Form struct {
 	Individual bool   // -i: a variable for each option
 	Combined   bool   // -c: one variable for all; neither of the two means both
@@ -16,7 +16,7 @@ type Form struct {
 
 // Variables returns an environment file with the options of dockerd's command
 // line, in flannel's format: DOCKER_OPT_BIP, DOCKER_OPT_IPMASQ and
-// DOCKER_OPT_MTU, as far as b says them, and the variable that combines them.
+// DOCKER_OPT_MTU, as far as b has them, and the variable that combines them.
 // The format knows nothing of IPv6.
 func Variables(b Bridge, f Form) (string, error) {
 	if !isName(f.Key) {
@@ -43,7 +43,7 @@ func Variables(b Bridge, f Form) (string, error) {
 	return out.String(), nil
 }
 
-// quoting is for what stands between double quotes, for shells and systemd.
+// quoting is for text between double quotes, for shells and systemd.
 var quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 type option struct{ name, flag string }

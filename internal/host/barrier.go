@@ -11,7 +11,7 @@ import (
 // and that trying again will not help.
 var ErrNoFirewall = errors.New("no firewall")
 
-// Barrier is a chain of somebody else's firewall that stops packets. Which
+// Barrier is a chain of another firewall that stops packets. Which
 // ones, its rules tell: see Stops.
 type Barrier struct {
 	Via     string // "nft", or "legacy": only the iptables-legacy program reaches it
@@ -19,7 +19,7 @@ type Barrier struct {
 	Table   string
 	Chain   string
 	Hook    string // "ingress", "prerouting", "input", "forward", "output", "postrouting" or "egress"
-	Manager string // "iptables" or "firewalld", beside which others may put rules; "": nobody, it is not edited
+	Manager string // "iptables" or "firewalld", which allow rules of others; "": none, weft does not edit it
 	Rules   []Rule // those that stop packets, in order, the policy last; in a chain without a Manager also those that accept some
 }
 

@@ -1,4 +1,4 @@
-// Package host turns what the system says about interfaces and addresses into
+// Package host turns the system's interfaces and addresses into
 // the facts that planning needs: the uplink, its addresses, the prefixes
 // connected to it. It decides, it does not look: reading the system is
 // Source's part, which package kernel implements.
@@ -20,7 +20,7 @@ type Source interface {
 	DefaultRoutes(ctx context.Context) ([]DefaultRoute, error)
 	// RouteTo returns the name of the interface through which dst is reached.
 	RouteTo(ctx context.Context, dst netip.Addr) (string, error)
-	// Barriers returns what of somebody else's firewall can stop packets, sorted;
+	// Barriers returns the chains of other firewalls that can stop packets, sorted;
 	// or ErrNoFirewall.
 	Barriers(ctx context.Context) ([]Barrier, error)
 }
@@ -73,7 +73,7 @@ type Uplink struct {
 	Reason string         // how it was chosen, for status: "default route", "--iface eth1"
 }
 
-// Options is what an operator said about the uplink; the zero value means
+// Options are an operator's settings for the uplink; the zero value means
 // the interface of the default route.
 type Options struct {
 	Iface      []string     // names or addresses, in order of preference

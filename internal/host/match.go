@@ -22,8 +22,8 @@ type Match struct {
 	Protos  []uint8     // IP protocol numbers; nil: any
 	Ports   []PortRange // destination ports; nil: any
 	States  State       // of the connection, one of them; 0: any
-	In, Out []string    // interface names, a trailing "*" stands for any ending; nil: any
-	Opaque  bool        // more is required than is told here
+	In, Out []string    // interface names, a trailing "*" matches any ending; nil: any
+	Opaque  bool        // there are more conditions than those here
 	Never   bool        // no packet fits
 }
 

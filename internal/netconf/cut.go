@@ -2,8 +2,8 @@ package netconf
 
 import "net/netip"
 
-// rangeKeys are the keys of one family as written, before they are held
-// against each other.
+// rangeKeys are the keys of one family as written, before they are
+// compared.
 type rangeKeys struct {
 	family    Family
 	network   netip.Prefix // the zero value if absent, here and below
@@ -32,7 +32,7 @@ func readRange(o *object, f Family) rangeKeys {
 	return k
 }
 
-// check holds the keys against each other, fills in the defaults and returns
+// check compares the keys, fills in the defaults and returns
 // the range; ok is false if something was refused.
 func (k rangeKeys) check(o *object) (r Range, ok bool) {
 	pre, good := keyPrefix(k.family), len(o.errs)
@@ -48,7 +48,7 @@ func (k rangeKeys) check(o *object) (r Range, ok bool) {
 		r.SubnetLen = defaultLen(k.network, k.family)
 	}
 	one := uint128{lo: 1}.shl(r.shift())
-	first := number(k.network.Addr()).add(one) // the network's own address is nobody's subnet
+	first := number(k.network.Addr()).add(one) // the network's own address is not in any subnet
 	last := number(lastAddr(k.network)).sub(one).add(uint128{lo: 1})
 	r.Min = k.checkEnd(o, r, pre+"SubnetMin", k.min, first.addr(k.family))
 	r.Max = k.checkEnd(o, r, pre+"SubnetMax", k.max, last.addr(k.family))
@@ -90,7 +90,7 @@ func (k rangeKeys) checkNetwork(o *object, pre string) bool {
 	return true
 }
 
-// checkLen holds the subnet length against the network: at least four subnets
+// checkLen compares the subnet length with the network: at least four subnets
 // of at least four addresses, as the first one is not given out by default.
 func (k rangeKeys) checkLen(o *object, pre string) bool {
 	least, most := k.network.Bits()+2, k.family.Bits()-2

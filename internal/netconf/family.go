@@ -12,7 +12,7 @@ const (
 	V6 Family = 6
 )
 
-// Families lists both, in the order in which they stand in keys and files.
+// Families lists both, in their order in keys and files.
 var Families = []Family{V4, V6}
 
 // FamilyOf returns the family of a. A v4-mapped v6 address counts as v4.

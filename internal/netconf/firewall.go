@@ -5,15 +5,15 @@ import (
 	"net/netip"
 )
 
-// Masquerade says whose address is changed on packets that leave or enter the
-// network. Whether a host masquerades at all is said on the host (--ip-masq).
+// Masquerade tells which packets that leave or enter the network are
+// masqueraded. Whether a host masquerades at all is set on the host (--ip-masq).
 type Masquerade struct {
 	Except  []netip.Prefix // destinations outside that see the container's own address; masked
 	Nodes   bool           // so do the hosts of the network and what is on-link to them
 	Inbound Choice         // a client outside is shown to containers under the host's address
 }
 
-// Choice is a setting that may be left to somebody else.
+// Choice is a setting that may be left open.
 type Choice uint8
 
 // The choices.
@@ -23,7 +23,7 @@ const (
 	No
 )
 
-// Or returns whether the choice is Yes, and otherwise if nothing was said.
+// Or returns whether the choice is Yes, and otherwise if it is open.
 func (c Choice) Or(otherwise bool) bool {
 	if c == Unsaid {
 		return otherwise
@@ -31,7 +31,7 @@ func (c Choice) Or(otherwise bool) bool {
 	return c == Yes
 }
 
-// NodesName stands in Masquerade.Except for the hosts of the network.
+// NodesName is the entry of Masquerade.Except for the hosts of the network.
 const NodesName = "nodes"
 
 // parseMasquerade reads the Masquerade object of a network of the given

@@ -14,7 +14,7 @@ import (
 // and what was wrong with those that were. Keys match without regard to case
 // and the last of several counts, as with encoding/json, which flannel uses.
 type object struct {
-	path    string // what stands before a key in messages: "", "Backend."
+	path    string // the prefix of a key in messages: "", "Backend."
 	members []member
 	errs    []error
 }
@@ -54,7 +54,7 @@ func (o *object) take(key string) json.RawMessage {
 	return raw
 }
 
-// rest lists the keys that nobody took, sorted.
+// rest lists the keys that were not taken, sorted.
 func (o *object) rest() []string {
 	var keys []string
 	for _, m := range o.members {
@@ -64,7 +64,7 @@ func (o *object) rest() []string {
 	return slices.Compact(keys)
 }
 
-// refuse notes that a value is wrong; want says what would be right.
+// refuse records that a value is wrong; want is what is allowed.
 func (o *object) refuse(key string, value any, want string, args ...any) {
 	if raw, ok := value.(json.RawMessage); ok {
 		value = shorten(raw)

@@ -64,7 +64,7 @@ func checkObject(doc []byte) error {
 	return nil
 }
 
-// position returns where the offset-th byte of doc stands, both from 1.
+// position returns the line and column of the offset-th byte of doc, both from 1.
 func position(doc []byte, offset int64) (line, column int) {
 	before := doc[:max(0, min(offset-1, int64(len(doc))))]
 	return bytes.Count(before, []byte("\n")) + 1, len(before) - bytes.LastIndexByte(before, '\n')

@@ -4,6 +4,6 @@
 // namespaces, so that what it does to the network can never touch the machine it runs on. NS is one
 // further network namespace inside that process: one host, switch or pod of the lab.
 //
-// The package knows nothing of weft's network state, the lab or the agent, and it never joins a
+// The package does not depend on weft's network state, the lab or the agent, and it never joins a
 // namespace it did not make.
 package netns

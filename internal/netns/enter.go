@@ -9,8 +9,8 @@ import (
 )
 
 // Enter tells whether this process was started by Reexec, and if so prepares its namespaces: mounts
-// become private and the loopback device comes up. It takes the mark out of the environment, so
-// that programs started from here do not take themselves for inner processes.
+// become private and the loopback device comes up. It removes the mark from the environment, so
+// that programs started from here do not run as inner processes.
 func Enter() (inside bool, err error) {
 	outer, marked := os.LookupEnv(markVariable)
 	if !marked {

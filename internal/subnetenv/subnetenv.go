@@ -22,7 +22,7 @@ type Env struct {
 	Networks []netip.Prefix // one a family at most, v4 first
 	Subnets  []netip.Prefix // this host's, masked, one a family at most, v4 first
 	MTU      int            // bytes
-	IPMasq   bool           // whether somebody else than the runtime masquerades
+	IPMasq   bool           // whether another program than the runtime masquerades
 }
 
 var keys = map[netconf.Family]struct{ network, subnet string }{
