@@ -150,8 +150,8 @@ func TestFaultsLosePings(t *testing.T) {
 	l := newLab(t, lab.Demo())
 	h1, h2, h3 := host(t, l, "h1"), host(t, l, "h2"), host(t, l, "h3")
 	faults := map[string]struct {
-		from, to    *lab.Host
-		begin, mend func() error
+		from, to       *lab.Host
+		begin, restore func() error
 	}{
 		"segment cut":                  {h1, h2, func() error { return l.Cut("a") }, func() error { return l.Restore("a") }},
 		"unplugged":                    {h1, h2, func() error { return l.Unplug(h2) }, func() error { return l.Replug(h2) }},
@@ -170,7 +170,7 @@ func TestFaultsLosePings(t *testing.T) {
 					t.Errorf("with the fault, %s: %+v; want 5 sent, none received", addr, tally)
 				}
 			}
-			check(t, f.mend())
+			check(t, f.restore())
 			for _, addr := range f.to.Addrs {
 				await(t, fmt.Sprintf("%s answers again", addr), func() bool {
 					return ping(t, f.from.Node, addr.Addr()).Err() == nil

@@ -51,7 +51,7 @@ type chaos struct {
 // fault is one kind of thing that goes wrong.
 type fault struct {
 	name string
-	// begin breaks something and says what. Its end, if it has one, mends it.
+	// begin breaks something and returns what. Its end, if it has one, repairs it.
 	begin func(w *world, rnd *rand.Rand) (broken, error)
 }
 
@@ -59,7 +59,7 @@ type fault struct {
 type broken struct {
 	what string       // "h3 uplink": while it is broken, nothing else is done to it
 	do   func() error // breaks it
-	end  func() error // mends it; nil: it is over at once, and for the agents to mend
+	end  func() error // repairs it; nil: it is over at once, and for the agents to repair
 }
 
 type running struct {
@@ -112,13 +112,13 @@ func (c *chaos) beginOne() {
 func (c *chaos) endDue() {
 	c.active = slices.DeleteFunc(c.active, func(r running) bool {
 		if r.due <= c.turn {
-			c.mend(r)
+			c.restore(r)
 		}
 		return r.due <= c.turn
 	})
 }
 
-func (c *chaos) mend(r running) {
+func (c *chaos) restore(r running) {
 	c.say("%s: %s is over", r.what, r.name)
 	if err := r.end(); err != nil {
 		c.t.Fatalf("%s: end of %s: %v", r.what, r.name, err)
@@ -128,7 +128,7 @@ func (c *chaos) mend(r running) {
 // stop ends what is still broken, and puts a config that all hosts can serve.
 func (c *chaos) stop() {
 	for _, r := range c.active {
-		c.mend(r)
+		c.restore(r)
 	}
 	c.active = nil
 	if err := c.configure(configs[0]); err != nil {

@@ -13,22 +13,22 @@ import (
 func faults() []fault {
 	out := []fault{
 		{"agent killed", onHost("agent", killed, (*member).start)},
-		{"agent stands still", onHost("agent", sent(syscall.SIGSTOP), sent(syscall.SIGCONT))},
+		{"agent hangs", onHost("agent", sent(syscall.SIGSTOP), sent(syscall.SIGCONT))},
 		{"uplink unplugged", unplugged},
 		{"uplink down", onHost("uplink", func(m *member) error { return m.LinkDown(lab.Uplink) }, func(m *member) error { return m.LinkUp(lab.Uplink) })},
 		{"uplink address changed", onHost("uplink", move, nil)},
 		{"segment cut", cut},
 	}
-	for name, script := range meddling {
+	for name, script := range drifts {
 		out = append(out, fault{name, onHost("rows", shell(script), nil)})
 	}
 	sortByName(out)
 	return append(out, storeFaults()...)
 }
 
-// meddling is what somebody does to the kernel's rows, and the agent has to put right. Each must work whatever
-// stands there at the moment.
-var meddling = map[string]string{
+// drifts are changes of another program to kernel objects, which the agent has to repair. Each must work
+// with any objects that are there.
+var drifts = map[string]string{
 	"device deleted":      eachDevice + `ip link del $dev; done`,
 	"device down":         eachDevice + `ip link set $dev down; done`,
 	"device renamed":      eachDevice + `ip link set $dev down name l-$dev; done`,

@@ -35,7 +35,7 @@ var configs = []string{
 func storeFaults() []fault {
 	return []fault{
 		{"store killed", onStore(func(w *world) error { w.store.Kill(); return nil }, (*world).startStore)},
-		{"store stands still", onStore(signalStore(syscall.SIGSTOP), signalStore(syscall.SIGCONT))},
+		{"store hangs", onStore(signalStore(syscall.SIGSTOP), signalStore(syscall.SIGCONT))},
 		{"store emptied", onStore(emptied, func(w *world) error { return w.configure(configs[0]) })},
 		{"a lease deleted", deleted},
 		{"rubbish among the leases", rubbish},

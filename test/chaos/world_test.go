@@ -103,7 +103,7 @@ func (w *world) startStore() (err error) {
 	return err
 }
 
-// etcdctl runs on the store's host. It fails while the store stands still.
+// etcdctl runs on the store's host. It fails while the store hangs.
 func (w *world) etcdctl(args ...string) (string, error) {
 	return w.etcd.Run(w.ctx, append([]string{"etcdctl", "--endpoints=" + w.lab.Endpoints(), "--command-timeout=5s"}, args...)...)
 }
@@ -133,7 +133,7 @@ func (w *world) end() {
 		}
 	}
 	for _, m := range w.members {
-		_ = syscall.Kill(m.agent.PID(), syscall.SIGCONT) // nothing that stands still is left behind
+		_ = syscall.Kill(m.agent.PID(), syscall.SIGCONT) // no stopped process is left behind
 	}
 	if err := w.lab.Close(); err != nil {
 		w.t.Errorf("take the lab down: %v", err)
