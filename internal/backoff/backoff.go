@@ -15,7 +15,7 @@ type Backoff struct {
 	next        time.Duration
 }
 
-// UntilBack is for a store that is out of reach.
+// UntilBack is for a store that is unreachable.
 func UntilBack() Backoff { return Backoff{First: 100 * time.Millisecond, Most: 5 * time.Second} }
 
 // UntilWon is for a lost race, which only needs the others to move on.
