@@ -23,8 +23,11 @@ type Match struct {
 	Ports   []PortRange // destination ports; nil: any
 	States  State       // of the connection, one of them; 0: any
 	In, Out []string    // interface names, a trailing "*" matches any ending; nil: any
-	Opaque  bool        // there are more conditions than those here
-	Never   bool        // no packet fits
+	// The packet has no return route by the interface that it arrived by.
+	// Packets of the network have one.
+	Unrouted bool
+	Opaque   bool // there are more conditions than those here
+	Never    bool // no packet fits
 }
 
 // Addrs are the addresses that one side of a packet may have.
@@ -70,7 +73,7 @@ func (m Match) And(o Match) Match {
 		return r, r.First <= r.Last
 	})
 	m.In, m.Out = common(m.In, o.In, narrower), common(m.Out, o.Out, narrower)
-	m.Opaque = m.Opaque || o.Opaque
+	m.Unrouted, m.Opaque = m.Unrouted || o.Unrouted, m.Opaque || o.Opaque
 	return m
 }
 
@@ -135,7 +138,7 @@ type Traffic struct {
 // Fits reports whether m can be true of a packet of t.
 func (m Match) Fits(t Traffic) bool {
 	switch {
-	case m.Never, m.Family != "" && m.Family != t.Family, m.States == Invalid:
+	case m.Never, m.Unrouted, m.Family != "" && m.Family != t.Family, m.States == Invalid:
 		return false
 	case t.UDPPort != 0 && !m.fitsPort(t.UDPPort):
 		return false

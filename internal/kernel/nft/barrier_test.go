@@ -126,7 +126,20 @@ EOT`, []string{"through: policy drop", "into: policy drop"}},
 		nft add chain netdev mine into '{ type filter hook ingress device lo priority 0; }'
 		nft add rule netdev mine into ip saddr 203.0.113.9 drop
 		nft add rule netdev mine into udp dport 8472 drop`, []string{"into: drop in chain into"}},
-	{"a match that is not understood", `nft add table inet mine; nft add chain inet mine through '{ type filter hook forward priority 0; }'; nft add rule inet mine through fib saddr . iif oif missing drop`,
+	{"filters of reverse paths", `nft -f - <<'EOT'
+		table inet firewalld {
+			chain filter_PREROUTING {
+				type filter hook prerouting priority filter + 10; policy accept;
+				icmpv6 type { nd-router-advert, nd-neighbor-solicit } accept
+				meta nfproto ipv6 fib saddr . mark . iif oif missing drop
+				fib saddr . iif oif 0 drop
+			}
+		}
+EOT
+		iptables -t raw -A PREROUTING -m rpfilter --validmark --invert -j DROP`, nil},
+	{"another question about routes", `nft add table inet mine; nft add chain inet mine pre '{ type filter hook prerouting priority 0; }'; nft add rule inet mine pre fib daddr . iif oif missing drop; nft add rule inet mine pre fib saddr . iif oif exists drop`,
+		[]string{"pre: drop in chain pre"}},
+	{"a match that is not understood", `nft add table inet mine; nft add chain inet mine through '{ type filter hook forward priority 0; }'; nft add rule inet mine through fib daddr type unicast drop`,
 		[]string{"through: drop in chain through"}},
 	{"concatenated keys", `nft add table ip mine; nft add chain ip mine through '{ type filter hook forward priority 0; }'; nft add rule ip mine through ip saddr . ip daddr '{ 192.0.2.1 . 192.0.2.2 }' drop`,
 		[]string{"through: drop in chain through"}},

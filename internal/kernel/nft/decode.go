@@ -30,6 +30,7 @@ type expression struct {
 	info               []byte // match: in the form of its revision
 	verdicts           bool   // lookup: in a map of verdicts
 	to                 []byte // range: its end, value being its begin
+	result             uint32 // fib: what is asked about the route; flags say by which fields it is found
 	odd                bool   // has something that no rule of ours has
 }
 
@@ -82,6 +83,8 @@ func (e *expression) decode(data rtnl.Attrs) {
 			e.match(a)
 		case "range":
 			e.between(a)
+		case "fib":
+			e.fib(a)
 		}
 	}
 }
@@ -158,6 +161,15 @@ func (e *expression) match(a rtnl.Attr) {
 		e.revision = a.Uint32BE()
 	case unix.NFTA_MATCH_INFO:
 		e.info = slices.Clone(a.Value)
+	}
+}
+
+func (e *expression) fib(a rtnl.Attr) {
+	switch a.Type {
+	case unix.NFTA_FIB_RESULT:
+		e.result = a.Uint32BE()
+	case unix.NFTA_FIB_FLAGS:
+		e.flags = a.Uint32BE()
 	}
 }
 

@@ -47,11 +47,11 @@ func (s *ruleset) read(r rule) ([]branch, error) {
 
 func (m *matchReader) take(e *expression) error {
 	switch e.name {
-	case "meta", "payload", "ct":
+	case "meta", "payload", "ct", "fib":
 		m.loads(e)
 	case "bitwise":
 		m.mask = e.mask
-		if e.odd || m.load == nil || slices.ContainsFunc(e.xor, func(b byte) bool { return b != 0 }) {
+		if e.odd || m.load == nil || !isZero(e.xor) {
 			m.load = nil
 		}
 	case "cmp":
@@ -161,6 +161,11 @@ func (m *matchReader) inRange(e *expression) {
 func (m *matchReader) key(v []byte) bool {
 	var o host.Match
 	switch {
+	case m.load.name == "fib" && m.mask == nil:
+		how := m.load.flags &^ (unix.NFTA_FIB_F_MARK | unix.NFTA_FIB_F_PRESENT)
+		o.Unrouted = m.load.result == unix.NFT_FIB_RESULT_OIF && how == unix.NFTA_FIB_F_SADDR|unix.NFTA_FIB_F_IIF && isZero(v)
+		m.and(o)
+		return o.Unrouted
 	case m.load.name != "meta" || m.mask != nil || len(v) == 0:
 		return false
 	case m.load.key == unix.NFT_META_NFPROTO:
@@ -180,6 +185,8 @@ func (m *matchReader) key(v []byte) bool {
 	m.and(o)
 	return true
 }
+
+func isZero(v []byte) bool { return !slices.ContainsFunc(v, func(b byte) bool { return b != 0 }) }
 
 var etherFamilies = map[uint16]uint8{unix.ETH_P_IP: unix.NFPROTO_IPV4, unix.ETH_P_IPV6: unix.NFPROTO_IPV6}
 

@@ -24,6 +24,8 @@ func (m *matchReader) xtMatch(e *expression) {
 		o, ok = xtMultiport(v)
 	case e.target == "conntrack" && e.revision == 3:
 		o, ok = xtConntrack(v)
+	case e.target == "rpfilter" && len(v) > 0 && v[0]&rpfilterInvert != 0:
+		o.Unrouted, ok = true, true
 	case e.target == "state" && len(v) >= 4:
 		o.States = host.State(binary.NativeEndian.Uint32(v))
 		ok = o.States != 0
@@ -33,6 +35,8 @@ func (m *matchReader) xtMatch(e *expression) {
 	}
 	m.and(o)
 }
+
+const rpfilterInvert = 1 << 3 // XT_RPFILTER_INVERT
 
 func xtPorts(v []byte) host.Match {
 	r := host.PortRange{First: binary.NativeEndian.Uint16(v[4:]), Last: binary.NativeEndian.Uint16(v[6:])}

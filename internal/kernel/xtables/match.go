@@ -66,15 +66,17 @@ func (r rule) match() (m host.Match) {
 			m.Opaque = true
 			break
 		}
-		flag, value := r[i], r[i+1]
-		i++
-		if flag == "-j" || flag == "-g" {
-			break // what follows is about the target
+		switch flag, value := r[i], r[i+1]; {
+		case flag == "-j" || flag == "-g":
+			return m // what follows is about the target
+		case flag == "-m" || flag == "--comment":
+			i++
+		case value == "!" || strings.HasPrefix(value, "-"): // a flag without a value
+			m = m.And(host.Match{Unrouted: flag == "--invert", Opaque: true})
+		default:
+			m = m.And(argument(flag, value, not))
+			i++
 		}
-		if flag == "-m" || flag == "--comment" {
-			continue
-		}
-		m = m.And(argument(flag, value, not))
 	}
 	return m
 }
