@@ -54,8 +54,26 @@ func (c *Conn) barriers() ([]host.Barrier, error) {
 			out = append(out, b)
 		}
 	}
+	sets := map[setID]bool{}
+	for t, r := range known {
+		for name, list := range r.sets {
+			sets[setID{t, name}] = len(list) <= maxWatched
+		}
+	}
+	c.members.Store(&sets)
 	return out, nil
 }
+
+// setID names a set of anybody's.
+type setID struct {
+	table
+	set string
+}
+
+// maxWatched is up to how many members a set's changes are worth reading the
+// firewall again. Larger ones are lists of banned addresses, which change all
+// the time.
+const maxWatched = 256
 
 // ruleset is a table of anybody's, as far as it was read.
 type ruleset struct {

@@ -21,7 +21,8 @@ type Conn struct {
 	mu   sync.Mutex // guards the socket
 	conn *rtnl.Conn
 
-	view atomic.Pointer[view] // what Watch goes by
+	view    atomic.Pointer[view]           // what Watch goes by
+	members atomic.Pointer[map[setID]bool] // likewise: sets whose members decide on what is stopped
 }
 
 // Open opens a socket. Whether the kernel has nftables shows at the first use.
@@ -32,6 +33,7 @@ func Open(log *slog.Logger) (*Conn, error) {
 	}
 	n := &Conn{log: log, conn: c}
 	n.view.Store(&view{})
+	n.members.Store(&map[setID]bool{})
 	return n, nil
 }
 

@@ -50,7 +50,7 @@ func FuzzDecode(f *testing.F) {
 		_, _ = decodeSet(m)
 		_ = author(m)
 		var c change
-		c.take(&view{}, m)
+		c.take(&view{}, nil, m)
 		if _, attrs, ok := m.Header(nfgenSize); ok {
 			for a := range attrs.All() {
 				keys := decodeKeys(nil, a.Attrs())

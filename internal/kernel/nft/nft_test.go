@@ -259,15 +259,7 @@ func TestGrowingSets(t *testing.T) {
 func TestOneTransaction(t *testing.T) {
 	m := newMachine(t)
 	other := open(t, m.NS)
-	var w *nft.Watcher
-	check(t, m.Do(func() (err error) {
-		w, err = other.Watch()
-		return err
-	}))
-	events := make(chan netstate.Event, 100)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- w.Run(ctx, func(e netstate.Event) { events <- e }) }()
+	events, end := watch(t, m, other)
 	m.settle(t, manyElements(t, 5_000))
 	m.shell(t, "nft add table ip last; nft add chain ip last input '{ type filter hook input priority 0; policy drop; }'")
 	transactions := 0
@@ -280,10 +272,61 @@ func TestOneTransaction(t *testing.T) {
 	if transactions != 1 {
 		t.Errorf("%d transactions", transactions)
 	}
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Error(err)
+	end()
+}
+
+// watch returns the events of c, and what ends it.
+func watch(t *testing.T, m *machine, c *nft.Conn) (events chan netstate.Event, end func()) {
+	t.Helper()
+	var w *nft.Watcher
+	check(t, m.Do(func() (err error) {
+		w, err = c.Watch()
+		return err
+	}))
+	events = make(chan netstate.Event, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- w.Run(ctx, func(e netstate.Event) { events <- e }) }()
+	return events, func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	}
+}
+
+// TestMembersOfSetsAreWatched has an operator mend a chain by a member of a
+// set, and a list of banned addresses grow, which does not matter.
+func TestMembersOfSetsAreWatched(t *testing.T) {
+	m := newMachine(t)
+	var banned strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&banned, "203.0.%d.%d, ", i/250, i%250)
+	}
+	m.shell(t, `nft -f - <<'EOT'
+		table inet mine {
+			set trusted { type ipv4_addr; flags interval; }
+			set banned { type ipv4_addr; elements = { `+banned.String()+` }; }
+			chain through { type filter hook forward priority 0; policy drop; ip saddr @banned drop; ip saddr @trusted accept; }
+		}
+EOT`)
+	stops := func() string {
+		found, err := m.Barriers(t.Context())
+		check(t, err)
+		return found[0].Stops(inside)
+	}
+	if how := stops(); how != "policy drop" {
+		t.Errorf("stops %q", how)
+	}
+	events, end := watch(t, m, m.Conn)
+	m.shell(t, "nft add element inet mine banned '{ 198.51.100.1 }'; nft add element inet mine trusted '{ 10.5.0.0/16 }'")
+	if e := <-events; !e.Facts {
+		t.Errorf("got %v", e)
+	}
+	if how := stops(); how != "" || len(events) > 0 {
+		t.Errorf("stops %q, %d more events", how, len(events))
+	}
+	end()
 }
 
 // TestSmallBuffers has a socket that takes no more than a part of the

@@ -51,7 +51,7 @@ func (w *Watcher) Run(ctx context.Context, fn func(netstate.Event)) (err error) 
 			w.change = change{}
 			continue
 		}
-		w.change.take(w.conn.view.Load(), m)
+		w.change.take(w.conn.view.Load(), *w.conn.members.Load(), m)
 	}
 	return ctx.Err()
 }
@@ -74,7 +74,7 @@ func (c *change) report(by string, pid uint32, fn func(netstate.Event)) {
 }
 
 // take adds what one message tells.
-func (c *change) take(v *view, m rtnl.Message) {
+func (c *change) take(v *view, sets map[setID]bool, m rtnl.Message) {
 	s, ok := readSubject(m)
 	if !ok {
 		return
@@ -87,13 +87,13 @@ func (c *change) take(v *view, m rtnl.Message) {
 		c.facts = c.facts || !ours
 	case ours:
 		c.look = true
-	case s.hook, v.blocking[table{s.family, s.table}] && !isElement(s.kind):
+	case s.hook, v.blocking[table{s.family, s.table}] && !isElement(s.kind), sets[setID{table{s.family, s.table}, s.set}]:
 		c.facts = true
 	}
 }
 
-// isElement reports whether a message is about members of a set, which other
-// firewalls change all the time and which stop nobody by themselves.
+// isElement reports whether a message is about members of a set. Other
+// firewalls change some sets all the time.
 func isElement(kind uint16) bool {
 	return kind == unix.NFT_MSG_NEWSETELEM || kind == unix.NFT_MSG_DELSETELEM
 }
@@ -103,6 +103,7 @@ type subject struct {
 	place
 	kind   uint16 // NFT_MSG_*
 	handle uint64 // of a rule
+	set    string // of elements
 	hook   bool   // of a chain: packets come to it by themselves
 }
 
@@ -120,6 +121,8 @@ func readSubject(m rtnl.Message) (s subject, ok bool) {
 		switch {
 		case a.Type == unix.NFTA_TABLE_NAME:
 			s.table = a.String()
+		case isElement(s.kind) && a.Type == unix.NFTA_SET_ELEM_LIST_SET:
+			s.set = a.String()
 		case isRule && a.Type == unix.NFTA_RULE_CHAIN:
 			s.chain = a.String()
 		case isRule && a.Type == unix.NFTA_RULE_HANDLE:
