@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/host"
-	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/reconcile/memkernel"
 	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store"
@@ -49,11 +48,16 @@ func (s *fixture) Interfaces(context.Context) ([]host.Interface, error) {
 
 func (s *fixture) Barriers(context.Context) ([]host.Barrier, error) { return nil, nil }
 
-func (s *fixture) DefaultRoutes(context.Context) ([]host.DefaultRoute, error) {
-	return []host.DefaultRoute{{Family: netconf.V4, Dev: "eth0"}}, nil
+func (s *fixture) Routes(context.Context) ([]host.Route, error) {
+	return []host.Route{
+		{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Dev: "eth0", Gateway: netip.MustParseAddr("10.4.7.1")},
+		{Dst: s.addr.Masked(), Dev: "eth0"},
+	}, nil
 }
 
-func (s *fixture) RouteTo(context.Context, netip.Addr) (string, error) { return "eth0", nil }
+func (s *fixture) RouteTo(context.Context, netip.Addr) (host.Route, error) {
+	return host.Route{Dev: "eth0"}, nil
+}
 
 func newFixture(t *testing.T, st *mem.Store, addr string) *fixture {
 	s := &fixture{

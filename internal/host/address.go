@@ -26,26 +26,41 @@ func (i Interface) has(a netip.Addr) bool {
 	return a.IsValid() && slices.ContainsFunc(i.Addrs, func(o Addr) bool { return o.Addr() == a })
 }
 
-// bestAddr returns the address of family f that peers should use: the asked
-// one if i has it, else global before link-local, lasting before leased.
-// Temporary and deprecated addresses never count.
-func bestAddr(i Interface, f netconf.Family, asked netip.Addr) netip.Addr {
+// announces reports whether i has a and peers can send to it.
+func (i Interface) announces(a netip.Addr) bool {
+	return slices.ContainsFunc(i.Addrs, func(o Addr) bool { return o.Addr() == a && o.usable() })
+}
+
+// usable reports whether peers can send to a, now and later.
+func (a Addr) usable() bool {
+	ip := a.Addr()
+	return !a.Temporary && !a.Deprecated && !ip.IsLoopback() && !ip.IsLinkLocalUnicast() && !ip.IsMulticast()
+}
+
+// bestAddr returns the address of family f on i that peers should use if
+// nothing else decides: global scope before link scope, the first address of a
+// prefix before others in it, which are mostly virtual addresses, permanent
+// before leased.
+func bestAddr(i Interface, f netconf.Family) netip.Addr {
 	var able []Addr
 	for _, a := range i.Addrs {
-		if netconf.FamilyOf(a.Addr()) != f || a.Temporary || a.Deprecated {
-			continue
+		if netconf.FamilyOf(a.Addr()) == f && a.usable() {
+			able = append(able, a)
 		}
-		if a.Addr() == asked {
-			return asked
-		}
-		able = append(able, a)
 	}
 	if len(able) == 0 {
 		return netip.Addr{}
 	}
 	return slices.MinFunc(able, func(a, b Addr) int {
-		return cmp.Or(less(a.LinkLocal, b.LinkLocal), less(a.Dynamic, b.Dynamic))
+		return cmp.Or(less(a.LinkLocal, b.LinkLocal), less(i.extra(a), i.extra(b)), less(a.Dynamic, b.Dynamic))
 	}).Addr()
+}
+
+// extra reports whether a stands in the prefix of another address of i.
+func (i Interface) extra(a Addr) bool {
+	return a.Secondary || a.IsSingleIP() && slices.ContainsFunc(i.Addrs, func(o Addr) bool {
+		return !o.IsSingleIP() && o.Contains(a.Addr())
+	})
 }
 
 // less orders false before true.
@@ -57,18 +72,4 @@ func less(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-// onLink returns the prefixes connected to i, but for IPv6 link-local.
-func onLink(i Interface) []netip.Prefix {
-	var out []netip.Prefix
-	for _, a := range i.Addrs {
-		if p := a.Masked(); !p.IsSingleIP() && !p.Addr().IsLinkLocalUnicast() {
-			out = append(out, p)
-		}
-	}
-	slices.SortFunc(out, func(a, b netip.Prefix) int {
-		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
-	})
-	return slices.Compact(out)
 }

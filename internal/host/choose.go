@@ -16,22 +16,27 @@ import (
 // networks, which say what families are needed. The order is flannel's: Iface,
 // IfaceRegex, CanReach; without any of these the interface that has a Public
 // address, else that of the default route; and, beyond flannel, the only usable
-// interface when there is no default route. An error lists every interface and
-// why it was not selected.
-func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix) (Facts, error) {
+// interface when there is no default route. What was chosen before, current,
+// stays as long as it stands; of that only addresses may be known. An error
+// lists every interface and why it was not selected.
+func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix, current Uplink) (Facts, error) {
 	ifaces, err := src.Interfaces(ctx)
 	if err != nil {
 		return Facts{}, fmt.Errorf("list interfaces: %w", err)
 	}
-	c := &chooser{src: src, opts: o, networks: networks, families: familiesOf(networks), ifaces: ifaces}
-	pick, err := c.pick(ctx)
+	routes, err := src.Routes(ctx)
+	if err != nil {
+		return Facts{}, fmt.Errorf("list routes: %w", err)
+	}
+	c := &chooser{
+		src: src, opts: o, networks: networks, families: familiesOf(networks),
+		ifaces: ifaces, routes: routes, current: current,
+	}
+	p, err := c.pick(ctx)
 	if err != nil {
 		return Facts{}, err
 	}
-	f := c.facts(pick)
-	if f.Uplink.Advert, err = c.advertised(ctx, f.Uplink.Name); err != nil {
-		return Facts{}, err
-	}
+	f := c.facts(p)
 	f.Barriers, err = src.Barriers(ctx)
 	if errors.Is(err, ErrNoFirewall) {
 		f.NoFirewall, err = err.Error(), nil
@@ -51,9 +56,11 @@ func familiesOf(networks []netip.Prefix) []netconf.Family {
 
 // pick is a chosen interface.
 type pick struct {
-	iface  Interface
-	addr   netip.Addr // the address by which it was named, if it was
-	reason string
+	iface   Interface   // packets leave by it
+	holders []Interface // whose addresses can be announced, in order of preference
+	addr    netip.Addr  // the address by which it was named, if it was
+	src     netip.Addr  // the source address of the route by which it was found, if any
+	reason  string
 }
 
 type chooser struct {
@@ -62,6 +69,8 @@ type chooser struct {
 	networks []netip.Prefix
 	families []netconf.Family
 	ifaces   []Interface
+	routes   []Route
+	current  Uplink
 	passed   []string // why candidates were not selected
 }
 
@@ -74,9 +83,9 @@ func (c *chooser) pick(ctx context.Context) (pick, error) {
 	if len(c.opts.Iface) > 0 || len(c.opts.IfaceRegex) > 0 || c.opts.CanReach.IsValid() {
 		return pick{}, c.fail("no uplink: no interface matches --iface, --iface-regex or --iface-can-reach")
 	}
-	for _, find := range []func(context.Context) (*pick, error){c.announced, c.byDefaultRoute, c.only} {
-		if p, err := find(ctx); p != nil || err != nil {
-			return deref(p), err
+	for _, find := range []func() *pick{c.announced, c.standing, c.byDefaultRoute, c.only} {
+		if p := find(); p != nil {
+			return *p, nil
 		}
 	}
 	return pick{}, c.fail("no uplink: there is no default route; name the interface with --iface")
@@ -97,8 +106,11 @@ func (c *chooser) named(context.Context) (*pick, error) {
 		for _, i := range c.ifaces {
 			named := i.Name == want || i.has(addr)
 			found = found || named
-			if named && c.fits(i) {
-				return &pick{i, addr, "--iface " + want}, nil
+			if !named {
+				continue
+			}
+			if p := c.at(i, addr, "--iface "+want); p != nil {
+				return p, nil
 			}
 		}
 		if !found {
@@ -117,8 +129,11 @@ func (c *chooser) matching(context.Context) (*pick, error) {
 		}
 		for _, i := range c.ifaces {
 			addr, found := i.match(re)
-			if found && c.fits(i) {
-				return &pick{i, addr, "--iface-regex " + want}, nil
+			if !found {
+				continue
+			}
+			if p := c.at(i, addr, "--iface-regex "+want); p != nil {
+				return p, nil
 			}
 		}
 	}
@@ -130,59 +145,58 @@ func (c *chooser) reaching(ctx context.Context) (*pick, error) {
 	if !c.opts.CanReach.IsValid() {
 		return nil, nil
 	}
-	name, err := c.src.RouteTo(ctx, c.opts.CanReach)
+	r, err := c.src.RouteTo(ctx, c.opts.CanReach)
 	if err != nil {
 		return nil, fmt.Errorf("--iface-can-reach %s: %w", c.opts.CanReach, err)
 	}
-	return c.byName(name, fmt.Sprintf("--iface-can-reach %s", c.opts.CanReach)), nil
+	return c.byRoute(r, fmt.Sprintf("--iface-can-reach %s", c.opts.CanReach)), nil
 }
 
 // announced finds the interface that has an address given with --public-ip.
-func (c *chooser) announced(context.Context) (*pick, error) {
+func (c *chooser) announced() *pick {
 	for _, a := range c.opts.Public {
 		for _, i := range c.ifaces {
-			if i.has(a) && c.fits(i) {
-				return &pick{i, a, fmt.Sprintf("--public-ip %s", a)}, nil
+			if !i.has(a) {
+				continue
+			}
+			if p := c.at(i, a, fmt.Sprintf("--public-ip %s", a)); p != nil {
+				return p
 			}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // byDefaultRoute selects the first interface with a default route that fits, of
 // the families needed.
-func (c *chooser) byDefaultRoute(ctx context.Context) (*pick, error) {
-	routes, err := c.src.DefaultRoutes(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list default routes: %w", err)
-	}
-	for _, r := range routes {
-		if !slices.Contains(c.families, r.Family) {
-			continue
-		}
-		if p := c.byName(r.Dev, "default route"); p != nil {
-			return p, nil
+func (c *chooser) byDefaultRoute() *pick {
+	for _, r := range c.defaults() {
+		if p := c.byRoute(r, "default route"); p != nil {
+			return p
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // only selects the one usable interface, if there is no other. Interfaces
 // of the overlay itself, which an earlier run left behind, do not count.
-func (c *chooser) only(context.Context) (*pick, error) {
-	var able []Interface
+func (c *chooser) only() *pick {
+	var able []*pick
 	for _, i := range c.ifaces {
-		if !i.Loopback && !c.overlay(i) && c.fits(i) {
-			able = append(able, i)
+		if i.Loopback || c.overlay(i) {
+			continue
+		}
+		if p := c.at(i, netip.Addr{}, "only candidate"); p != nil {
+			able = append(able, p)
 		}
 	}
-	if len(able) != 1 {
-		for _, i := range able {
-			c.passed = append(c.passed, i.Name+": usable, but not the only one")
-		}
-		return nil, nil
+	if len(able) == 1 {
+		return able[0]
 	}
-	return &pick{iface: able[0], reason: "only candidate"}, nil
+	for _, p := range able {
+		c.passed = append(c.passed, p.iface.Name+": usable, but not the only one")
+	}
+	return nil
 }
 
 // overlay reports whether i has an address in the overlay: a tunnel of ours or
@@ -202,43 +216,24 @@ func (c *chooser) overlay(i Interface) bool {
 	return false
 }
 
-// advertised reports whether a default route through dev comes from router
-// advertisements.
-func (c *chooser) advertised(ctx context.Context, dev string) (bool, error) {
-	routes, err := c.src.DefaultRoutes(ctx)
-	if err != nil {
-		return false, fmt.Errorf("list default routes: %w", err)
-	}
-	return slices.ContainsFunc(routes, func(r DefaultRoute) bool { return r.Dev == dev && r.Advert }), nil
-}
-
-func (c *chooser) byName(name, reason string) *pick {
-	for _, i := range c.ifaces {
-		if i.Name == name && c.fits(i) {
-			return &pick{iface: i, reason: reason}
-		}
-	}
-	return nil
-}
-
-// fits reports whether i can be the uplink, and notes why not.
-func (c *chooser) fits(i Interface) bool {
-	why := c.objection(i)
+// fits reports whether p can be the uplink, and notes why not.
+func (c *chooser) fits(p *pick) bool {
+	why := c.objection(p)
 	if why != "" {
-		c.passed = append(c.passed, i.Name+": "+why)
+		c.passed = append(c.passed, p.holders[0].Name+": "+why)
 	}
 	return why == ""
 }
 
-func (c *chooser) objection(i Interface) string {
+func (c *chooser) objection(p *pick) string {
 	switch {
-	case !i.Up:
+	case !p.iface.Up:
 		return "is down"
-	case i.MTU <= 0:
+	case p.iface.MTU <= 0:
 		return "has MTU 0"
 	}
 	for _, f := range c.families {
-		if !bestAddr(i, f, netip.Addr{}).IsValid() {
+		if !c.addr(p, f).IsValid() {
 			return fmt.Sprintf("has no usable %s address", f)
 		}
 	}
@@ -266,18 +261,4 @@ func (c *chooser) fail(what string) error {
 		lines = []string{"there are no interfaces"}
 	}
 	return fmt.Errorf("%s\n  %s", what, strings.Join(lines, "\n  "))
-}
-
-func (c *chooser) facts(p pick) Facts {
-	f := Facts{Uplink: Uplink{Name: p.iface.Name, MTU: p.iface.MTU, OnLink: onLink(p.iface), Reason: p.reason}}
-	for _, fam := range c.families {
-		addr := bestAddr(p.iface, fam, p.addr)
-		f.Uplink.Addrs = append(f.Uplink.Addrs, addr)
-		public := addr
-		if i := slices.IndexFunc(c.opts.Public, netconf.Of(fam)); i >= 0 {
-			public = c.opts.Public[i]
-		}
-		f.Public = append(f.Public, public)
-	}
-	return f
 }

@@ -3,29 +3,66 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/weft-net/weft/internal/netconf"
 )
 
 // fixed is a system in memory.
 type fixed struct {
-	ifaces   []Interface
-	defaults []DefaultRoute
-	routes   map[netip.Addr]string
+	ifaces []Interface
+	routes []Route
+	to     map[netip.Addr]Route
 }
 
-func (f fixed) Interfaces(context.Context) ([]Interface, error)       { return f.ifaces, nil }
-func (f fixed) Barriers(context.Context) ([]Barrier, error)           { return nil, nil }
-func (f fixed) DefaultRoutes(context.Context) ([]DefaultRoute, error) { return f.defaults, nil }
-func (f fixed) RouteTo(_ context.Context, dst netip.Addr) (string, error) {
-	if name, ok := f.routes[dst]; ok {
-		return name, nil
+func (f fixed) Interfaces(context.Context) ([]Interface, error) { return f.ifaces, nil }
+func (f fixed) Barriers(context.Context) ([]Barrier, error)     { return nil, nil }
+func (f fixed) Routes(context.Context) ([]Route, error)         { return f.routes, nil }
+func (f fixed) RouteTo(_ context.Context, dst netip.Addr) (Route, error) {
+	if r, ok := f.to[dst]; ok {
+		return r, nil
 	}
-	return "", errors.New("network is unreachable")
+	return Route{}, errors.New("network is unreachable")
+}
+
+// noDefaults leaves only the routes to links.
+func (f *fixed) noDefaults() {
+	f.routes = slices.DeleteFunc(f.routes, func(r Route) bool { return r.Dst.Bits() == 0 })
+}
+
+// routes reads routes in the words of ip: "10.4.7.0/24 via 10.4.7.1 dev eth0
+// src 10.4.7.21 metric 50 ra", with "default" and "default6".
+func routes(texts ...string) (out []Route) {
+	for _, text := range texts {
+		w := strings.Fields(text)
+		r := Route{Advert: slices.Contains(w, "ra")}
+		switch w[0] {
+		case "default":
+			r.Dst = netip.MustParsePrefix("0.0.0.0/0")
+		case "default6":
+			r.Dst = netip.MustParsePrefix("::/0")
+		default:
+			r.Dst = netip.MustParsePrefix(w[0])
+		}
+		for i := 1; i+1 < len(w); i++ {
+			switch w[i] {
+			case "via":
+				r.Gateway = netip.MustParseAddr(w[i+1])
+			case "dev":
+				r.Dev = w[i+1]
+			case "src":
+				r.Src = netip.MustParseAddr(w[i+1])
+			case "metric":
+				n, _ := strconv.Atoi(w[i+1])
+				r.Metric = uint32(n)
+			}
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 // iface reads addresses with marks: "10.0.0.1/24 link dynamic".
@@ -39,6 +76,7 @@ func iface(name string, addrs ...string) Interface {
 			Dynamic:    slices.Contains(words, "dynamic"),
 			Temporary:  slices.Contains(words, "temporary"),
 			Deprecated: slices.Contains(words, "deprecated"),
+			Secondary:  slices.Contains(words, "secondary"),
 		})
 	}
 	return i
@@ -53,12 +91,15 @@ func system() fixed {
 			iface("docker0", "172.17.0.1/16"),
 			{Name: "flannel.7", MTU: 1450, Up: true, Tunnel: true, Addrs: []Addr{{Prefix: netip.MustParsePrefix("172.9.1.0/32")}}},
 		},
-		defaults: []DefaultRoute{
-			{Family: netconf.V4, Dev: "eth1", Metric: 100},
-			{Family: netconf.V4, Dev: "eth0", Metric: 200},
-			{Family: netconf.V6, Dev: "eth0", Metric: 1024, Advert: true},
+		routes: routes(
+			"default via 192.168.1.1 dev eth1 metric 100", "default via 10.4.7.1 dev eth0 metric 200",
+			"10.4.7.0/24 dev eth0", "10.4.9.0/24 dev eth0", "192.168.1.0/24 dev eth1", "172.17.0.0/16 dev docker0",
+			"fd07::/64 dev eth0", "default6 via fe80::1 dev eth0 metric 1024 ra",
+		),
+		to: map[netip.Addr]Route{
+			addr("10.4.7.1"): routes("10.4.7.1/32 dev eth0 src 10.4.7.21")[0],
+			addr("10.4.9.1"): routes("10.4.9.1/32 dev eth0 src 10.4.9.21")[0],
 		},
-		routes: map[netip.Addr]string{netip.MustParseAddr("10.4.7.1"): "eth0"},
 	}
 }
 
@@ -89,12 +130,14 @@ func TestChoose(t *testing.T) {
 		"names before reaching":             {opts: Options{Iface: []string{"eth1"}, CanReach: addr("10.4.7.1")}, networks: v4, uplink: "eth1", addrs: "192.168.1.5"},
 		"public address finds its own":      {opts: Options{Public: []netip.Addr{addr("10.4.9.21")}}, networks: v4, uplink: "eth0", addrs: "10.4.9.21", public: "10.4.9.21"},
 		"public address of elsewhere (NAT)": {opts: Options{Public: []netip.Addr{addr("203.0.113.9")}}, networks: v4, uplink: "eth1", addrs: "192.168.1.5", public: "203.0.113.9"},
-		"loopback when named":               {opts: Options{Iface: []string{"lo"}}, networks: v4, uplink: "lo", addrs: "127.0.0.1"},
+		"reaching from another address":     {opts: Options{CanReach: addr("10.4.9.1")}, networks: v4, uplink: "eth0", addrs: "10.4.9.21"},
+		"public address beside --iface":     {opts: Options{Iface: []string{"eth0"}, Public: []netip.Addr{addr("10.4.9.21")}}, networks: v4, uplink: "eth0", addrs: "10.4.9.21", public: "10.4.9.21"},
 		"no default route, one usable": {networks: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "only candidate",
-			change: func(f *fixed) { f.defaults, f.ifaces = nil, f.ifaces[:2] }},
+			change: func(f *fixed) { f.noDefaults(); f.ifaces = f.ifaces[:2] }},
 		"no default route, overlay left behind": {networks: v4, uplink: "eth0", addrs: "10.4.7.21", reason: "only candidate",
 			change: func(f *fixed) {
-				f.defaults, f.ifaces = nil, append(f.ifaces[:2:2], iface("flannel.1", "10.5.1.0/32"), iface("cni0", "10.5.1.1/24"))
+				f.noDefaults()
+				f.ifaces = append(f.ifaces[:2:2], iface("flannel.1", "10.5.1.0/32"), iface("cni0", "10.5.1.1/24"))
 			}},
 		"lasting before leased, global before link": {networks: v4, uplink: "eth1", addrs: "192.168.1.6",
 			change: func(f *fixed) {
@@ -110,7 +153,7 @@ func TestChoose(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&sys)
 			}
-			got, err := Choose(t.Context(), sys, tc.opts, tc.networks)
+			got, err := Choose(t.Context(), sys, tc.opts, tc.networks, Uplink{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,6 +173,9 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// describe is the interface, its MTU and the addresses.
+func describe(u Uplink) string { return fmt.Sprint(u.Name, " ", u.MTU, " ", join(u.Addrs)) }
+
 func join(addrs []netip.Addr) string {
 	var out []string
 	for _, a := range addrs {
@@ -140,21 +186,10 @@ func join(addrs []netip.Addr) string {
 
 func TestAdvertisedDefaultRouteIsAFactOfItsInterface(t *testing.T) {
 	for name, want := range map[string]bool{"eth0": true, "eth1": false} {
-		got, err := Choose(t.Context(), system(), Options{Iface: []string{name}}, networks[:1])
+		got, err := Choose(t.Context(), system(), Options{Iface: []string{name}}, networks[:1], Uplink{})
 		if err != nil || got.Uplink.Advert != want {
 			t.Errorf("%s: %v, %v", name, got.Uplink.Advert, err)
 		}
-	}
-}
-
-func TestOnLinkPrefixes(t *testing.T) {
-	got, err := Choose(t.Context(), system(), Options{Iface: []string{"eth0"}}, networks)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []netip.Prefix{netip.MustParsePrefix("10.4.7.0/24"), netip.MustParsePrefix("10.4.9.0/24"), netip.MustParsePrefix("fd07::/64")}
-	if !slices.Equal(got.Uplink.OnLink, want) {
-		t.Error(got.Uplink.OnLink)
 	}
 }
 
@@ -169,14 +204,14 @@ func TestRefusalSaysWhyEachInterfaceWasPassedOver(t *testing.T) {
 		"MTU 0":           {Options{Iface: []string{"eth0"}}, func(f *fixed) { f.ifaces[1].MTU = 0 }, []string{"eth0: has MTU 0"}},
 		"no address":      {Options{Iface: []string{"eth1"}}, func(f *fixed) { f.ifaces[2].Addrs = nil }, []string{"eth1: has no usable ipv4 address"}},
 		"unknown name":    {Options{Iface: []string{"eth7"}}, func(*fixed) {}, []string{"eth7: no interface has this name", "eth0: not selected: not named", "--iface"}},
-		"several, no way": {Options{}, func(f *fixed) { f.defaults = nil }, []string{"eth0: usable, but not the only one", "docker0: usable", "name the interface with --iface"}},
+		"several, no way": {Options{}, (*fixed).noDefaults, []string{"eth0: usable, but not the only one", "docker0: usable", "name the interface with --iface"}},
 		"bad pattern":     {Options{IfaceRegex: []string{"("}}, func(*fixed) {}, []string{"--iface-regex", "missing closing"}},
 		"unreachable":     {Options{CanReach: addr("9.9.9.9")}, func(*fixed) {}, []string{"--iface-can-reach 9.9.9.9", "unreachable"}},
 		"nothing there":   {Options{}, func(f *fixed) { *f = fixed{} }, []string{"there are no interfaces"}},
 	} {
 		sys := system()
 		tc.change(&sys)
-		_, err := Choose(t.Context(), sys, tc.opts, networks[:1])
+		_, err := Choose(t.Context(), sys, tc.opts, networks[:1], Uplink{})
 		for _, want := range tc.says {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: the error does not say %q:\n%v", name, want, err)

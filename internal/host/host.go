@@ -1,6 +1,6 @@
-// Package host turns the system's interfaces and addresses into
-// the facts that planning needs: the uplink, its addresses, the prefixes
-// connected to it. It decides, it does not look: reading the system is
+// Package host turns the system's interfaces, addresses and routes into
+// the facts that planning needs: the uplink, its addresses, what is
+// on-link to it. It decides, it does not look: reading the system is
 // Source's part, which package kernel implements.
 package host
 
@@ -16,10 +16,13 @@ import (
 type Source interface {
 	// Interfaces returns all interfaces with their addresses, by index.
 	Interfaces(ctx context.Context) ([]Interface, error)
-	// DefaultRoutes returns the default routes of the main table, best metric first, v4 first.
-	DefaultRoutes(ctx context.Context) ([]DefaultRoute, error)
-	// RouteTo returns the name of the interface through which dst is reached.
-	RouteTo(ctx context.Context, dst netip.Addr) (string, error)
+	// Routes returns the routes of the main table that say how other hosts are
+	// reached: the default routes, those without a gateway, and those that lead to
+	// a part of a destination of these. v4 first, best metric first.
+	Routes(ctx context.Context) ([]Route, error)
+	// RouteTo returns the route that packets to dst take, and the source address
+	// that they get.
+	RouteTo(ctx context.Context, dst netip.Addr) (Route, error)
 	// Barriers returns the chains of other firewalls that can stop packets, sorted;
 	// or ErrNoFirewall.
 	Barriers(ctx context.Context) ([]Barrier, error)
@@ -42,17 +45,23 @@ type Addr struct {
 	netip.Prefix      // not masked: the host's own address and the connected prefix's length
 	LinkLocal    bool // scope link
 	Dynamic      bool // has a lifetime (DHCP, SLAAC)
+	Secondary    bool // IPv4: another address of the same prefix came first
 	Temporary    bool // IPv6 privacy address
 	Deprecated   bool // IPv6, or not usable yet: deprecated, tentative, dadfailed
 }
 
-// DefaultRoute is a default route of the main table.
-type DefaultRoute struct {
-	Family netconf.Family
-	Dev    string
-	Metric uint32
-	Advert bool // learned from an IPv6 router advertisement
+// Route is a route of this host, or one of the ways that a multipath route leads.
+type Route struct {
+	Dst     netip.Prefix // masked; of length 0: a default route
+	Dev     string       // "": Dst is not reached by any
+	Gateway netip.Addr   // none: Dst is on-link
+	Src     netip.Addr   // source address that packets get, if the route names one
+	Metric  uint32
+	Advert  bool // learned from an IPv6 router advertisement
 }
+
+// Family is that of the destination.
+func (r Route) Family() netconf.Family { return netconf.FamilyOf(r.Dst.Addr()) }
 
 // Facts is what planning knows about this host.
 type Facts struct {
@@ -65,12 +74,13 @@ type Facts struct {
 
 // Uplink is the interface, with its addresses, through which peers are reached.
 type Uplink struct {
-	Name   string
-	MTU    int            // bytes
-	Addrs  []netip.Addr   // the chosen address, one a family at most, v4 first
-	OnLink []netip.Prefix // all prefixes connected to the uplink, masked, sorted
-	Advert bool           // its IPv6 default route comes from router advertisements
-	Reason string         // how it was chosen, for status: "default route", "--iface eth1"
+	Name      string         // of the device that packets to peers leave by
+	MTU       int            // bytes
+	Addrs     []netip.Addr   // the chosen address, one a family at most, v4 first; on another device perhaps
+	OnLink    []netip.Prefix // destinations routed through the uplink without a gateway; masked, sorted, none overlaps another
+	Connected []netip.Prefix // prefixes that its addresses are in, on-link or not; masked, sorted
+	Advert    bool           // its IPv6 default route comes from router advertisements
+	Reason    string         // how it was chosen, for status: "default route", "--iface eth1"
 }
 
 // Options are an operator's settings for the uplink; the zero value means

@@ -90,6 +90,7 @@ type HostQuery struct {
 	Options  host.Options
 	Networks []netip.Prefix // interfaces with addresses in these are the overlay's own
 	Devices  []string       // names of tunnel devices that an earlier run may have left
+	Current  host.Uplink    // what counts so far; after a restart only the addresses
 }
 
 // Locks are what no other agent on this host may have.

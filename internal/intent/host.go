@@ -25,14 +25,28 @@ func (t *step) observe() bool {
 	other := s.query == nil || !equal(*s.query, q)
 	if other || s.outdated || retry {
 		s.query, s.outdated = &q, false
-		t.out.Observe = &q
+		asked := q // that the uplink is another now is no new question
+		asked.Current = s.uplink()
+		t.out.Observe = &asked
 	}
 	return s.facts != nil && s.faults.Uplink == nil && equal(s.answered, q)
+}
+
+// uplink is the one that peers send to so far, as far as it is known.
+func (s *State) uplink() host.Uplink {
+	switch {
+	case s.facts != nil:
+		return s.facts.Uplink
+	case s.last != nil:
+		return host.Uplink{Addrs: s.last.Public}
+	}
+	return host.Uplink{}
 }
 
 func (t *step) hostObserved(e HostObserved) {
 	s := t.state
 	s.answered = e.Query
+	s.answered.Current = host.Uplink{}
 	s.faults.Uplink = e.Err
 	t.retry(e.Err)
 	if e.Err != nil {

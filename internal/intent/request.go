@@ -31,7 +31,7 @@ func (t *step) request(attrs lease.Attrs) {
 	r := LeaseRequest{Net: *s.config.net, Claim: lease.Claim{
 		Owner: s.opts.Owner,
 		Attrs: attrs,
-		Avoid: s.facts.Uplink.OnLink,
+		Avoid: s.facts.Uplink.Connected,
 	}}
 	if s.requested != nil && equal(*s.requested, r) {
 		return

@@ -272,7 +272,7 @@ func (r *tracer) persist(p *intent.Persisted) {
 func (r *tracer) facts() host.Facts {
 	addrs := []netip.Addr{r.addr.Addr()}
 	return host.Facts{
-		Uplink: host.Uplink{Name: "eth0", MTU: 1500, Addrs: addrs, OnLink: []netip.Prefix{r.addr.Masked()}, Reason: "default route"},
+		Uplink: host.Uplink{Name: "eth0", MTU: 1500, Addrs: addrs, OnLink: []netip.Prefix{r.addr.Masked()}, Connected: []netip.Prefix{r.addr.Masked()}, Reason: "default route"},
 		Public: addrs, NoFirewall: "not in traces",
 	}
 }

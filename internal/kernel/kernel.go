@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,7 +29,8 @@ type Kernel struct {
 	hops nexthops
 	last sizes
 
-	view atomic.Pointer[view] // what Watch reports
+	view  atomic.Pointer[view]           // what Watch reports
+	links atomic.Pointer[[]netip.Prefix] // on-link by the last Routes; nil before it
 }
 
 // sizes are the numbers of rows that the last Observe found, as a hint for

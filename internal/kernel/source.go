@@ -3,9 +3,7 @@ package kernel
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -13,7 +11,6 @@ import (
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
-	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -64,72 +61,9 @@ func addrOf(a codec.Addr) host.Addr {
 		Prefix:    a.Prefix,
 		LinkLocal: a.Scope == unix.RT_SCOPE_LINK,
 		Dynamic:   a.Flags&unix.IFA_F_PERMANENT == 0,
-		// For IPv4 the same bit says that another address of the subnet came first.
+		// One bit with two meanings.
+		Secondary:  !v6 && a.Flags&unix.IFA_F_SECONDARY != 0,
 		Temporary:  v6 && a.Flags&unix.IFA_F_TEMPORARY != 0,
 		Deprecated: a.Flags&unusable != 0,
 	}
-}
-
-// DefaultRoutes implements host.Source.
-func (k *Kernel) DefaultRoutes(ctx context.Context) (out []host.DefaultRoute, err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	known := newDevices(k.conn)
-	for _, f := range netconf.Families {
-		var routes []codec.Route
-		err := again(ctx, func() (err error) {
-			routes, err = defaultRoutes(k.conn, f)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range routes {
-			for _, dev := range r.Devices() {
-				name, err := known.name(dev)
-				if err != nil {
-					return nil, err
-				}
-				out = append(out, host.DefaultRoute{Family: f, Dev: name, Metric: r.Metric, Advert: r.Protocol == unix.RTPROT_RA})
-			}
-		}
-	}
-	return out, nil
-}
-
-// defaultRoutes returns those of the main table, best metric first.
-func defaultRoutes(conn *rtnl.Conn, f netconf.Family) ([]codec.Route, error) {
-	var out []codec.Route
-	err := readRoutes(conn, f, func(r codec.Route) {
-		if r.Dst.Bits() == 0 && r.Kind == unix.RTN_UNICAST {
-			r.Multipath = slices.Clone(r.Multipath)
-			out = append(out, r)
-		}
-	})
-	slices.SortStableFunc(out, func(a, b codec.Route) int { return cmp.Compare(a.Metric, b.Metric) })
-	return out, err
-}
-
-// RouteTo implements host.Source.
-func (k *Kernel) RouteTo(_ context.Context, dst netip.Addr) (string, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	var b rtnl.Batch
-	header := codec.RouteHeader(codec.Family(dst), dst.BitLen(), 0, 0, 0, 0, 0)
-	b.Message(unix.RTM_GETROUTE, 0, header...)
-	b.Addr(unix.RTA_DST, dst)
-	var dev int32
-	for m, err := range k.conn.Dump(&b) {
-		if err != nil {
-			return "", fmt.Errorf("look up the route to %s: %w", dst, err)
-		}
-		if r, ok := codec.DecodeRoute(m); ok {
-			dev = r.Dev
-		}
-	}
-	name, err := newDevices(k.conn).name(dev)
-	if err == nil && name == "" {
-		err = fmt.Errorf("there is no route to %s", dst)
-	}
-	return name, err
 }

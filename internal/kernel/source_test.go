@@ -1,13 +1,14 @@
 package kernel_test
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/kernel"
-	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/reconcile"
 )
 
@@ -51,21 +52,79 @@ func TestHostFacts(t *testing.T) {
 			t.Errorf("no %+v among %+v", want, got)
 		}
 	}
-	defaults, err := k.DefaultRoutes(t.Context())
-	want := []host.DefaultRoute{
-		{Family: netconf.V4, Dev: "eth0"}, {Family: netconf.V4, Dev: "eth0-peer"},
-		{Family: netconf.V4, Dev: "eth0", Metric: 200}, {Family: netconf.V6, Dev: "eth0", Metric: 1024},
-	}
-	if err != nil || !slices.Equal(defaults, want) {
-		t.Errorf("%v %v", defaults, err)
-	}
-	for dst, dev := range map[string]string{"10.4.7.9": "eth0", "10.8.0.7": "eth0-peer", "fd00:4:7::9": "eth0", "127.0.0.1": "lo"} {
-		if got, err := k.RouteTo(t.Context(), netip.MustParseAddr(dst)); got != dev || err != nil {
+	for dst, want := range map[string]string{"10.4.7.9": "eth0 10.4.7.21", "10.8.0.7": "eth0-peer 10.8.0.5", "fd00:4:7::9": "eth0 fd00:4:7::21", "127.0.0.1": "lo 127.0.0.1"} {
+		r, err := k.RouteTo(t.Context(), netip.MustParseAddr(dst))
+		if got := r.Dev + " " + r.Src.String(); got != want || err != nil {
 			t.Errorf("to %s: %s %v", dst, got, err)
 		}
 	}
 	shell(t, ns, "ip route flush default; ip route flush default")
 	if _, err := k.RouteTo(t.Context(), netip.MustParseAddr("9.9.9.9")); err == nil {
 		t.Error("an address that cannot be reached has a route")
+	}
+}
+
+// TestRoutes reads what says where hosts are, in all the forms that ip gives it.
+func TestRoutes(t *testing.T) {
+	ns := newHost(t)
+	shell(t, ns, `
+		ip addr add 10.4.9.21/24 dev eth0 noprefixroute
+		ip addr add 10.9.9.1/32 dev lo
+		ip route add default via 10.4.7.1 src 10.9.9.1 metric 200
+		ip route add default nexthop via 10.4.7.2 nexthop dev eth0-peer
+		ip -6 route add default via fd00:4:7::1
+		ip route add 10.4.9.1 dev eth0 scope link
+		ip route add 10.4.9.0/24 via 10.4.9.1
+		ip route add 10.4.7.128/25 via 10.4.77.1 dev eth0 onlink
+		ip route add 10.4.7.64/26 via inet6 fe80::9 dev eth0
+		ip route add 10.4.7.32/28 nexthop via 10.4.7.1 nexthop dev eth0
+		ip route add unreachable 10.4.7.16/28
+		ip nexthop add id 9 via 10.4.7.3 dev eth0
+		ip route add 10.4.7.8/29 nhid 9
+		ip nexthop add id 10 dev eth0
+		ip route add 10.66.0.0/16 nhid 10
+		ip -6 route add fd66::/64 dev eth0 proto ra metric 100
+		ip route add 10.77.0.0/16 via 10.4.7.1
+		ip route add 10.4.7.99 via 10.4.7.1 table 100
+		ip route add 10.4.7.98 via 10.4.7.1 tos 4
+		ip route add 10.5.2.0/24 dev eth0 proto 119
+		ip route add 10.5.1.7 dev eth0 proto 118`)
+	routes, err := open(t, ns).Routes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range routes {
+		text := r.Dst.String()
+		if r.Gateway.IsValid() {
+			text += " via " + r.Gateway.String()
+		}
+		text += " dev " + r.Dev
+		if r.Src.IsValid() {
+			text += " src " + r.Src.String()
+		}
+		if r.Metric != 0 {
+			text += fmt.Sprint(" metric ", r.Metric)
+		}
+		if r.Advert {
+			text += " ra"
+		}
+		got = append(got, text)
+	}
+	want := []string{
+		"0.0.0.0/0 via 10.4.7.2 dev eth0", "0.0.0.0/0 dev eth0-peer", "0.0.0.0/0 via 10.4.7.1 dev eth0 src 10.9.9.1 metric 200",
+		"10.4.7.0/24 dev eth0 src 10.4.7.21", "10.4.9.1/32 dev eth0", // and not 10.4.9.0/24, which is no part of a link
+		"10.4.7.128/25 via 10.4.77.1 dev eth0", "10.4.7.64/26 via fe80::9 dev eth0",
+		"10.4.7.32/28 via 10.4.7.1 dev eth0", "10.4.7.32/28 dev eth0", "10.4.7.16/28 dev ",
+		"10.4.7.8/29 via 10.4.7.3 dev eth0", "10.66.0.0/16 dev eth0",
+		"fd00:4:7::/64 dev eth0 metric 256", "fd66::/64 dev eth0 metric 100 ra", "::/0 via fd00:4:7::1 dev eth0 metric 1024",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if first := routes[0]; first.Dst.Bits() != 0 || !first.Dst.Addr().Is4() || first.Metric != 0 {
+		t.Errorf("first is %v", first)
 	}
 }

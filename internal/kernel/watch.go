@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -198,12 +199,27 @@ func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event
 		return netstate.Event{}, false
 	case r.Dst.Bits() == 0:
 		return netstate.Event{Facts: true}, r.Table == unix.RT_TABLE_MAIN
-	case r.Protocol == owned.PodProtocol, !isManagedRoute(r, v.scope):
-		return netstate.Event{}, false // pods come and go without the agent
+	case r.Protocol == owned.PodProtocol: // pods come and go without the agent
+		return netstate.Event{}, false
+	case !isManagedRoute(r, v.scope):
+		return netstate.Event{Facts: true}, w.leadsToHosts(r)
 	case r.Nexthop != 0 && r.Dev == 0 && r.Kind == unix.RTN_UNICAST:
-		return netstate.Event{}, true // it names the nexthop object alone
+		return netstate.Event{Facts: w.leadsToHosts(r)}, true // it names the nexthop object alone
 	}
-	return netstate.Event{Row: routeOf(r, w.mirror.name(r.Dev)), Gone: gone}, true
+	return netstate.Event{Row: routeOf(r, w.mirror.name(r.Dev)), Gone: gone, Facts: w.leadsToHosts(r)}, true
+}
+
+// leadsToHosts reports whether r may decide which hosts are on-link: it leads to a
+// link of a device that matters, or takes destinations out of one.
+func (w *watcher) leadsToHosts(r codec.Route) bool {
+	if !isHostRoute(r) {
+		return false
+	}
+	if isDirect(r) {
+		return slices.ContainsFunc(r.Hops(), func(h codec.Hop) bool { return w.mirror.matters(h.Dev) })
+	}
+	links := w.Kernel.links.Load()
+	return links != nil && concernsHosts(r, *links)
 }
 
 func neighbourEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {

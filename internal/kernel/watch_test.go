@@ -112,8 +112,15 @@ func TestFactsAreReported(t *testing.T) {
 	ns := newHost(t)
 	a := newAgent(t, ns, networks...)
 	a.observe()
+	if _, err := a.k.Routes(t.Context()); err != nil { // what is on-link now
+		t.Fatal(err)
+	}
 	events := a.watch()
 	for _, script := range []string{
+		"ip route add 10.4.77.0/24 dev eth0", "ip route del 10.4.77.0/24 dev eth0",
+		"ip route add 10.4.7.128/25 via 10.4.7.1", "ip route del 10.4.7.128/25 via 10.4.7.1",
+		"ip route add unreachable 10.4.7.64/26", "ip route del unreachable 10.4.7.64/26",
+		"ip -6 route add fd00:4:7::9 via fd00:4:7::1", "ip -6 route del fd00:4:7::9", "ip -6 route add fd66::/64 dev eth0 proto ra",
 		"ip addr add 10.4.9.1/24 dev eth0", "ip addr del 10.4.9.1/24 dev eth0",
 		"ip route add default via 10.4.7.1", "ip route del default",
 		"ip -6 route add default via fd00:4:7::1", "ip -6 route del default",

@@ -49,7 +49,7 @@ func (o *Observer) Run(ctx context.Context) error {
 // Observe answers one query. Devices of an earlier run are left out if they
 // cannot be read: without them a new address is made.
 func Observe(ctx context.Context, k reconcile.Kernel, s host.Source, q intent.HostQuery) intent.HostObserved {
-	facts, err := host.Choose(ctx, s, q.Options, q.Networks)
+	facts, err := host.Choose(ctx, s, q.Options, q.Networks, q.Current)
 	out := intent.HostObserved{Query: q, Facts: facts, Err: err}
 	if len(q.Devices) == 0 || err != nil {
 		return out

@@ -12,7 +12,6 @@ import (
 
 	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/host"
-	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/offline"
 	"github.com/weft-net/weft/internal/reconcile/memkernel"
@@ -31,11 +30,16 @@ func (source) Interfaces(context.Context) ([]host.Interface, error) {
 
 func (source) Barriers(context.Context) ([]host.Barrier, error) { return nil, nil }
 
-func (source) DefaultRoutes(context.Context) ([]host.DefaultRoute, error) {
-	return []host.DefaultRoute{{Family: netconf.V4, Dev: "eth0"}}, nil
+func (source) Routes(context.Context) ([]host.Route, error) {
+	return []host.Route{
+		{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Dev: "eth0", Gateway: netip.MustParseAddr("10.4.7.1")},
+		{Dst: netip.MustParsePrefix("10.4.7.0/24"), Dev: "eth0"},
+	}, nil
 }
 
-func (source) RouteTo(context.Context, netip.Addr) (string, error) { return "eth0", nil }
+func (source) RouteTo(context.Context, netip.Addr) (host.Route, error) {
+	return host.Route{Dev: "eth0"}, nil
+}
 
 // fixture is the options of an agent in a network with one peer, and the
 // kernel of its host.

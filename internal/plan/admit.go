@@ -62,7 +62,7 @@ func (b *basis) fits(p *peer) error {
 			return fmt.Errorf("overlaps this host's subnet %s", own)
 		}
 	}
-	for _, connected := range b.in.Host.Uplink.OnLink {
+	for _, connected := range b.in.Host.Uplink.Connected {
 		if connected.Overlaps(p.subnet) {
 			return fmt.Errorf("overlaps %s, a directly connected subnet of this host's uplink", connected)
 		}

@@ -143,6 +143,7 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 				in.Host.Uplink.Addrs = append(in.Host.Uplink.Addrs, address(f, w[5]))
 				for _, p := range w[7:] {
 					in.Host.Uplink.OnLink = append(in.Host.Uplink.OnLink, prefix(f, p))
+					in.Host.Uplink.Connected = in.Host.Uplink.OnLink
 				}
 			}
 		case "masquerade":

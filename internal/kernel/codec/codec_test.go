@@ -102,7 +102,7 @@ func FuzzDecode(f *testing.F) {
 		if r, ok := DecodeRoute(m); ok && !r.Dst.IsValid() {
 			t.Errorf("a route to nowhere: %+v", r)
 		} else {
-			_ = r.Devices()
+			_ = r.Hops()
 		}
 	})
 }

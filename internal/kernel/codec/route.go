@@ -18,6 +18,7 @@ const rtaNexthopID = 30
 type Route struct {
 	Dst       netip.Prefix
 	Via       netip.Addr
+	Src       netip.Addr // preferred source, or none
 	Dev       int32
 	Nexthop   uint32 // id of a nexthop object, or 0
 	Metric    uint32
@@ -55,10 +56,10 @@ func DecodeRoute(m rtnl.Message) (Route, bool) {
 			dst = a.Addr()
 		case unix.RTA_GATEWAY:
 			r.Via = a.Addr()
-		case unix.RTA_VIA: // struct rtvia: a gateway of the other family
-			if len(a.Value) > 2 {
-				r.Via = rtnl.Attr{Value: a.Value[2:]}.Addr()
-			}
+		case unix.RTA_VIA:
+			r.Via = viaOf(a)
+		case unix.RTA_PREFSRC:
+			r.Src = a.Addr()
 		case unix.RTA_OIF:
 			r.Dev = int32(a.Uint32())
 		case unix.RTA_PRIORITY:
@@ -75,19 +76,43 @@ func DecodeRoute(m rtnl.Message) (Route, bool) {
 	return r, r.Dst.IsValid()
 }
 
-// Devices returns the indexes of the devices that r leads out of.
-func (r Route) Devices() []int32 {
-	if r.Dev != 0 {
-		return []int32{r.Dev}
+// viaOf reads struct rtvia: a gateway of the other family.
+func viaOf(a rtnl.Attr) netip.Addr {
+	if len(a.Value) <= 2 {
+		return netip.Addr{}
 	}
-	var out []int32
+	return rtnl.Attr{Value: a.Value[2:]}.Addr()
+}
+
+// Hop is one of the ways that a route leads.
+type Hop struct {
+	Via netip.Addr // the gateway; none if the destination is at the device itself
+	Dev int32
+}
+
+// Hops returns the ways that r leads: more than one if it is a multipath
+// route, none if it leads nowhere or names a nexthop object alone.
+func (r Route) Hops() []Hop {
+	if r.Dev != 0 {
+		return []Hop{{r.Via, r.Dev}}
+	}
+	var out []Hop
 	for rest := r.Multipath; len(rest) >= unix.SizeofRtNexthop; {
-		// struct rtnexthop of linux/rtnetlink.h: length, flags, hops, ifindex
+		// struct rtnexthop of linux/rtnetlink.h: length, flags, hops, ifindex, then attributes
 		size := int(native.Uint16(rest))
 		if size < unix.SizeofRtNexthop || size > len(rest) {
 			break
 		}
-		out = append(out, int32(native.Uint32(rest[4:])))
+		h := Hop{Dev: int32(native.Uint32(rest[4:]))}
+		for a := range rest[unix.SizeofRtNexthop:size].All() {
+			switch a.Type {
+			case unix.RTA_GATEWAY:
+				h.Via = a.Addr()
+			case unix.RTA_VIA:
+				h.Via = viaOf(a)
+			}
+		}
+		out = append(out, h)
 		rest = rest[min((size+3)&^3, len(rest)):]
 	}
 	return out

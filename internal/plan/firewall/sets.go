@@ -70,6 +70,7 @@ func (b *builder) peers(f netconf.Family) []netip.Prefix {
 func (b *builder) except(f netconf.Family) []netip.Prefix {
 	all := slices.Concat(b.Net.Masquerade.Except, b.Options.Except)
 	if b.nodes() {
+		all = append(all, b.Host.Uplink.Connected...)
 		all = append(all, b.Host.Uplink.OnLink...)
 	}
 	all = slices.DeleteFunc(all, func(p netip.Prefix) bool { return netconf.FamilyOf(p.Addr()) != f })
