@@ -70,9 +70,7 @@ func (b *believed) update(snap store.Snapshot, grace time.Duration, now time.Tim
 	if n := len(come); n > manyChanges && 10*n > snap.Leases.Len() && b.kept.Len() == 0 {
 		b.replace(snap.Leases, vanished)
 	} else {
-		for _, l := range come {
-			b.put(l)
-		}
+		b.put(come)
 	}
 	b.snapshot, b.lost = snap, lost
 	for _, l := range vanished {
@@ -102,20 +100,29 @@ func (b *believed) replace(leases lease.Set, vanished []lease.Lease) {
 	b.index, b.census = lease.IndexOf(b.leases), censusOf(b.leases, b.census.ranges, b.census.assigned)
 }
 
-// put takes in a lease of the store, and removes kept ones that it takes the
+// put takes in leases of the store, and removes kept ones that they take the
 // place of.
-func (b *believed) put(l lease.Lease) {
-	if old, ok := b.leases.Find(l); ok {
-		b.index, b.census = b.index.Without(old), b.census.without(old)
+func (b *believed) put(come []lease.Lease) {
+	leases := b.leases.Edit()
+	for _, l := range come {
+		if old, ok := leases.Find(l); ok {
+			b.index, b.census = b.index.Replace(old, l), b.census.without(old)
+		} else {
+			b.index = b.index.With(l)
+		}
+		b.census = b.census.with(l)
+		leases.Put(l)
+		b.kept = b.kept.Without(keptLease{Lease: l})
 	}
-	b.leases, b.index, b.census = b.leases.With(l), b.index.With(l), b.census.with(l)
+	b.leases = leases.Set()
 	if b.kept.Len() == 0 {
 		return
 	}
-	b.kept = b.kept.Without(keptLease{Lease: l})
-	for _, key := range b.index.Rivals(l) {
-		if k, ok := b.kept.Find(keptAt(key)); ok {
-			b.remove(k.Lease)
+	for _, l := range come {
+		for _, key := range b.index.Rivals(l) {
+			if k, ok := b.kept.Find(keptAt(key)); ok {
+				b.remove(k.Lease)
+			}
 		}
 	}
 }

@@ -57,6 +57,23 @@ func (x Index) With(l Lease) Index {
 	return x
 }
 
+// Replace returns x with l in it in place of old, which has the same subnets
+// and is as With was given it.
+func (x Index) Replace(old, l Lease) Index {
+	if slices.Equal(old.Public, l.Public) {
+		return x
+	}
+	public := x.public.Edit()
+	for _, a := range old.Public {
+		public.Remove(indexed{single(a), l.Subnets})
+	}
+	for _, a := range l.Public {
+		public.Put(indexed{single(a), l.Subnets})
+	}
+	x.public = public.Set()
+	return x
+}
+
 // Without returns x without l, which is as With was given it.
 func (x Index) Without(l Lease) Index {
 	for _, p := range l.Subnets {

@@ -39,10 +39,13 @@ func TestIndexFindsWhatAWalkFinds(t *testing.T) {
 		var x lease.Index
 		for range 200 {
 			l := random()
-			if old, ok := all.Find(l); ok {
+			old, ok := all.Find(l)
+			switch stays := r.IntN(3) > 0; {
+			case ok && stays:
+				all, x = all.With(l), x.Replace(old, l)
+			case ok:
 				all, x = all.Without(old), x.Without(old)
-			}
-			if r.IntN(3) > 0 {
+			case stays:
 				all, x = all.With(l), x.With(l)
 			}
 			probe := random()
