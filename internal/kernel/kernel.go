@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,8 +28,8 @@ type Kernel struct {
 	hops nexthops
 	last sizes
 
-	view  atomic.Pointer[view]           // what Watch reports
-	links atomic.Pointer[[]netip.Prefix] // on-link by the last Routes; nil before it
+	view atomic.Pointer[view] // what Watch reports
+	near atomic.Pointer[near] // what the last Routes said about hosts
 }
 
 // sizes are the numbers of rows that the last Observe found, as a hint for
@@ -61,6 +60,7 @@ func New(log *slog.Logger) (*Kernel, error) {
 		return nil, errors.Join(fmt.Errorf("reach the kernel's network: %w", err), ns.close())
 	}
 	k.view.Store(&view{})
+	k.near.Store(&near{})
 	return k, nil
 }
 

@@ -58,8 +58,7 @@ func (m mirror) address(a codec.Addr, gone bool) (changed bool) {
 // name returns the name of a device, "" if it is not known.
 func (m mirror) name(index int32) string { return m[index].name }
 
-// matters reports whether packets to peers may go through the device: whether
-// it has an address. Most devices of pods have none but their link-local one.
+// matters reports whether the device has an address. Most devices of pods have none but their link-local one.
 func (m mirror) matters(index int32) bool {
 	for p := range m[index].addrs {
 		if !p.Addr().Is6() || !p.Addr().IsLinkLocalUnicast() {

@@ -34,7 +34,7 @@ func (k *Kernel) Routes(ctx context.Context) (out []host.Route, err error) {
 		return nil, err
 	}
 	links := found.links()
-	k.links.Store(&links)
+	k.near.Store(&near{links, found.leading()})
 	known := newDevices(k.conn)
 	for _, r := range found {
 		if !concernsHosts(r, links) {
@@ -48,6 +48,13 @@ func (k *Kernel) Routes(ctx context.Context) (out []host.Route, err error) {
 		return cmp.Or(cmp.Compare(a.Family(), b.Family()), cmp.Compare(a.Metric, b.Metric))
 	})
 	return out, nil
+}
+
+// near is what Watch has to know of routes to other hosts. It is replaced, never
+// changed.
+type near struct {
+	links   []netip.Prefix // on-link through any device
+	leading []int32        // devices of default routes
 }
 
 // hostRoutes are routes by which other hosts may be reached.
@@ -66,6 +73,19 @@ func (h hostRoutes) links() (out []netip.Prefix) {
 	for _, r := range h {
 		if r.Dst.Bits() > 0 && isDirect(r) {
 			out = append(out, r.Dst)
+		}
+	}
+	return out
+}
+
+// leading returns the devices that default routes lead through.
+func (h hostRoutes) leading() (out []int32) {
+	for _, r := range h {
+		if r.Dst.Bits() > 0 {
+			continue
+		}
+		for _, hop := range r.Hops() {
+			out = append(out, hop.Dev)
 		}
 	}
 	return out

@@ -141,7 +141,7 @@ func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event,
 		return netstate.Event{}, false
 	}
 	l := linkOf(read)
-	matters := w.mirror.matters(l.index)
+	matters := w.matters(l.index)
 	_, known := w.mirror[l.index]
 	changed := w.mirror.link(l, gone)
 	former, ours := v.own[l.index]
@@ -216,10 +216,16 @@ func (w *watcher) leadsToHosts(r codec.Route) bool {
 		return false
 	}
 	if isDirect(r) {
-		return slices.ContainsFunc(r.Hops(), func(h codec.Hop) bool { return w.mirror.matters(h.Dev) })
+		return slices.ContainsFunc(r.Hops(), func(h codec.Hop) bool { return w.matters(h.Dev) })
 	}
-	links := w.Kernel.links.Load()
-	return links != nil && concernsHosts(r, *links)
+	return concernsHosts(r, w.near.Load().links)
+}
+
+// matters reports whether packets to peers may go through the device: whether it
+// has an address or a default route. Where the host's address is on the
+// loopback, the uplink has none.
+func (w *watcher) matters(index int32) bool {
+	return w.mirror.matters(index) || slices.Contains(w.near.Load().leading, index)
 }
 
 func neighbourEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {

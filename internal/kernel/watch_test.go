@@ -136,6 +136,34 @@ func TestFactsAreReported(t *testing.T) {
 	}
 }
 
+// TestFactsOfAnUplinkWithoutAddresses has the host's address on the loopback.
+func TestFactsOfAnUplinkWithoutAddresses(t *testing.T) {
+	ns := newHost(t)
+	shell(t, ns, `
+		ip addr flush dev eth0 scope global
+		ip addr add 10.9.9.1/32 dev lo
+		ip route add 10.4.7.1 dev eth0 scope link
+		ip route add default via 10.4.7.1 src 10.9.9.1`)
+	a := newAgent(t, ns, networks...)
+	a.observe()
+	if _, err := a.k.Routes(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	events := a.watch()
+	for _, script := range []string{
+		"ip route add 10.4.77.0/24 dev eth0", "ip route del 10.4.77.0/24 dev eth0",
+		"ip link set eth0 mtu 1400", "ip link set eth0 down",
+	} {
+		facts := false
+		for _, e := range until(t, ns, events, script) {
+			facts = facts || e.Facts
+		}
+		if !facts {
+			t.Errorf("%s: nothing reported", script)
+		}
+	}
+}
+
 // TestObserveWhileAllChanges looks at a kernel that somebody else writes to.
 func TestObserveWhileAllChanges(t *testing.T) {
 	ns := newHost(t)
