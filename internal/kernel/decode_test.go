@@ -30,7 +30,8 @@ func FuzzDecode(f *testing.F) {
 		own: map[int32]string{1: "flannel.1"},
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		w := &watcher{mirror: mirror{1: {name: "flannel.1"}}}
+		w := &watcher{Kernel: &Kernel{}, mirror: mirror{1: {name: "flannel.1"}}}
+		w.near.Store(&near{links: v.scope.Networks, leading: []int32{1}})
 		for _, typ := range []uint16{
 			unix.RTM_DELLINK, unix.RTM_NEWADDR, unix.RTM_DELADDR, unix.RTM_NEWROUTE, unix.RTM_DELROUTE,
 			unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH, unix.RTM_NEWNEXTHOP, unix.RTM_NEWNETCONF,
