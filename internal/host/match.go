@@ -66,7 +66,11 @@ func (m Match) And(o Match) Match {
 	case o.States != 0:
 		m.States &= o.States
 	}
-	m.Src, m.Dst = m.Src.and(o.Src), m.Dst.and(o.Dst)
+	if tooMany(m.Src, o.Src) || tooMany(m.Dst, o.Dst) {
+		m.Opaque = true // those of m alone match more packets
+	} else {
+		m.Src, m.Dst = m.Src.and(o.Src), m.Dst.and(o.Dst)
+	}
 	m.Protos = common(m.Protos, o.Protos, func(a, b uint8) (uint8, bool) { return a, a == b })
 	m.Ports = common(m.Ports, o.Ports, func(a, b PortRange) (PortRange, bool) {
 		r := PortRange{max(a.First, b.First), min(a.Last, b.Last)}
@@ -76,6 +80,12 @@ func (m Match) And(o Match) Match {
 	m.Unrouted, m.Opaque = m.Unrouted || o.Unrouted, m.Opaque || o.Opaque
 	return m
 }
+
+// maxPairs limits the work of combining two lists of addresses, such as a rule
+// for each banned address in a chain that is only for members of a set.
+const maxPairs = 1 << 20
+
+func tooMany(a, b Addrs) bool { return len(a.In)*len(b.In) > maxPairs }
 
 // common returns the pairs that two lists of alternatives have in common; nil
 // stands for all there is.
@@ -129,7 +139,8 @@ type Traffic struct {
 	Family  string         // "ip" or "ip6"
 	Src     []netip.Prefix // of its sources; empty: unknown
 	Dst     []netip.Prefix // of its destinations; empty: unknown
-	Open    bool           // there are other sources, too; rules that name sources elsewhere are taken for bans of single senders
+	OpenSrc bool           // there are other sources, too; rules that name sources elsewhere are considered bans
+	OpenDst bool           // likewise destinations
 	UDPPort uint16         // destination port of tunnelled packets; 0: packets of any protocol
 	In, Out string         // the interface that it comes by, or leaves by; "": unknown
 	Never   []string       // interfaces that it neither comes nor leaves by
@@ -145,7 +156,7 @@ func (m Match) Fits(t Traffic) bool {
 	case t.UDPPort == 0 && m.hairpin():
 		return false
 	}
-	return m.Src.fits(t.Src, t.Open && m.Ports != nil, t.Open) && m.Dst.fits(t.Dst, false, false) &&
+	return m.Src.fits(t.Src, t.OpenSrc, m.Ports != nil) && m.Dst.fits(t.Dst, t.OpenDst, m.Ports != nil) &&
 		fitsName(m.In, t.In, t.Never) && fitsName(m.Out, t.Out, t.Never)
 }
 
@@ -160,13 +171,14 @@ func (m Match) hairpin() bool {
 	return len(m.In) == 1 && len(m.Out) == 1 && m.In[0] == m.Out[0] && !strings.HasSuffix(m.In[0], "*")
 }
 
-// fits reports whether one of the addresses can be among have, or may be
-// unknown. With open, exceptions do not count: have is not all there is.
-func (a Addrs) fits(have []netip.Prefix, unknown, open bool) bool {
-	if a.In != nil && len(a.In) == 0 {
+// fits reports whether an address can be one of have. If have is open, there
+// are others: exceptions do not exclude them, and a rule for a certain port is
+// not a ban. A loopback address is in no packet of the network.
+func (a Addrs) fits(have []netip.Prefix, open, port bool) bool {
+	switch {
+	case a.In != nil && !slices.ContainsFunc(a.In, func(p netip.Prefix) bool { return p.Bits() == 0 || !p.Addr().IsLoopback() }):
 		return false
-	}
-	if len(have) == 0 || unknown {
+	case len(have) == 0, open && port:
 		return true
 	}
 	return slices.ContainsFunc(have, func(p netip.Prefix) bool {

@@ -13,8 +13,9 @@ import (
 var (
 	inside = host.Traffic{Family: "ip", Src: prefixes("10.5.0.0/16"), Dst: prefixes("10.5.0.0/16"), Never: []string{"eth0"}}
 	tunnel = host.Traffic{
-		Family: "ip", Src: prefixes("192.168.7.0/24"), Dst: prefixes("192.168.7.21/32"), Open: true, UDPPort: 8472, In: "eth0",
+		Family: "ip", Src: prefixes("192.168.7.0/24"), Dst: prefixes("192.168.7.21/32"), OpenSrc: true, UDPPort: 8472, In: "eth0",
 	}
+	sent = host.Traffic{Family: "ip", Src: prefixes("192.168.7.21/32"), UDPPort: 8472, Out: "eth0"}
 )
 
 // rulesets are firewalls as their programs write them, and how packets of the
@@ -183,8 +184,11 @@ func TestWhatStopsTheNetwork(t *testing.T) {
 			var got []string
 			for _, b := range found {
 				kinds := []host.Traffic{inside}
-				if b.Hook == "input" || b.Hook == "ingress" {
+				switch b.Hook {
+				case "input", "ingress":
 					kinds = []host.Traffic{tunnel}
+				case "output":
+					kinds = append(kinds, sent)
 				}
 				for _, k := range kinds {
 					if how := b.Stops(k); how != "" && b.Handles("ip") {

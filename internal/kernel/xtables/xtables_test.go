@@ -259,7 +259,7 @@ var (
 	}
 	tunnel = host.Traffic{
 		Family: "ip", Src: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24")},
-		Dst: []netip.Prefix{netip.MustParsePrefix("192.168.7.21/32")}, Open: true, UDPPort: 8472, In: "eth0",
+		Dst: []netip.Prefix{netip.MustParsePrefix("192.168.7.21/32")}, OpenSrc: true, UDPPort: 8472, In: "eth0",
 	}
 )
 

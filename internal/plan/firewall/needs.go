@@ -90,12 +90,12 @@ func (b *builder) tunnelled(hook string, tunnel Tunnel) (t host.Traffic, comes b
 			own = append(own, netip.PrefixFrom(a, a.BitLen()))
 		}
 	}
+	near := slices.DeleteFunc(slices.Clone(b.Host.Uplink.OnLink), func(p netip.Prefix) bool { return !is(p.Addr()) })
 	switch hook {
 	case "input", "prerouting", "ingress":
-		near := slices.DeleteFunc(slices.Clone(b.Host.Uplink.OnLink), func(p netip.Prefix) bool { return !is(p.Addr()) })
-		t.In, t.Dst, t.Src, t.Open = b.Host.Uplink.Name, own, near, true
+		t.In, t.Src, t.Dst, t.OpenSrc = b.Host.Uplink.Name, near, own, true
 	case "output", "postrouting", "egress":
-		t.Out, t.Src = b.Host.Uplink.Name, own
+		t.Out, t.Src, t.Dst, t.OpenDst = b.Host.Uplink.Name, own, near, true
 	default:
 		return t, false
 	}
