@@ -1,5 +1,5 @@
-// Command bench measures a whole agent, what its firewall costs packets, and
-// the CNI plugins:
+// Command bench measures a whole agent, what one lease costs it among many,
+// what its firewall costs packets, and the CNI plugins:
 // the real binary, a real etcd, the real kernel, in network namespaces of their
 // own and without root. It prints and judges nothing; README.md beside it says what the columns mean.
 package main
