@@ -43,8 +43,8 @@ func TestFormerSubnetsDrainUntilTheirLeasesEnd(t *testing.T) {
 		settle(25 * time.Hour) // the present leases are renewed meanwhile
 		a.routes(b.subnet(), c.subnet())
 		c.routes(a.subnet(), b.subnet())
-		if s := b.agent.board.Status(); len(s.Former) != 0 || len(s.Lease.Drains) != 0 {
-			t.Errorf("a day later %v and %v are still there", s.Former, s.Lease.Drains)
+		if s := b.agent.board.Status(); len(s.Former) != 0 || len(s.Lease.Draining) != 0 {
+			t.Errorf("a day later %v and %v are still there", s.Former, s.Lease.Draining)
 		}
 		put(t, st, vxlanConfig)
 		settle(time.Second)
@@ -76,8 +76,8 @@ func TestASubnetThatWasGivenAwayIsNotFoughtFor(t *testing.T) {
 		}
 		b.routes(a.subnet(), held)
 		a.routes(b.subnet(), held)
-		if s := b.agent.board.Status(); len(s.Lease.Drains) != 0 {
-			t.Errorf("what is another's drains: %v", s.Lease.Drains)
+		if s := b.agent.board.Status(); len(s.Lease.Draining) != 0 {
+			t.Errorf("what is another's drains: %v", s.Lease.Draining)
 		}
 	})
 }

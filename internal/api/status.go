@@ -41,7 +41,7 @@ type Lease struct {
 	Subnets  []netip.Prefix `json:"subnets"`
 	Public   []netip.Addr   `json:"public"`
 	MTU      int            `json:"mtu"`              // bytes, as in subnet.env
-	Drains   []netip.Prefix `json:"drains,omitempty"` // previous subnets of this host, routed until their leases expire
+	Draining []netip.Prefix `json:"drains,omitempty"` // previous subnets of this host, routed until their leases expire
 	Reserved bool           `json:"reserved,omitempty"`
 	Held     bool           `json:"held"`
 }

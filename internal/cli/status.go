@@ -149,8 +149,8 @@ func leaseLine(l api.Lease) string {
 	if !l.Held {
 		line += ", NOT HELD"
 	}
-	if len(l.Drains) > 0 {
-		line += draining(l.Drains)
+	if len(l.Draining) > 0 {
+		line += draining(l.Draining)
 	}
 	return line
 }

@@ -37,7 +37,7 @@ func believe(snap store.Snapshot) believed {
 }
 
 // under counts the leases anew under another network.
-func (b *believed) under(ranges []netconf.Past, assigned bool) {
+func (b *believed) under(ranges []netconf.Previous, assigned bool) {
 	b.census = censusOf(b.leases, ranges, assigned)
 }
 

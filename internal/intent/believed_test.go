@@ -67,7 +67,7 @@ func TestBelievedAddsUp(t *testing.T) {
 			}
 			return l
 		}
-		ranges := []netconf.Past{{Network: netip.MustParsePrefix("10.5.0.0/16"), SubnetLen: 24}}
+		ranges := []netconf.Previous{{Network: netip.MustParsePrefix("10.5.0.0/16"), SubnetLen: 24}}
 		b, now := believe(store.Snapshot{}), time.Unix(1, 0)
 		b.under(ranges, false)
 		stored := lease.Set{}

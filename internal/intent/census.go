@@ -13,8 +13,8 @@ import (
 // census knows what is asked about all leases, so that the answer does not
 // take a walk over all of them.
 type census struct {
-	ranges    []netconf.Past // of the network in force
-	assigned  bool           // the ranges' subnet lengths mean nothing
+	ranges    []netconf.Previous // of the network in force
+	assigned  bool               // the ranges' subnet lengths mean nothing
 	vnis      sorted.Set[vniCount]
 	irregular lease.Set // leases with a subnet that the ranges do not give out
 }
@@ -29,7 +29,7 @@ type vniCount struct {
 func (c vniCount) Compare(o vniCount) int { return cmp.Compare(c.vni, o.vni) }
 
 // censusOf counts all leases under the network with these ranges.
-func censusOf(all lease.Set, ranges []netconf.Past, assigned bool) census {
+func censusOf(all lease.Set, ranges []netconf.Previous, assigned bool) census {
 	c := census{ranges: ranges, assigned: assigned}
 	counts := map[uint32]int{}
 	var irregular []lease.Lease

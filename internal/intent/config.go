@@ -64,19 +64,19 @@ func (t *step) readConfig(doc []byte) {
 		t.say(Warn, "the network config has unknown keys, which have no effect", "keys", net.Unknown)
 	}
 	if s.config.net != nil {
-		s.previous = append(s.previous[:len(s.previous):len(s.previous)], pastsOf(*s.config.net)...)
+		s.previous = append(s.previous[:len(s.previous):len(s.previous)], previousOf(*s.config.net)...)
 	}
 	s.config.doc, s.config.net = doc, &net
-	s.store.under(pastsOf(net), s.opts.Assigned)
+	s.store.under(previousOf(net), s.opts.Assigned)
 	t.say(Info, "network config", "network", net.Prefixes(), "backend", net.Backend.Type)
 }
 
-// pastsOf returns what remains to be known of net's ranges once another config
+// previousOf returns what remains to be known of net's ranges once another config
 // is in force.
-func pastsOf(net netconf.Network) []netconf.Past {
-	var out []netconf.Past
+func previousOf(net netconf.Network) []netconf.Previous {
+	var out []netconf.Previous
 	for _, r := range net.Ranges {
-		out = append(out, r.Past())
+		out = append(out, r.Previous())
 	}
 	return out
 }

@@ -51,7 +51,7 @@ func (s *State) planInput(t *step, attrs lease.Attrs) plan.Input {
 	self.Attrs = attrs
 	return plan.Input{
 		Net: *s.config.net, Host: *s.facts, Self: self,
-		Former: s.history.former(t.now), Drains: s.draining, Past: s.previous,
+		Former: s.history.former(t.now), Draining: s.draining, Previous: s.previous,
 		Peers: s.peers(self), Firewall: s.opts.Firewall,
 	}
 }

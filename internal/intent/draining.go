@@ -43,12 +43,12 @@ func without(subnets, others []netip.Prefix) []netip.Prefix {
 func (t *step) drain() {
 	s := t.state
 	s.previous = s.stillUsed(slices.Concat(s.previous, s.store.snapshot.Former))
-	if text := netconf.FormatPasts(s.previous); text != s.said.previous {
+	if text := netconf.FormatPrevious(s.previous); text != s.said.previous {
 		s.said.previous = text
 		if text != "" {
-			t.say(Info, "networks of earlier configs are routed while leases stand in them", "networks", text)
+			t.say(Info, "networks of earlier configs are routed until no lease uses them", "networks", text)
 		} else {
-			t.say(Info, "no lease stands in a network of an earlier config any more")
+			t.say(Info, "no lease uses a network of an earlier config any more")
 		}
 	}
 	if len(s.draining) == 0 || s.facts == nil {
@@ -64,18 +64,18 @@ func (t *step) drain() {
 
 // stillUsed returns those of known that a lease needs which the network in
 // force alone would not explain.
-func (s *State) stillUsed(known []netconf.Past) []netconf.Past {
+func (s *State) stillUsed(known []netconf.Previous) []netconf.Previous {
 	net := *s.config.net
-	known = slices.DeleteFunc(known, func(p netconf.Past) bool {
+	known = slices.DeleteFunc(known, func(p netconf.Previous) bool {
 		r, ok := net.Range(p.Family())
-		return !ok || r.Past() == p || !s.needs(p, r.Past())
+		return !ok || r.Previous() == p || !s.needs(p, r.Previous())
 	})
-	return netconf.SortPasts(known)
+	return netconf.SortPrevious(known)
 }
 
 // needs reports whether a lease stands in the previous network p and not in
 // the present one.
-func (s *State) needs(p, present netconf.Past) bool {
+func (s *State) needs(p, present netconf.Previous) bool {
 	need := func(l lease.Lease) bool {
 		subnet, ok := l.Subnet(p.Family())
 		return ok && p.Holds(subnet) && !present.Regular(subnet) && (p.Regular(subnet) || !present.Holds(subnet))

@@ -18,8 +18,8 @@ import (
 // Persisted is what an agent keeps on disk over restarts and reboots.
 type Persisted struct {
 	Owns     Ownership
-	Self     *lease.Lease   // this host's lease, as last planned with
-	Previous []netconf.Past // networks of earlier configs in which leases stand
+	Self     *lease.Lease       // this host's lease, as last planned with
+	Previous []netconf.Previous // networks of earlier configs in which leases stand
 	Draining []netip.Prefix
 	Had      []netip.Prefix
 	Snapshot store.Snapshot // the config in force, the leases, and by which address the store found this host
@@ -60,7 +60,7 @@ type announcementRecord struct {
 func (p *Persisted) Records() (map[string]json.RawMessage, error) {
 	values := map[string]any{
 		ownsKey:     p.Owns,
-		previousKey: netconf.FormatPasts(p.Previous),
+		previousKey: netconf.FormatPrevious(p.Previous),
 		drainingKey: p.Draining,
 		hadKey:      p.Had,
 		configKey:   string(p.Snapshot.Config),
@@ -113,7 +113,7 @@ func FromRecords(records map[string]json.RawMessage) (Persisted, []error) {
 	r.read(previousKey, &previous)
 	if previous != "" {
 		var err error
-		p.Previous, err = netconf.ParsePasts(previous)
+		p.Previous, err = netconf.ParsePrevious(previous)
 		r.fail(previousKey, err)
 	}
 	r.read(drainingKey, &p.Draining)

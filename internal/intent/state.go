@@ -48,12 +48,12 @@ type State struct {
 	wanted   *Locks          // asked for
 
 	history   history
-	self      *lease.Lease   // held, or held before the restart and still in the store
-	last      *lease.Lease   // as last planned with, kept over restarts
-	previous  []netconf.Past // networks of earlier configs in which leases stand
-	draining  []netip.Prefix // subnets that this host had and whose leases stand
-	had       []netip.Prefix // subnets that this host had, the last one first
-	requested *LeaseRequest  // without what is preferred
+	self      *lease.Lease       // held, or held before the restart and still in the store
+	last      *lease.Lease       // as last planned with, kept over restarts
+	previous  []netconf.Previous // networks of earlier configs in which leases stand
+	draining  []netip.Prefix     // subnets that this host had and whose leases stand
+	had       []netip.Prefix     // subnets that this host had, the last one first
+	requested *LeaseRequest      // without what is preferred
 	serves    Ownership
 
 	generation uint64
@@ -93,7 +93,7 @@ func New(o Options, p Persisted) State {
 	}
 	if net, err := netconf.Parse(p.Snapshot.Config); err == nil {
 		// The config may have changed meanwhile.
-		s.previous = append(s.previous, pastsOf(net)...)
+		s.previous = append(s.previous, previousOf(net)...)
 	}
 	return s
 }

@@ -18,7 +18,7 @@ func (s State) String() string {
 		p("kept       %s until %s", lease.FormatSubnets(k.Subnets), k.until)
 	}
 	p("config     %s", s.config.doc)
-	p("previous   %s", netconf.FormatPasts(s.previous))
+	p("previous   %s", netconf.FormatPrevious(s.previous))
 	if s.facts != nil {
 		p("uplink     %s %v, announcing %v", s.facts.Uplink.Name, s.facts.Uplink.Addrs, s.facts.Public)
 	}

@@ -30,7 +30,7 @@ func (k *Kernel) rules(ctx context.Context, scope netstate.Scope) (netstate.Fire
 		tables = append(tables, t.Name)
 	}
 	old := k.legacy.observe(ctx, scope.WithTables(tables...))
-	found.Foreign = append(found.Foreign, old.Foreign...)
+	found.HookRules = append(found.HookRules, old.HookRules...)
 	found.Leftovers = append(found.Leftovers, old.Leftovers...)
 	return found, nil
 }

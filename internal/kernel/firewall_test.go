@@ -41,9 +41,9 @@ func TestBothKindsOfIPTables(t *testing.T) {
 table weft
 chain weft postrouting type nat hook postrouting priority 99 policy accept
 rule weft postrouting 0 ip saddr 10.5.0.0/16 ip daddr 10.5.0.0/16 snat ip to ip saddr
-foreign legacy ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
-foreign legacy ip6 filter INPUT head udp dport 8472 counter accept comment "weft"
-foreign nft ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
+hook legacy ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
+hook legacy ip6 filter INPUT head udp dport 8472 counter accept comment "weft"
+hook nft ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
 `))
 	if err != nil {
 		t.Fatal(err)

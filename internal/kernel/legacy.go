@@ -179,7 +179,7 @@ func (l *legacy) applied(op netstate.Op) {
 // isLegacy reports whether only the iptables-legacy program can write r.
 func isLegacy(r netstate.Row) bool {
 	switch r := r.(type) {
-	case netstate.Foreign:
+	case netstate.HookRule:
 		return r.Via == netstate.ViaLegacy
 	case netstate.Leftover:
 		return r.Via == netstate.ViaLegacy

@@ -65,7 +65,7 @@ func (h hanging) free(t *testing.T) {
 }
 
 const (
-	legacyRule = `foreign legacy ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"`
+	legacyRule = `hook legacy ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"`
 	someRoute  = "route 10.5.2.0/24 via 10.4.7.22 dev eth0"
 )
 
@@ -106,7 +106,7 @@ func TestHangingProgramIsGoneOn(t *testing.T) {
 	k.SetPatience(time.Nanosecond)
 	scope := netstate.Scope{Networks: []netip.Prefix{networks[0]}, Tables: []string{"weft"}}
 	have, err := k.Observe(t.Context(), scope, netstate.AllKinds)
-	if err != nil || have.Firewall.Foreign.Len() != 0 {
+	if err != nil || have.Firewall.HookRules.Len() != 0 {
 		t.Fatal(have, err)
 	}
 	barriers, err := k.Barriers(t.Context())

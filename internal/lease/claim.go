@@ -9,10 +9,10 @@ import (
 // Claim says who asks for a lease and what it would like.
 type Claim struct {
 	Owner
-	Attrs                    // what the lease will announce
-	Preferred []netip.Prefix // from an old subnet.env or a copy of the last lease; chosen when free and fitting
-	Avoid     []netip.Prefix // prefixes of the uplink: a subnet that overlaps one is never chosen
-	Former    []netconf.Past // of earlier configs, in which the claimant may have leases that drain
+	Attrs                        // what the lease will announce
+	Preferred []netip.Prefix     // from an old subnet.env or a copy of the last lease; chosen when free and fitting
+	Avoid     []netip.Prefix     // prefixes of the uplink: a subnet that overlaps one is never chosen
+	Former    []netconf.Previous // of earlier configs, in which the claimant may have leases that drain
 
 	// The rest is the store's to set, not the claimant's.
 

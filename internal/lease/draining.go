@@ -60,8 +60,8 @@ func (s sides) before() []netip.Prefix {
 }
 
 // FormerOf returns those of c.Former that a subnet of r lies in.
-func (c Claim) FormerOf(r Draining) []netconf.Past {
-	return slices.DeleteFunc(slices.Clone(c.Former), func(n netconf.Past) bool {
+func (c Claim) FormerOf(r Draining) []netconf.Previous {
+	return slices.DeleteFunc(slices.Clone(c.Former), func(n netconf.Previous) bool {
 		return !slices.ContainsFunc(r.Subnets, n.Holds)
 	})
 }

@@ -124,7 +124,7 @@ func (s sides) settled(taken []netip.Prefix) []netip.Prefix {
 // addOutside notes those of subnets that net does not give out.
 func (s sides) addOutside(net netconf.Network, subnets []netip.Prefix) {
 	for _, p := range subnets {
-		if r, ok := net.Range(netconf.FamilyOf(p.Addr())); !ok || !r.Past().Regular(p) {
+		if r, ok := net.Range(netconf.FamilyOf(p.Addr())); !ok || !r.Previous().Regular(p) {
 			s.outside[p] = true
 		}
 	}

@@ -20,7 +20,7 @@ type FirewallBuilder struct {
 	Elements  []Element
 	Chains    []Chain
 	Rules     []Rule
-	Foreign   []Foreign
+	HookRules []HookRule
 	Leftovers []Leftover
 }
 
@@ -50,7 +50,7 @@ func (b *FirewallBuilder) Firewall() (f Firewall, first error) {
 	fill(&f.Elements, b.Elements, &first)
 	fill(&f.Chains, b.Chains, &first)
 	fill(&f.Rules, b.Rules, &first)
-	fill(&f.Foreign, b.Foreign, &first)
+	fill(&f.HookRules, b.HookRules, &first)
 	fill(&f.Leftovers, b.Leftovers, &first)
 	return f, first
 }
@@ -70,7 +70,7 @@ func (s *State) Builder() *Builder {
 		Firewall: FirewallBuilder{
 			Tables: s.Firewall.Tables.Slice(), Sets: s.Firewall.Sets.Slice(), Elements: s.Firewall.Elements.Slice(),
 			Chains: s.Firewall.Chains.Slice(), Rules: s.Firewall.Rules.Slice(),
-			Foreign: s.Firewall.Foreign.Slice(), Leftovers: s.Firewall.Leftovers.Slice(),
+			HookRules: s.Firewall.HookRules.Slice(), Leftovers: s.Firewall.Leftovers.Slice(),
 		},
 	}
 }

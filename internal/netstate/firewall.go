@@ -11,7 +11,7 @@ type Firewall struct {
 	Elements  Table[Element]
 	Chains    Table[Chain]
 	Rules     Table[Rule]
-	Foreign   Table[Foreign]
+	HookRules Table[HookRule]
 	Leftovers Table[Leftover] // never wanted
 }
 
@@ -41,7 +41,7 @@ func diffFirewall(have, want *Firewall) (front, rear []Op) {
 	diff(&d, rest.Elements, want.Elements, never[Element])
 	diff(&d, rest.Chains, want.Chains, never[Chain])
 	diff(&d, rest.Rules, want.Rules, never[Rule])
-	diff(&accepts, rest.Foreign, want.Foreign, never[Foreign])
+	diff(&accepts, rest.HookRules, want.HookRules, never[HookRule])
 	diff(&late, rest.Leftovers, want.Leftovers, never[Leftover])
 	slices.Reverse(d.remove)
 	front = slices.Concat(remade, d.put, d.remove, accepts.put)

@@ -23,8 +23,8 @@ rule    weft guard 1 unknown 17
 rule    weft postrouting 0 meta mark & 0x00004000 == 0x00004000 return
 rule    weft postrouting 1 ip saddr 172.7.0.0/16 ip daddr @except4 snat ip to ip saddr
 rule    weft postrouting 2 ip saddr 172.7.0.0/16 ip daddr 172.7.0.0/16 ct status dnat return
-foreign nft ip filter FORWARD head ip daddr 172.7.0.0/16 counter accept comment "weft"
-foreign nft ip filter FORWARD behind ip saddr 172.7.0.0/16 counter accept comment "weft"
+hook    nft ip filter FORWARD head ip daddr 172.7.0.0/16 counter accept comment "weft"
+hook    nft ip filter FORWARD behind ip saddr 172.7.0.0/16 counter accept comment "weft"
 leftover nft ip flannel-ipv4
 leftover nft ip nat FLANNEL-POSTRTG
 `
@@ -119,10 +119,10 @@ func randomFirewall(rng *rand.Rand) FirewallBuilder {
 		}
 	}
 	if rng.IntN(2) == 0 {
-		f.Foreign = append(f.Foreign, Foreign{"nft", "ip", "filter", "FORWARD", body(), rng.IntN(2) == 0})
+		f.HookRules = append(f.HookRules, HookRule{"nft", "ip", "filter", "FORWARD", body(), rng.IntN(2) == 0})
 		f.Leftovers = append(f.Leftovers, Leftover{Via: "nft", Family: "ip", Table: "nat", Chain: "F"})
 	}
 	f.Tables, f.Sets, f.Elements, f.Chains = unique(f.Tables), unique(f.Sets), unique(f.Elements), unique(f.Chains)
-	f.Rules, f.Foreign = unique(f.Rules), unique(f.Foreign)
+	f.Rules, f.HookRules = unique(f.Rules), unique(f.HookRules)
 	return f
 }

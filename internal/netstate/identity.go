@@ -20,7 +20,7 @@ func Identity(r Row) Row {
 		return Chain{Table: r.Table, Name: r.Name}
 	case Rule:
 		return Rule{Table: r.Table, Chain: r.Chain, Index: r.Index}
-	case Foreign:
+	case HookRule:
 		r.Behind = false
 		return r
 	}

@@ -43,7 +43,7 @@ func TestParseNamesTheLine(t *testing.T) {
 		"rule weft guard 0 ip saddr fd00::/64 accept", "rule weft guard 0 ip daddr 10.0.0.0/8", "rule weft guard x accept",
 		"rule weft guard 0 ip saddr 10.0.0.0/8 snat ip6 to ip6 saddr", "set weft s ipv4_addr", "element weft s 10.0.0.1/8",
 		"chain weft c type nat hook input priority x policy accept", "chain weft c type nat hook input priority 0 policy reject",
-		"foreign nft ip filter FORWARD middle accept", "leftover nft", "table",
+		"hook nft ip filter FORWARD middle accept", "leftover nft", "table",
 		"addr 10.0.0.1/32 dev x y", "fdb 0a:4f:76:eb:12:f5 to 1.2.3.4 dev x",
 	} {
 		_, err := Parse(strings.NewReader("# comment\n\n" + text))
@@ -67,7 +67,7 @@ func TestDiffOrder(t *testing.T) {
 	for _, l := range got {
 		kinds += l[:3]
 	}
-	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ r+ f+ f+ l+ s+ a+ n+ f+ r+ r+ r" {
+	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ r+ h+ h+ l+ s+ a+ n+ f+ r+ r+ r" {
 		t.Errorf("order of additions: %q", got)
 	}
 	for i, l := range lines(Diff(want, &State{})) {
@@ -110,7 +110,7 @@ func TestForeignRoutesAreReplacedButNeverRemoved(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	if after := Observed(have).Settle(want).String(); !strings.Contains(after, "172.7.23.0/24 via 10.4.7.99 dev eth0 proto 3") {
-		t.Errorf("the foreign route is forgotten:\n%s", after)
+		t.Errorf("the hook route is forgotten:\n%s", after)
 	}
 }
 

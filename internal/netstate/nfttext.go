@@ -20,8 +20,8 @@ func firewallKind(r Row) string {
 		return "chain"
 	case Rule:
 		return "rule"
-	case Foreign:
-		return "foreign"
+	case HookRule:
+		return "hook"
 	case Leftover:
 		return "leftover"
 	}
@@ -44,8 +44,8 @@ func parseFirewallRow(f *FirewallBuilder, kind string, w *words) bool {
 		})
 	case "rule":
 		f.Rules = append(f.Rules, Rule{Table: w.next(), Chain: w.next(), Index: int(take(w, parseUint(31))), Body: parseBody(w)})
-	case "foreign":
-		f.Foreign = append(f.Foreign, Foreign{
+	case "hook":
+		f.HookRules = append(f.HookRules, HookRule{
 			Via: w.next(), Family: w.next(), Table: w.next(), Chain: w.next(),
 			Behind: take(w, oneOf("head", "behind")), Body: parseBody(w),
 		})

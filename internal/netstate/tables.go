@@ -8,7 +8,7 @@ func (s *State) tables() [13]table {
 		handle[Link]{&s.Links}, handle[Sysctl]{&s.Sysctls}, handle[Addr]{&s.Addrs}, handle[Neigh]{&s.Neighs},
 		handle[FDB]{&s.FDB}, handle[Route]{&s.Routes},
 		handle[NFTable]{&f.Tables}, handle[Set]{&f.Sets}, handle[Element]{&f.Elements}, handle[Chain]{&f.Chains},
-		handle[Rule]{&f.Rules}, handle[Foreign]{&f.Foreign}, handle[Leftover]{&f.Leftovers},
+		handle[Rule]{&f.Rules}, handle[HookRule]{&f.HookRules}, handle[Leftover]{&f.Leftovers},
 	}
 }
 

@@ -54,7 +54,7 @@ func (b *basis) candidate(l *lease.Lease, f netconf.Family) (peer, bool) {
 // fits returns what is wrong with p's subnet by itself.
 func (b *basis) fits(p *peer) error {
 	networks := b.networks[netconf.FamilyOf(p.subnet.Addr())]
-	if !slices.ContainsFunc(networks, func(n netconf.Past) bool { return n.Holds(p.subnet) }) {
+	if !slices.ContainsFunc(networks, func(n netconf.Previous) bool { return n.Holds(p.subnet) }) {
 		return fmt.Errorf("is outside the network %s", networks[0].Network)
 	}
 	for _, own := range b.fw.Subnets {

@@ -74,15 +74,15 @@ func tunnel(in *Input, f netconf.Family, end end) (*vxlan.Tunnel, error) {
 		return nil, fmt.Errorf("uplink %s has no %s address", in.Host.Uplink.Name, f)
 	}
 	return &vxlan.Tunnel{
-		Name:   end.device(f),
-		Conf:   end.Backend.VXLAN,
-		Family: f,
-		Subnet: subnet,
-		Drains: slices.DeleteFunc(slices.Clone(in.Drains), func(p netip.Prefix) bool { return netconf.FamilyOf(p.Addr()) != f }),
-		MAC:    data.MAC,
-		Local:  in.Host.Uplink.Addrs[i],
-		Dev:    in.Host.Uplink.Name,
-		MTU:    underlayMTU(end.Backend, in.Host) - vxlan.Overhead(f),
+		Name:     end.device(f),
+		Conf:     end.Backend.VXLAN,
+		Family:   f,
+		Subnet:   subnet,
+		Draining: slices.DeleteFunc(slices.Clone(in.Draining), func(p netip.Prefix) bool { return netconf.FamilyOf(p.Addr()) != f }),
+		MAC:      data.MAC,
+		Local:    in.Host.Uplink.Addrs[i],
+		Dev:      in.Host.Uplink.Name,
+		MTU:      underlayMTU(end.Backend, in.Host) - vxlan.Overhead(f),
 	}, nil
 }
 

@@ -64,22 +64,22 @@ func draw(in Input) *draft {
 
 // basis is the part of a plan that does not depend on peers.
 type basis struct {
-	in       *Input                            // without Peers
-	networks map[netconf.Family][]netconf.Past // the present one first
-	tunnels  map[netconf.Family]tunnels        // this host's
+	in       *Input                                // without Peers
+	networks map[netconf.Family][]netconf.Previous // the present one first
+	tunnels  map[netconf.Family]tunnels            // this host's
 	fw       firewall.Plan
 	problems []Problem // of the host itself
 }
 
 // newBasis adds what the host needs whoever its peers are.
 func newBasis(s *netstate.Builder, in *Input) *basis {
-	b := &basis{in: in, networks: map[netconf.Family][]netconf.Past{}}
+	b := &basis{in: in, networks: map[netconf.Family][]netconf.Previous{}}
 	forward(s, in)
 	b.tunnels, b.problems = receive(s, in)
-	b.fw = firewall.Plan{Net: in.Net, Past: in.Past, Host: in.Host, Options: in.Firewall, Subnets: slices.Concat(in.Self.Subnets, in.Drains)}
+	b.fw = firewall.Plan{Net: in.Net, Previous: in.Previous, Host: in.Host, Options: in.Firewall, Subnets: slices.Concat(in.Self.Subnets, in.Draining)}
 	for _, r := range in.Net.Ranges {
 		f := r.Family()
-		b.networks[f] = append([]netconf.Past{r.Past()}, ofFamily(in.Past, f)...)
+		b.networks[f] = append([]netconf.Previous{r.Previous()}, ofFamily(in.Previous, f)...)
 		for _, t := range b.tunnels[f] {
 			b.fw.Tunnels = append(b.fw.Tunnels, firewall.Tunnel{Family: f, Port: t.Conf.Port, VNI: t.Conf.VNI})
 		}
@@ -87,6 +87,6 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 	return b
 }
 
-func ofFamily(pasts []netconf.Past, f netconf.Family) []netconf.Past {
-	return slices.DeleteFunc(slices.Clone(pasts), func(p netconf.Past) bool { return p.Family() != f })
+func ofFamily(pasts []netconf.Previous, f netconf.Family) []netconf.Previous {
+	return slices.DeleteFunc(slices.Clone(pasts), func(p netconf.Previous) bool { return p.Family() != f })
 }

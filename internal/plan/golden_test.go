@@ -189,12 +189,12 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 			})
 		case "drains":
 			for _, f := range fams {
-				in.Drains = append(in.Drains, prefix(f, w[1]))
+				in.Draining = append(in.Draining, prefix(f, w[1]))
 			}
 		case "past":
 			for _, f := range fams {
 				length := prefix(f, fmt.Sprintf("%s/%s", strings.Split(w[1], "/")[0], w[3])).Bits()
-				in.Past = append(in.Past, netconf.Past{Network: prefix(f, w[1]), SubnetLen: length})
+				in.Previous = append(in.Previous, netconf.Previous{Network: prefix(f, w[1]), SubnetLen: length})
 			}
 		case "peer":
 			in.Peers = in.Peers.With(readLease(w, fams))

@@ -89,7 +89,7 @@ func hamlet(t *testing.T, backend string) (plan.Input, []view.Item) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := plan.Input{Net: net, Past: []netconf.Past{{Network: netip.MustParsePrefix("10.9.0.0/16"), SubnetLen: 24}}}
+	in := plan.Input{Net: net, Previous: []netconf.Previous{{Network: netip.MustParsePrefix("10.9.0.0/16"), SubnetLen: 24}}}
 	in.Host = host.Facts{Uplink: host.Uplink{
 		Name: "eth0", MTU: 1500,
 		Addrs:  []netip.Addr{netip.MustParseAddr("10.4.7.1")},

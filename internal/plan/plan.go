@@ -27,13 +27,13 @@ const (
 
 // Input is all that a plan depends on.
 type Input struct {
-	Net    netconf.Network
-	Host   host.Facts
-	Self   lease.Lease    // as announced, or about to be
-	Former []Former       // what was announced before and peers may still go by
-	Drains []netip.Prefix // draining subnets: this host's previous ones, which peers still send to
-	Past   []netconf.Past // previous networks, in which there still are leases
-	Peers  lease.Set      // everybody else; a lease of Self's subnets is passed over
+	Net      netconf.Network
+	Host     host.Facts
+	Self     lease.Lease        // as announced, or about to be
+	Former   []Former           // what was announced before and peers may still go by
+	Draining []netip.Prefix     // draining subnets: this host's previous ones, which peers still send to
+	Previous []netconf.Previous // previous networks, in which there still are leases
+	Peers    lease.Set          // everybody else; a lease of Self's subnets is passed over
 
 	Firewall firewall.Options
 }

@@ -101,9 +101,9 @@ func (tr *trace) elsewhere() {
 	case 2:
 		in.Host.NoFirewall = []string{"", "no nftables"}[tr.rng.IntN(2)]
 	case 3:
-		in.Drains = nil
+		in.Draining = nil
 		if tr.rng.IntN(2) == 0 {
-			in.Drains = tr.good(7).Subnets
+			in.Draining = tr.good(7).Subnets
 		}
 	case 4:
 		in.Former = nil
@@ -114,9 +114,9 @@ func (tr *trace) elsewhere() {
 			})
 		}
 	case 5:
-		in.Past = nil
+		in.Previous = nil
 		if tr.rng.IntN(2) == 0 {
-			in.Past = []netconf.Past{
+			in.Previous = []netconf.Previous{
 				{Network: netip.MustParsePrefix("10.0.0.0/8"), SubnetLen: 26},
 				{Network: netip.MustParsePrefix("172.7.0.0/16"), SubnetLen: 24},
 				{Network: netip.MustParsePrefix("fd00::/16"), SubnetLen: 66},

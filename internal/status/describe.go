@@ -76,9 +76,9 @@ func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []
 	s.Direct = in.Net.Backend.VXLAN.DirectRouting
 	s.Lease = api.Lease{
 		Subnets: in.Self.Subnets, Public: in.Self.Public,
-		MTU: plan.MTU(in.Net, in.Host), Reserved: in.Self.Reserved, Drains: in.Drains,
+		MTU: plan.MTU(in.Net, in.Host), Reserved: in.Self.Reserved, Draining: in.Draining,
 	}
-	for _, p := range in.Past {
+	for _, p := range in.Previous {
 		s.Former = append(s.Former, p.Network)
 	}
 	faulty := map[string]string{}

@@ -20,9 +20,9 @@ type Snapshot struct {
 	ConfigRevision int64  // of the last change of the config; 0 if there is none
 	Config         []byte // the config document as stored; nil if there is none
 	Leases         lease.Set
-	Former         []netconf.Past // networks of earlier configs, in which leases drain; sorted
-	Bad            []Entry        // keys among the leases that cannot be read as one
-	Assigned       *Assignment    // what the store's system says of this host; nil where hosts choose their subnets
+	Former         []netconf.Previous // networks of earlier configs, in which leases drain; sorted
+	Bad            []Entry            // keys among the leases that cannot be read as one
+	Assigned       *Assignment        // what the store's system says of this host; nil where hosts choose their subnets
 }
 
 // Assignment is what a system that assigns subnets to hosts by itself, as

@@ -27,7 +27,7 @@ func Handles(r netstate.Row) bool {
 	switch r := r.(type) {
 	case netstate.NFTable, netstate.Set, netstate.Element, netstate.Chain, netstate.Rule:
 		return true
-	case netstate.Foreign:
+	case netstate.HookRule:
 		return r.Via == netstate.ViaNFT
 	case netstate.Leftover:
 		return r.Via == netstate.ViaNFT
@@ -230,7 +230,7 @@ func (w *writer) encode(group []int) (err error) {
 		w.chain(r, remove)
 	case netstate.Rule:
 		err = w.rule(r, remove)
-	case netstate.Foreign:
+	case netstate.HookRule:
 		err = w.foreign(r, remove)
 	case netstate.Leftover:
 		err = w.leftover(r)

@@ -67,7 +67,7 @@ func (w *writer) rule(r netstate.Rule, remove bool) error {
 
 // foreign makes f stand at the head of its chain, ahead of all rules that are
 // not weft's, or takes it away.
-func (w *writer) foreign(f netstate.Foreign, remove bool) error {
+func (w *writer) foreign(f netstate.HookRule, remove bool) error {
 	p := place{families[f.Family], f.Table, f.Chain}
 	have, err := w.list(p)
 	if err != nil {

@@ -89,13 +89,13 @@ func (o *observer) ownRules(c chain) error {
 		if !scope.HookRule(r.comment, body.Prefixes()) {
 			continue // another agent's
 		}
-		row := netstate.Foreign{
+		row := netstate.HookRule{
 			Via: netstate.ViaNFT, Family: familyName(r.family), Table: r.table, Chain: r.chain, Body: body, Behind: behind || i < start,
 		}
 		o.view.rows[r.id()] = row
-		o.found.Foreign = append(o.found.Foreign, row)
+		o.found.HookRules = append(o.found.HookRules, row)
 	}
-	o.found.Foreign = firstOfEach(o.found.Foreign)
+	o.found.HookRules = firstOfEach(o.found.HookRules)
 	return nil
 }
 
@@ -112,9 +112,9 @@ func head(rules []rule) int {
 }
 
 // firstOfEach drops rules that stand in a chain twice over.
-func firstOfEach(rows []netstate.Foreign) []netstate.Foreign {
-	seen := map[netstate.Foreign]bool{}
-	return slices.DeleteFunc(rows, func(f netstate.Foreign) bool {
+func firstOfEach(rows []netstate.HookRule) []netstate.HookRule {
+	seen := map[netstate.HookRule]bool{}
+	return slices.DeleteFunc(rows, func(f netstate.HookRule) bool {
 		f.Behind = false
 		twice := seen[f]
 		seen[f] = true

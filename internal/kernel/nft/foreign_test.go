@@ -29,11 +29,11 @@ ip6tables -A INPUT -s fe80::/10 -j ACCEPT
 `
 
 const hookRules = `
-foreign nft ip filter FORWARD head ip daddr 10.5.0.0/16 counter accept comment "weft"
-foreign nft ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
-foreign nft ip filter INPUT head udp dport 8472 counter accept comment "weft"
-foreign nft ip6 filter FORWARD head ip6 daddr fd05::/48 counter accept comment "weft"
-foreign nft ip6 filter FORWARD head ip6 saddr fd05::/48 counter accept comment "weft"
+hook nft ip filter FORWARD head ip daddr 10.5.0.0/16 counter accept comment "weft"
+hook nft ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
+hook nft ip filter INPUT head udp dport 8472 counter accept comment "weft"
+hook nft ip6 filter FORWARD head ip6 daddr fd05::/48 counter accept comment "weft"
+hook nft ip6 filter FORWARD head ip6 saddr fd05::/48 counter accept comment "weft"
 `
 
 func TestRulesStandAtTheHeadOfIPTables(t *testing.T) {
@@ -221,7 +221,7 @@ func TestRefusedRowsDoNotHinderOthers(t *testing.T) {
 	want := parse(t, whole+hookRules) // there is no iptables here
 	ops := netstate.Diff(m.observe(t), want)
 	for i, err := range m.Apply(ops) {
-		_, foreign := ops[i].Row.(netstate.Foreign)
+		_, foreign := ops[i].Row.(netstate.HookRule)
 		if foreign != (err != nil) {
 			t.Errorf("%s: %v", ops[i], err)
 		}

@@ -107,7 +107,7 @@ func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.F
 				continue
 			}
 			if table != "nat" {
-				f.Foreign = append(f.Foreign, l.ownRules(fam, table, scope)...)
+				f.HookRules = append(f.HookRules, l.ownRules(fam, table, scope)...)
 			}
 			chain := owned.FlannelChain(table)
 			if _, there := l.rules[chain]; there && scope.Abandoned(l.prefixes(chain)) {
@@ -119,7 +119,7 @@ func (t *Tools) Observe(ctx context.Context, scope netstate.Scope) (f netstate.F
 }
 
 // ownRules finds our rules in the chains.
-func (l listing) ownRules(f family, table string, scope netstate.Scope) (out []netstate.Foreign) {
+func (l listing) ownRules(f family, table string, scope netstate.Scope) (out []netstate.HookRule) {
 	for _, chain := range slices.Sorted(maps.Keys(hooks)) {
 		start, behind := l.head(chain), false
 		for i, r := range l.rules[chain] {
@@ -128,7 +128,7 @@ func (l listing) ownRules(f family, table string, scope netstate.Scope) (out []n
 			case r.tag() == "":
 				behind = behind || i >= start
 			case scope.HookRule(r.tag(), body.Prefixes()):
-				out = append(out, netstate.Foreign{
+				out = append(out, netstate.HookRule{
 					Via: netstate.ViaLegacy, Family: f.name, Table: table, Chain: chain, Body: body, Behind: behind || i < start,
 				})
 			}
@@ -138,9 +138,9 @@ func (l listing) ownRules(f family, table string, scope netstate.Scope) (out []n
 }
 
 // firstOfEach drops rules that stand in a chain twice over.
-func firstOfEach(rows []netstate.Foreign) []netstate.Foreign {
-	seen := map[netstate.Foreign]bool{}
-	return slices.DeleteFunc(rows, func(f netstate.Foreign) bool {
+func firstOfEach(rows []netstate.HookRule) []netstate.HookRule {
+	seen := map[netstate.HookRule]bool{}
+	return slices.DeleteFunc(rows, func(f netstate.HookRule) bool {
 		f.Behind = false
 		twice := seen[f]
 		seen[f] = true
@@ -151,7 +151,7 @@ func firstOfEach(rows []netstate.Foreign) []netstate.Foreign {
 // Apply carries out one op on a row whose Via is ViaLegacy.
 func (t *Tools) Apply(ctx context.Context, op netstate.Op) error {
 	switch r := op.Row.(type) {
-	case netstate.Foreign:
+	case netstate.HookRule:
 		return t.foreign(ctx, r, op.Verb == netstate.Remove)
 	case netstate.Leftover:
 		return t.leftover(ctx, r)
@@ -167,7 +167,7 @@ func familyOf(name string) family {
 }
 
 // foreign makes a rule stand at the head of its chain, or takes it away.
-func (t *Tools) foreign(ctx context.Context, f netstate.Foreign, remove bool) error {
+func (t *Tools) foreign(ctx context.Context, f netstate.HookRule, remove bool) error {
 	fam := familyOf(f.Family)
 	l, ok, err := t.list(ctx, fam, f.Table)
 	if err != nil || !ok {

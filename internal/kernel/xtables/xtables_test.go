@@ -111,10 +111,10 @@ ip6tables-legacy -A FORWARD -i lo -j ACCEPT
 `
 
 const ours = `
-foreign legacy ip filter FORWARD head ip daddr 10.5.0.0/16 counter accept comment "weft"
-foreign legacy ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
-foreign legacy ip filter INPUT head udp dport 8472 counter accept comment "weft"
-foreign legacy ip6 filter FORWARD head ip6 saddr fd05::/48 counter accept comment "weft"
+hook legacy ip filter FORWARD head ip daddr 10.5.0.0/16 counter accept comment "weft"
+hook legacy ip filter FORWARD head ip saddr 10.5.0.0/16 counter accept comment "weft"
+hook legacy ip filter INPUT head udp dport 8472 counter accept comment "weft"
+hook legacy ip6 filter FORWARD head ip6 saddr fd05::/48 counter accept comment "weft"
 `
 
 const dump = "iptables-legacy -S; iptables-legacy -t nat -S; ip6tables-legacy -S"
@@ -246,7 +246,7 @@ func TestMissingProgramIsABarrier(t *testing.T) {
 	if len(found) != 4 || found[0].Manager != "" || len(found[0].Rules) == 0 {
 		t.Errorf("found %v", found)
 	}
-	err = hidden.Apply(t.Context(), netstate.Op{Row: netstate.Foreign{Family: "ip", Table: "filter", Chain: "FORWARD"}})
+	err = hidden.Apply(t.Context(), netstate.Op{Row: netstate.HookRule{Family: "ip", Table: "filter", Chain: "FORWARD"}})
 	if !errors.Is(err, xtables.ErrNoProgram) || !strings.Contains(err.Error(), "iptables-legacy") {
 		t.Errorf("the error does not name the program: %v", err)
 	}
@@ -318,7 +318,7 @@ func TestRulesStandInEveryTable(t *testing.T) {
 	m.shell(t, "iptables-legacy -t raw -A PREROUTING -d 10.5.21.2/32 ! -i docker0 -j DROP")
 	const raw = "iptables-legacy -t raw -S PREROUTING"
 	before := m.shell(t, raw)
-	const accept = `foreign legacy ip raw PREROUTING head ip saddr 10.5.0.0/16 ip daddr 10.5.0.0/16 counter accept comment "weft"`
+	const accept = `hook legacy ip raw PREROUTING head ip saddr 10.5.0.0/16 ip daddr 10.5.0.0/16 counter accept comment "weft"`
 	m.settle(t, accept)
 	if ops := m.settle(t, accept); len(ops) > 0 {
 		t.Errorf("does not settle: %v", ops)

@@ -45,7 +45,7 @@ func (b *builder) needed(barrier host.Barrier) (out []netstate.Body, how string)
 func (b *builder) stand(barrier host.Barrier, bodies []netstate.Body) {
 	for _, body := range bodies {
 		body.Counter, body.Verdict, body.Comment = true, netstate.Accept, b.table
-		b.fw.Foreign = append(b.fw.Foreign, netstate.Foreign{
+		b.fw.HookRules = append(b.fw.HookRules, netstate.HookRule{
 			Via: barrier.Via, Family: barrier.Family, Table: barrier.Table, Chain: barrier.Chain, Body: body,
 		})
 	}

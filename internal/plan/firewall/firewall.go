@@ -35,13 +35,13 @@ type Tunnel struct {
 
 // Plan is all that the rules depend on.
 type Plan struct {
-	Net     netconf.Network
-	Past    []netconf.Past // of earlier configs: their packets are treated like the network's
-	Host    host.Facts
-	Options Options
-	Subnets []netip.Prefix // this host's
-	Tunnels []Tunnel
-	Peers   []netip.Addr // public addresses, in any order
+	Net      netconf.Network
+	Previous []netconf.Previous // of earlier configs: their packets are treated like the network's
+	Host     host.Facts
+	Options  Options
+	Subnets  []netip.Prefix // this host's
+	Tunnels  []Tunnel
+	Peers    []netip.Addr // public addresses, in any order
 }
 
 // The names of what is in our table.

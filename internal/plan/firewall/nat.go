@@ -31,8 +31,8 @@ func (b *builder) nat() {
 // networks returns r's network and the former ones that it does not hold.
 func (b *builder) networks(r netconf.Range) []netip.Prefix {
 	out := []netip.Prefix{r.Network}
-	for _, p := range b.Past {
-		if p.Family() == r.Family() && !r.Past().Holds(p.Network) && !slices.Contains(out, p.Network) {
+	for _, p := range b.Previous {
+		if p.Family() == r.Family() && !r.Previous().Holds(p.Network) && !slices.Contains(out, p.Network) {
 			out = append(out, p.Network)
 		}
 	}

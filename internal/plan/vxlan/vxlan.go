@@ -15,15 +15,15 @@ import (
 
 // Tunnel is this host's end of the VXLAN network in one family.
 type Tunnel struct {
-	Name   string // of the device
-	Conf   netconf.VXLAN
-	Family netconf.Family // of the overlay and the underlay alike
-	Subnet netip.Prefix   // this host's
-	Drains []netip.Prefix // its draining subnets, whose network addresses it still has
-	MAC    netstate.MAC
-	Local  netip.Addr // the uplink's address
-	Dev    string     // the uplink
-	MTU    int        // of the device, bytes
+	Name     string // of the device
+	Conf     netconf.VXLAN
+	Family   netconf.Family // of the overlay and the underlay alike
+	Subnet   netip.Prefix   // this host's
+	Draining []netip.Prefix // its draining subnets, whose network addresses it still has
+	MAC      netstate.MAC
+	Local    netip.Addr // the uplink's address
+	Dev      string     // the uplink
+	MTU      int        // of the device, bytes
 }
 
 // Overhead is what the encapsulation adds to a packet, in bytes: outer IP
@@ -59,7 +59,7 @@ func (t *Tunnel) Receive(s *netstate.Builder) {
 		MAC:      t.MAC,
 		Up:       true,
 	})
-	for _, subnet := range append([]netip.Prefix{t.Subnet}, t.Drains...) {
+	for _, subnet := range append([]netip.Prefix{t.Subnet}, t.Draining...) {
 		addr := subnet.Masked().Addr()
 		s.Addrs = append(s.Addrs, netstate.Addr{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Dev: t.Name})
 	}

@@ -20,7 +20,7 @@ func ownRules(f *netstate.FirewallBuilder, scope netstate.Scope) {
 		f.Chains = slices.DeleteFunc(f.Chains, func(o netstate.Chain) bool { return o.Table == t.Name })
 		f.Rules = slices.DeleteFunc(f.Rules, func(o netstate.Rule) bool { return o.Table == t.Name })
 	}
-	f.Foreign = slices.DeleteFunc(f.Foreign, func(o netstate.Foreign) bool {
+	f.HookRules = slices.DeleteFunc(f.HookRules, func(o netstate.HookRule) bool {
 		return !scope.HookRule(o.Body.Comment, o.Body.Prefixes())
 	})
 }

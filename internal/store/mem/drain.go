@@ -25,6 +25,6 @@ func (s *Store) drain(r lease.Draining, value []byte, claim lease.Claim) {
 	}
 	s.owners[name] = claim.Owner
 	if pasts := claim.FormerOf(r); len(pasts) > 0 {
-		s.put(view.Former+name, []byte(netconf.FormatPasts(pasts)), left)
+		s.put(view.Former+name, []byte(netconf.FormatPrevious(pasts)), left)
 	}
 }

@@ -98,8 +98,8 @@ func prefixes(s ...string) []netip.Prefix {
 	return out
 }
 
-func pasts(s string) []netconf.Past {
-	out, err := netconf.ParsePasts(s)
+func pasts(s string) []netconf.Previous {
+	out, err := netconf.ParsePrevious(s)
 	if err != nil {
 		panic(err)
 	}

@@ -9,7 +9,7 @@ import (
 // putFormer takes in the record of a lease that drains. One that cannot be
 // read says nothing; leases that only it would explain are then strangers.
 func (v *View) putFormer(it Item) bool {
-	pasts, err := netconf.ParsePasts(string(it.Value))
+	pasts, err := netconf.ParsePrevious(string(it.Value))
 	if err != nil || slices.Equal(v.former[it.Key], pasts) {
 		return false
 	}
@@ -18,10 +18,10 @@ func (v *View) putFormer(it Item) bool {
 }
 
 // pasts returns all former networks that are recorded.
-func (v *View) pasts() []netconf.Past {
-	var all []netconf.Past
+func (v *View) pasts() []netconf.Previous {
+	var all []netconf.Previous
 	for _, some := range v.former {
 		all = append(all, some...)
 	}
-	return netconf.SortPasts(all)
+	return netconf.SortPrevious(all)
 }

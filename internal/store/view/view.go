@@ -22,7 +22,7 @@ const (
 )
 
 // Former is weft's own: followed by the lease.Key of a lease that drains, it
-// holds the networks that the lease lies in (netconf.FormatPasts).
+// holds the networks that the lease lies in (netconf.FormatPrevious).
 const Former = "weft/former/"
 
 // Item is one stored key.
@@ -40,8 +40,8 @@ type View struct {
 	config    []byte
 	configRev int64
 	leases    lease.Set
-	bad       map[string]error          // by key
-	former    map[string][]netconf.Past // by the whole key
+	bad       map[string]error              // by key
+	former    map[string][]netconf.Previous // by the whole key
 }
 
 // New is a store at revision rev that holds items, each key once.
@@ -62,7 +62,7 @@ type Builder struct {
 
 // NewBuilder returns a builder of an empty view.
 func NewBuilder() *Builder {
-	return &Builder{view: &View{bad: map[string]error{}, former: map[string][]netconf.Past{}}}
+	return &Builder{view: &View{bad: map[string]error{}, former: map[string][]netconf.Previous{}}}
 }
 
 // Put takes in a key; each comes once.

@@ -12,10 +12,10 @@ const (
 	ViaLegacy = "legacy" // the kernel's x_tables, by the iptables-legacy program
 )
 
-// Foreign is a rule of ours that has to stand at the head of somebody else's
+// HookRule is a rule of ours that has to stand at the head of somebody else's
 // chain, since no rule elsewhere can save a packet from being refused there.
 // It is identified by all but its place.
-type Foreign struct {
+type HookRule struct {
 	Via    string // ViaNFT or ViaLegacy
 	Family string // of the table: "ip", "ip6" or "inet"
 	Table  string
@@ -24,7 +24,7 @@ type Foreign struct {
 	Behind bool // a rule of somebody else's stands ahead of it
 }
 
-func (f Foreign) Compare(o Foreign) int {
+func (f HookRule) Compare(o HookRule) int {
 	if c := cmp.Or(strings.Compare(f.Via, o.Via), strings.Compare(f.Family, o.Family),
 		strings.Compare(f.Table, o.Table), strings.Compare(f.Chain, o.Chain)); c != 0 {
 		return c
@@ -35,10 +35,10 @@ func (f Foreign) Compare(o Foreign) int {
 	return strings.Compare(f.Body.String(), o.Body.String())
 }
 
-// String renders e.g. `foreign nft ip filter FORWARD head ip saddr
+// String renders e.g. `hook nft ip filter FORWARD head ip saddr
 // 10.5.0.0/16 counter accept comment "weft"`.
-func (f Foreign) String() string {
-	return fmt.Sprintf("foreign %s %s %s %s %s %s", f.Via, f.Family, f.Table, f.Chain, flag(f.Behind, "behind", "head"), f.Body)
+func (f HookRule) String() string {
+	return fmt.Sprintf("hook %s %s %s %s %s %s", f.Via, f.Family, f.Table, f.Chain, flag(f.Behind, "behind", "head"), f.Body)
 }
 
 // Leftover is what flanneld left in the firewall: a chain with the rules that

@@ -7,16 +7,16 @@ import (
 )
 
 func TestPasts(t *testing.T) {
-	pasts := []Past{{netip.MustParsePrefix("172.7.0.0/16"), 24}, {netip.MustParsePrefix("fd17:7::/48"), 64}}
+	pasts := []Previous{{netip.MustParsePrefix("172.7.0.0/16"), 24}, {netip.MustParsePrefix("fd17:7::/48"), 64}}
 	const text = "172.7.0.0/16-24,fd17:7::/48-64"
-	if got := FormatPasts(pasts); got != text {
+	if got := FormatPrevious(pasts); got != text {
 		t.Errorf("written as %s", got)
 	}
-	if got, err := ParsePasts(text); err != nil || !slices.Equal(got, pasts) {
+	if got, err := ParsePrevious(text); err != nil || !slices.Equal(got, pasts) {
 		t.Errorf("read as %v, %v", got, err)
 	}
 	for _, bad := range []string{"", "172.7.0.0/16", "172.7.1.0/16-24", "172.7.0.0/16-15", "172.7.0.0/16-32", "::ffff:1.2.0.0/112-120", text + ",", "x-24"} {
-		if got, err := ParsePasts(bad); err == nil {
+		if got, err := ParsePrevious(bad); err == nil {
 			t.Errorf("%q was read as %v", bad, got)
 		}
 	}
