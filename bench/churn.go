@@ -18,7 +18,7 @@ type churnResult struct {
 	Changes  int     `json:"changes"`
 	Rate     float64 `json:"changesPerSecond"` // as reached
 	CPU      float64 `json:"cpuMillis"`        // of the agent, for one change
-	Missing  rows    `json:"missing"`
+	Missing  rows    `json:"missing"`          // by the leases in etcd after the changes
 	Stale    rows    `json:"stale"`
 	Resident float64 `json:"residentMB"` // at rest, before
 	Anon     float64 `json:"anonymousMB"`
