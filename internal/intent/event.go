@@ -89,7 +89,7 @@ func (Tick) String() string { return "tick" }
 type HostQuery struct {
 	Options  host.Options
 	Networks []netip.Prefix // interfaces with addresses in these are the overlay's own
-	Devices  []string       // names of tunnel devices that an earlier run may have left
+	Devices  []string       // names of tunnel devices that an earlier run may have left; nil: of no interest any more
 	Current  host.Uplink    // what counts so far; after a restart only the addresses
 }
 

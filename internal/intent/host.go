@@ -19,7 +19,6 @@ func (t *step) observe() bool {
 	q := HostQuery{
 		Options:  withAssigned(s.opts.Uplink, s.store.snapshot.Assigned),
 		Networks: s.networks(),
-		Devices:  plan.LinkNames(*s.config.net),
 	}
 	retry := s.faults.Uplink != nil && t.due()
 	other := s.query == nil || !equal(*s.query, q)
@@ -27,6 +26,9 @@ func (t *step) observe() bool {
 		s.query, s.outdated = &q, false
 		asked := q // that the uplink is another now is no new question
 		asked.Current = s.uplink()
+		if len(s.history) == 0 && s.self == nil && s.last == nil {
+			asked.Devices = plan.LinkNames(*s.config.net)
+		}
 		t.out.Observe = &asked
 	}
 	return s.facts != nil && s.faults.Uplink == nil && equal(s.answered, q)
@@ -46,7 +48,7 @@ func (s *State) uplink() host.Uplink {
 func (t *step) hostObserved(e HostObserved) {
 	s := t.state
 	s.answered = e.Query
-	s.answered.Current = host.Uplink{}
+	s.answered.Current, s.answered.Devices = host.Uplink{}, nil
 	s.faults.Uplink = e.Err
 	t.retry(e.Err)
 	if e.Err != nil {

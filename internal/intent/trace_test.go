@@ -249,6 +249,9 @@ func (r *tracer) note(out intent.Output) (next intent.Event) {
 	case out.Lock != nil:
 		return intent.LocksTaken{Locks: *out.Lock, Err: r.locked}
 	case out.Observe != nil:
+		if len(out.Observe.Devices) > 0 {
+			fmt.Fprintln(&r.out, "observe: devices", out.Observe.Devices)
+		}
 		return intent.HostObserved{Query: *out.Observe, Facts: r.facts(), Err: r.broken}
 	}
 	return nil
