@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -60,33 +58,17 @@ func measureChurn(ctx context.Context, o *options) (all []churnResult, err error
 	return all, nil
 }
 
-func churnOnce(ctx context.Context, o *options, etcd *clientv3.Client, n int) (r churnResult, err error) {
-	r = churnResult{Store: "etcd", Peers: n}
-	name := fmt.Sprintf("churn-%d", n)
-	net, err := newNetwork(ctx, etcd, "/bench/"+name, vxlanBackend)
-	if err != nil {
-		return r, err
-	}
+func churnOnce(ctx context.Context, o *options, etcd *clientv3.Client, n int) (churnResult, error) {
+	r := churnResult{Store: "etcd", Peers: n}
 	c := newChurn(n)
-	if err := net.fill(ctx, peersUpTo(n)); err != nil {
-		return r, err
-	}
-	w, err := newWorld()
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	a, _, err := start(ctx, w, o, net.etcdArgs(o), nil, filepath.Join(o.dir, name))
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, a.stop()) }()
-	time.Sleep(settle)
-	err = r.measure(ctx, a, o.churn, func(ctx context.Context) error { return net.apply(ctx, c.next()) })
-	if err != nil {
-		return r, err
-	}
-	r.Missing, r.Stale, err = compareLeases(ctx, w, net)
+	err := withSettled(ctx, o, etcd, fmt.Sprintf("churn-%d", n), n, func(w *world, net *network, a *agent) error {
+		err := r.measure(ctx, a, o.churn, func(ctx context.Context) error { return net.apply(ctx, c.next()) })
+		if err != nil {
+			return err
+		}
+		r.Missing, r.Stale, err = compareLeases(ctx, w, net)
+		return err
+	})
 	return r, err
 }
 

@@ -27,7 +27,7 @@ func (l *latency) add(d time.Duration) { l.took = append(l.took, d) }
 // at is the duration in milliseconds that a share of the calls stayed below.
 func (l latency) at(share float64) float64 {
 	sorted := slices.Sorted(slices.Values(l.took))
-	return float64(sorted[int(share*float64(len(sorted)-1))].Microseconds()) / 1000
+	return millis(sorted[int(share*float64(len(sorted)-1))])
 }
 
 // MarshalJSON writes percentiles in milliseconds.

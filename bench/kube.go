@@ -177,7 +177,7 @@ func (c *cluster) rest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.result.Rest = float64((after - before).Microseconds()) / 1000
+	c.result.Rest = millis(after - before)
 	m, err := c.agent.memory()
 	c.result.Resident, c.result.Anon = megabytes(m.resident), megabytes(m.anonymous)
 	return err

@@ -137,7 +137,7 @@ func (s *session) rest(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.Rest = float64((after - before).Microseconds()) / 1000
+	s.Rest = millis(after - before)
 	m, err := s.agent.memory()
 	s.Resident, s.Anon = megabytes(m.resident), megabytes(m.anonymous)
 	return err

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -48,32 +46,17 @@ func measurePuts(ctx context.Context, o *options) (all []putResult, err error) {
 	return all, nil
 }
 
-func putsAmong(ctx context.Context, o *options, etcd *clientv3.Client, n int) (r putResult, err error) {
-	r = putResult{Peers: n, Puts: o.singles}
-	name := fmt.Sprintf("put-%d", n)
-	net, err := newNetwork(ctx, etcd, "/bench/"+name, vxlanBackend)
+func putsAmong(ctx context.Context, o *options, etcd *clientv3.Client, n int) (putResult, error) {
+	r := putResult{Peers: n, Puts: o.singles}
+	var took []change
+	err := withSettled(ctx, o, etcd, fmt.Sprintf("put-%d", n), n, func(w *world, net *network, _ *agent) (err error) {
+		took, err = changes(ctx, w, net, n, o.singles)
+		r.Load = load()
+		return err
+	})
 	if err != nil {
 		return r, err
 	}
-	if err := net.fill(ctx, peersUpTo(n)); err != nil {
-		return r, err
-	}
-	w, err := newWorld()
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	a, _, err := start(ctx, w, o, net.etcdArgs(o), nil, filepath.Join(o.dir, name))
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, a.stop()) }()
-	time.Sleep(settle)
-	took, err := changes(ctx, w, net, n, o.singles)
-	if err != nil {
-		return r, err
-	}
-	r.Load = load()
 	var route, heard []time.Duration
 	for _, c := range took {
 		route, heard = append(route, c.route), append(heard, c.etcd)

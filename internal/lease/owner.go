@@ -27,7 +27,7 @@ type relation uint8
 
 const (
 	stranger  relation = iota // another host's, with another address
-	own                       // the claimant's: of this session, of an earlier one, or of a host that is gone
+	own                       // the claimant's: of its session, of an earlier one, or of a host that is gone
 	contested                 // maybe the claimant's, maybe an agent's that runs: to be asked
 	refused                   // another host's with the claimant's address, which cannot be asked
 )
@@ -37,8 +37,8 @@ const (
 //
 // A copied machine has the id, hostname and machine id of its original, often
 // its product UUID, but never runs in the same boot. So a record of the same
-// boot is of an agent that was here before and has ended, unless this session
-// has had the lease since then: two agents would take it from each other.
+// boot is of an agent that was here before and has ended, unless the claimant's
+// session has had the lease since: two agents would take it from each other.
 func (c Claim) relate(o Owner, shared bool) relation {
 	known := c.knows(o, shared)
 	switch {
