@@ -87,6 +87,6 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 	return b
 }
 
-func ofFamily(pasts []netconf.Previous, f netconf.Family) []netconf.Previous {
-	return slices.DeleteFunc(slices.Clone(pasts), func(p netconf.Previous) bool { return p.Family() != f })
+func ofFamily(previous []netconf.Previous, f netconf.Family) []netconf.Previous {
+	return slices.DeleteFunc(slices.Clone(previous), func(p netconf.Previous) bool { return p.Family() != f })
 }

@@ -68,8 +68,8 @@ func (a *acquisition) drain(e *edit, r lease.Draining) {
 	}
 	e.put(a.keys.lease(name), a.value, id)
 	e.put(a.keys.owner(name), a.owner, id)
-	if pasts := a.claim.FormerOf(r); len(pasts) > 0 {
-		e.put(a.keys.former(name), netconf.FormatPrevious(pasts), id)
+	if previous := a.claim.FormerOf(r); len(previous) > 0 {
+		e.put(a.keys.former(name), netconf.FormatPrevious(previous), id)
 	}
 }
 

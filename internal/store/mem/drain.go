@@ -24,7 +24,7 @@ func (s *Store) drain(r lease.Draining, value []byte, claim lease.Claim) {
 		s.put(view.Subnets+name, value, left)
 	}
 	s.owners[name] = claim.Owner
-	if pasts := claim.FormerOf(r); len(pasts) > 0 {
-		s.put(view.Former+name, []byte(netconf.FormatPrevious(pasts)), left)
+	if previous := claim.FormerOf(r); len(previous) > 0 {
+		s.put(view.Former+name, []byte(netconf.FormatPrevious(previous)), left)
 	}
 }

@@ -103,10 +103,10 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 			t.Fatal(err)
 		}
 		c := host(1)
-		c.Former = pasts("10.5.0.0/16-24,10.55.0.0/16-24")
+		c.Former = previous("10.5.0.0/16-24,10.55.0.0/16-24")
 		other := acquire(t, s, `{"Network":"10.6.0.0/16"}`, c)
 		holds(t, s, l, other)
-		if got := snapshot(t, s).Former; !slices.Equal(got, pasts("10.5.0.0/16-24")) {
+		if got := snapshot(t, s).Former; !slices.Equal(got, previous("10.5.0.0/16-24")) {
 			t.Errorf("the former networks are %v", got)
 		}
 		c.Former = nil
@@ -126,7 +126,7 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 		c := host(1)
 		c.Public = append(c.Public, netip.MustParseAddr("2001:db8::1"))
 		l := acquire(t, s, dual, c)
-		c.Former = pasts("10.5.0.0/16-24")
+		c.Former = previous("10.5.0.0/16-24")
 		other := acquire(t, s, strings.Replace(dual, "10.5", "10.6", 1), c)
 		if other.Subnets[1] != l.Subnets[1] {
 			t.Errorf("had %v, got %v", l.Subnets, other.Subnets)

@@ -98,7 +98,7 @@ func prefixes(s ...string) []netip.Prefix {
 	return out
 }
 
-func pasts(s string) []netconf.Previous {
+func previous(s string) []netconf.Previous {
 	out, err := netconf.ParsePrevious(s)
 	if err != nil {
 		panic(err)

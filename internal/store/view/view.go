@@ -148,7 +148,7 @@ func (v *View) Snapshot() store.Snapshot {
 		ConfigRevision: v.configRev,
 		Config:         v.config,
 		Leases:         v.leases,
-		Former:         v.pasts(),
+		Former:         v.previous(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.bad)) {
 		s.Bad = append(s.Bad, store.Entry{Key: Subnets + name, Err: v.bad[name]})
