@@ -225,7 +225,7 @@ func TestExhaustedNetworkIsWaitedFor(t *testing.T) {
 
 func TestStatusNamesPathsAndProblems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := configured(t, `{"Network":"172.7.0.0/16","Backend":{"Type":"vxlan","DirectRouting":true}}`)
+		st := configured(t, `{"Network":"172.7.0.0/16","SubnetMin":"172.7.100.0","Backend":{"Type":"vxlan","DirectRouting":true}}`)
 		a, near, far := newFixture(t, st, "10.4.7.21/24"), newFixture(t, st, "10.4.7.22/24"), newFixture(t, st, "10.4.8.23/24")
 		a.start()
 		near.start()
