@@ -11,6 +11,7 @@ import (
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/owned"
 
+	"github.com/weft-net/weft/internal/store/etcd"
 	"github.com/weft-net/weft/internal/store/kube"
 )
 
@@ -55,6 +56,9 @@ func addSubnetFileFlag(fs *flag.FlagSet, s *settings) {
 // defaultEndpoints is where flanneld looks for etcd unless told otherwise.
 const defaultEndpoints = "http://127.0.0.1:4001,http://127.0.0.1:2379"
 
+// defaultPrefix is flanneld's.
+const defaultPrefix = etcd.DefaultPrefix
+
 // storeFlagPrefix begins the names of all flags that choose the store.
 const storeFlagPrefix = "etcd-"
 
@@ -64,7 +68,7 @@ const kubeFlag = "kube-subnet-mgr"
 func addStoreFlags(fs *flag.FlagSet, s *storeSettings) {
 	fs.Var(newValue(&s.endpoints, "urls", defaultEndpoints, parseEndpoints), "etcd-endpoints",
 		"comma-separated addresses of the etcd servers")
-	fs.Var(newValue(&s.prefix, "path", "/coreos.com/network", parsePrefix), "etcd-prefix",
+	fs.Var(newValue(&s.prefix, "path", defaultPrefix, parsePrefix), "etcd-prefix",
 		"path in etcd under which the network's config and leases are stored")
 	addText(fs, &s.keyFile, "etcd-keyfile", "", "file", "key of this host's TLS certificate (PEM)")
 	addText(fs, &s.certFile, "etcd-certfile", "", "file", "TLS certificate that authenticates this host to etcd (PEM)")
@@ -161,6 +165,7 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 
 const (
 	defaultStateDir = "/var/lib/weft"
+	defaultRunDir   = "/run/weft"
 	defaultLockDir  = "/run/weft/locks"
 )
 
@@ -171,7 +176,7 @@ func addDirFlags(fs *flag.FlagSet, d *dirSettings) {
 }
 
 func addRunDirFlag(fs *flag.FlagSet, d *dirSettings) {
-	fs.Var(newValue(&d.runDir, "directory", "/run/weft", parseDir), "run-dir", "directory of a running agent's socket")
+	fs.Var(newValue(&d.runDir, "directory", defaultRunDir, parseDir), "run-dir", "directory of a running agent's socket")
 }
 
 func parsePeriod(s string) (time.Duration, error) {

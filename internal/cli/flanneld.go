@@ -29,6 +29,7 @@ func flanneld(ctx context.Context, p Process) int {
 		return exitOK
 	}
 	bad := applyEnv(p.Env, flagNames(fs), given(fs), fs.Set)
+	s.separate(given(fs))
 	s.inbound = true
 	s.chosen = true // flanneld always has an etcd, if only by default
 	log := newLogger(p.Stderr, s)

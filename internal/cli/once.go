@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,6 +32,11 @@ func askAgent(cmd *cobra.Command, dirs dirSettings, once onceSettings, ask func(
 	ctx, cancel := once.context(cmd)
 	defer cancel()
 	agent, err := api.DialDir(ctx, dirs.runDir)
+	if _, none := errors.AsType[*api.NotRunningError](err); none && dirs.runDir == defaultRunDir {
+		if others := derivedRunDirs(); len(others) > 0 {
+			return withHint(err, "name one of the networks of this host, as in --run-dir=%s", strings.Join(others, " or --run-dir="))
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,9 @@ func (a *app) begin(cmd *cobra.Command, _ []string) error {
 	if len(bad) > 0 {
 		return &usageError{err: errors.Join(bad...), hint: "correct or unset the variable; a flag on the command line overrides it"}
 	}
+	if cmd.Name() != upName {
+		findDirs(cmd.Context(), fs)
+	}
 	a.began = true
 	return nil
 }

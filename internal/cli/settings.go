@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/weft-net/weft/internal/api"
@@ -44,6 +46,7 @@ type storeSettings struct {
 // dirSettings are an agent's directories.
 type dirSettings struct {
 	stateDir, runDir string
+	derived          bool // from prefix and subnet file; see separate
 }
 
 // uplinkSettings chooses the uplink.
@@ -145,12 +148,20 @@ func (s *settings) check() error {
 
 func (s *storeSettings) check() error {
 	switch {
-	case (s.keyFile == "") != (s.certFile == ""):
+	case (s.keyFile == "") != (s.certFile == "") && !s.plain():
 		return usagef("--etcd-keyfile and --etcd-certfile only work together: %q and %q were given", s.keyFile, s.certFile)
 	case s.password != "" && s.username == "":
 		return usagef("--etcd-password needs an --etcd-username")
 	}
 	return nil
+}
+
+// plain tells whether all endpoints are said to be without TLS, which needs no
+// certificate.
+func (s *storeSettings) plain() bool {
+	return !slices.ContainsFunc(s.endpoints, func(e string) bool {
+		return !strings.HasPrefix(e, "http://") && !strings.HasPrefix(e, "unix://")
+	})
 }
 
 // warnings lists flags that were given and have no effect.

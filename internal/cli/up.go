@@ -7,10 +7,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// upName is the command that runs the agent.
+const upName = "up"
+
 func newUpCommand(a *app) *cobra.Command {
 	s := &settings{}
 	cmd := &cobra.Command{
-		Use:   "up",
+		Use:   upName,
 		Short: "Run the agent of this host",
 		Long: `Run the agent: lease a subnet for this host, advertise how this host is reached,
 and maintain devices, routes and neighbours so that every peer is reachable. It

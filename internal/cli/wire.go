@@ -32,6 +32,13 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	for _, w := range s.warnings() {
 		log.Warn(w)
 	}
+	if s.derived {
+		if err := s.noteDerived(); err != nil {
+			log.Warn("commands will not find this network's directories by themselves", "error", err)
+		}
+		log.Info("this network has directories and a table of its own, from --etcd-prefix and --subnet-file",
+			"stateDirectory", s.stateDir, "runDirectory", s.runDir, "table", s.table)
+	}
 	frugal()
 	if err := refuseTwin(ctx, s.runDir); err != nil {
 		return err

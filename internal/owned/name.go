@@ -41,6 +41,10 @@ var tableName = regexp.MustCompile(`^weft(\.[0-9a-z-]{1,24})?$`)
 // agent's: its rules tell. nft(8) takes such names without quotes.
 func IsTableName(name string) bool { return tableName.MatchString(name) }
 
+// NamedTable returns the name of the nftables table of an agent's network that
+// has a name; up to 24 small letters, digits and hyphens.
+func NamedTable(network string) string { return "weft." + network }
+
 // TableName returns the name of the nftables table for a VNI, one per agent:
 // "weft", or "weft.5" for a VNI other than 1.
 func TableName(vni uint32) string {

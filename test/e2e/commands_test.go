@@ -51,6 +51,8 @@ var commands = map[string]command{
 	"flannel":           cmdFlannel,
 	"flannel-sync":      cmdFlannelSync,
 	"agent-as-flanneld": cmdAgentAsFlanneld,
+	"flanneld-alone":    cmdFlanneldAlone,
+	"host-alone":        cmdHostAlone,
 
 	"kube":    cmdKube,
 	"join":    cmdJoin,

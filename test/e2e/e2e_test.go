@@ -62,6 +62,17 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// TestPeer runs the cases of flannel's own suites.
+func TestPeer(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../peer",
+		Setup:               setUp,
+		Cmds:                commands,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
 // setUp gives each script a world of its own.
 func setUp(env *testscript.Env) error {
 	tb, ok := env.T().(testing.TB)

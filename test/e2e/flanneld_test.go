@@ -226,3 +226,21 @@ func cmdAgentAsFlanneld(ts *testscript.TestScript, neg bool, args []string) {
 	_, err := w.host(ts, args[0]).StartFlanneld(ctx, args[1:]...)
 	ts.Check(err)
 }
+
+// flanneld-alone HOST [FLAG...]: the same on a host with directories of its own and no variables of weft's.
+func cmdFlanneldAlone(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 1, unlimited, "flanneld-alone HOST [FLAG...]")
+	w := worldOf(ts)
+	ctx, cancel := context.WithTimeout(w.ctx, startLimit)
+	defer cancel()
+	_, err := w.host(ts, args[0]).StartFlanneldAlone(ctx, args[1:]...)
+	ts.Check(err)
+}
+
+// host-alone HOST COMMAND [ARG...]: as host, with the directories of flanneld-alone.
+func cmdHostAlone(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, false, args, 2, unlimited, "[!] host-alone HOST COMMAND [ARG...]")
+	command, err := worldOf(ts).host(ts, args[0]).Alone(args[1:]...)
+	ts.Check(err)
+	cmdHost(ts, neg, append(args[:1:1], command...))
+}

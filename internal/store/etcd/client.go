@@ -36,6 +36,10 @@ func newClient(o Options) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !secure && o.usesTLSFiles() {
+		o.Log.Warn("the connection to etcd is not encrypted, and the CA, certificate and key files are not used: write https:// in --etcd-endpoints, or omit the files",
+			"endpoint", urls[0])
+	}
 	c := &client{o: o, urls: urls, trail: newTrail(), lines: newLines(), login: newLogin(o)}
 	sec, err := newSecurity(o, secure, c.trail)
 	if err != nil {

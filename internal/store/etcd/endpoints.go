@@ -12,7 +12,8 @@ import (
 const defaultPort = "2379"
 
 // endpoints returns o's endpoints as full URLs, and whether they use TLS. One
-// connection serves them all, so one answer has to fit them all.
+// connection serves them all, so one answer has to fit them all. A scheme that
+// is given decides, also against files for TLS: flanneld's does.
 func (o Options) endpoints() (urls []string, secure bool, err error) {
 	for _, raw := range o.Endpoints {
 		u, tls, err := o.endpoint(strings.TrimSpace(raw))
@@ -24,8 +25,8 @@ func (o Options) endpoints() (urls []string, secure bool, err error) {
 		}
 		urls, secure = append(urls, u), tls
 	}
-	if !secure && o.usesTLSFiles() {
-		return nil, false, fmt.Errorf("etcd: endpoint %s is not encrypted, so the given CA, certificate or key file would have no effect; write https:// in --etcd-endpoints, or leave the files out", urls[0])
+	if secure && (o.CertFile == "") != (o.KeyFile == "") {
+		return nil, false, errors.New("etcd: a client certificate needs its key and the key its certificate; set both --etcd-certfile and --etcd-keyfile")
 	}
 	return urls, secure, nil
 }

@@ -16,6 +16,7 @@ func TestEndpoints(t *testing.T) {
 		{in: "http://127.0.0.1:4001,http://127.0.0.1:2379", want: []string{"http://127.0.0.1:4001", "http://127.0.0.1:2379"}},
 		{in: "10.0.0.1:2379", want: []string{"http://10.0.0.1:2379"}},
 		{in: "10.0.0.1:2379", ca: "ca.crt", want: []string{"https://10.0.0.1:2379"}, tls: true},
+		{in: "http://10.0.0.1:2379", ca: "ca.crt", want: []string{"http://10.0.0.1:2379"}},
 		{in: "etcd.example", want: []string{"http://etcd.example:2379"}},
 		{in: " https://etcd.example/ ", want: []string{"https://etcd.example:2379"}, tls: true},
 		{in: "https://[fc00::1],https://[fc00::2]:23790", want: []string{"https://[fc00::1]:2379", "https://[fc00::2]:23790"}, tls: true},

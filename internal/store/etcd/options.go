@@ -68,8 +68,6 @@ func (o Options) check() error {
 	switch {
 	case len(o.Endpoints) == 0:
 		return errors.New("etcd: no endpoint is given; set --etcd-endpoints, for example https://10.0.0.1:2379")
-	case (o.CertFile == "") != (o.KeyFile == ""):
-		return errors.New("etcd: a client certificate needs its key and the key its certificate; set both --etcd-certfile and --etcd-keyfile")
 	case o.Username == "" && o.Password != "":
 		return errors.New("etcd: a password without a user name; set --etcd-username")
 	case o.Username != "" && o.Password == "":

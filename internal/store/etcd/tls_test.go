@@ -164,7 +164,6 @@ func TestOpenRefuses(t *testing.T) {
 		"a missing certificate":    {etcd.Options{Endpoints: https, CertFile: dir + "/none", KeyFile: key}, dir + "/none"},
 		"a missing key":            {etcd.Options{Endpoints: https, CertFile: cert, KeyFile: dir + "/none"}, dir + "/none"},
 		"another key":              {etcd.Options{Endpoints: https, CertFile: cert, KeyFile: otherKey}, otherKey},
-		"a CA without TLS":         {etcd.Options{Endpoints: http, CAFile: ca.File}, "write https://"},
 		"both kinds of endpoint":   {etcd.Options{Endpoints: append(http, https...)}, "one uses TLS"},
 		"an unknown scheme":        {etcd.Options{Endpoints: []string{"ftp://127.0.0.1"}}, `"ftp"`},
 		"no host":                  {etcd.Options{Endpoints: []string{"http://"}}, "a host"},
