@@ -29,6 +29,14 @@ setup: ## install the programs that the tests run against
 test: setup ## run every test, without root
 	$(GO) test -timeout=20m ./...
 
+.PHONY: test-kubernetes
+test-kubernetes: setup ## run weft on a real Kubernetes cluster of three nodes, without root
+	$(GO) test ./test/kubernetes -kubernetes=gate -v -count=1 -timeout=20m
+
+.PHONY: test-kubernetes-full
+test-kubernetes-full: setup ## the same with every combination, and Kubernetes' own network tests
+	$(GO) test ./test/kubernetes -kubernetes=full -v -count=1 -timeout=90m
+
 .PHONY: race
 race: setup ## run the tests under the race detector (needs a C compiler)
 	packaging/test-setup/install race

@@ -57,7 +57,7 @@ exec "$@"
 func (h *Host) startAgent(ctx context.Context, env, args []string) (*Process, error) {
 	cmd := h.Command(context.Background(), args...)
 	cmd.Env = append(cmd.Env, env...)
-	p, err := h.launchReady(ctx, agentLog, cmd)
+	p, err := h.LaunchReady(ctx, agentLog, cmd)
 	if err != nil {
 		return nil, err
 	}

@@ -37,14 +37,14 @@ func (h *Host) StartContainerd(ctx context.Context, conflist []byte) (*Container
 	}
 	dir := filepath.Join(h.dir, "containerd")
 	runtime, list := filepath.Join(dir, "lab-runc"), filepath.Join(dir, "lab.conflist")
-	err = errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(runtime, []byte(runcWrapper), 0o755), os.WriteFile(list, conflist, 0o644))
+	err = errors.Join(os.MkdirAll(dir, 0o755), WriteRunc(runtime), os.WriteFile(list, conflist, 0o644))
 	if err != nil {
 		return nil, fmt.Errorf("%s: write containerd's files: %w", h.Name, err)
 	}
 	cmd := h.Command(context.Background(), append([]string{"sh", "-c", containerdStart, "containerd", list}, plugins...)...)
 	// A process namespace of its own: whatever containerd started ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID}
-	process, err := h.launchReady(ctx, "containerd", cmd)
+	process, err := h.LaunchReady(ctx, "containerd", cmd)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func (h *Host) StartDocker(ctx context.Context) (*Process, error) {
 		"--host", "unix://"+h.dockerSocket())
 	// A process namespace of its own: whatever dockerd started ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID}
-	return h.launchReady(ctx, "dockerd", cmd)
+	return h.LaunchReady(ctx, "dockerd", cmd)
 }
 
 // dockerStart prepares the namespaces that dockerd was started in. containerd insists on /run.
@@ -58,7 +58,7 @@ func WriteDockerd(dir string) (program string, err error) {
 	}
 	program, runtime := filepath.Join(dir, "dockerd"), filepath.Join(dir, "lab-runc")
 	wrapper := fmt.Sprintf(dockerdWrapper, installed, runtime)
-	if err := errors.Join(os.WriteFile(program, []byte(wrapper), 0o755), os.WriteFile(runtime, []byte(runcWrapper), 0o755)); err != nil {
+	if err := errors.Join(os.WriteFile(program, []byte(wrapper), 0o755), WriteRunc(runtime)); err != nil {
 		return "", fmt.Errorf("write dockerd's wrapper: %w", err)
 	}
 	return program, nil
@@ -74,6 +74,10 @@ export ROOTLESSKIT_STATE_DIR=/run XDG_RUNTIME_DIR=/run HOME=/run PATH="$PATH:/ru
 exec %s --rootless --group 0 --storage-driver vfs --exec-opt native.cgroupdriver=cgroupfs \
 	--userland-proxy=false --add-runtime lab=%s --default-runtime lab "$@"
 `
+
+// WriteRunc writes the container runtime of the lab's containers to path: the installed runc, for a
+// user namespace.
+func WriteRunc(path string) error { return os.WriteFile(path, []byte(runcWrapper), 0o755) }
 
 // runcWrapper is runc for containers in a user namespace without cgroups that has one group only:
 // terminals cannot belong to another.

@@ -14,11 +14,11 @@ import (
 // datagram with the line READY=1 to the socket that NOTIFY_SOCKET names. It returns when the
 // program is ready; if it ends or ctx ends first, the error holds the end of its log.
 func (h *Host) startReady(ctx context.Context, name string, args []string) (*Process, error) {
-	return h.launchReady(ctx, name, h.Command(context.Background(), args...))
+	return h.LaunchReady(ctx, name, h.Command(context.Background(), args...))
 }
 
-// launchReady starts cmd as startReady does.
-func (h *Host) launchReady(ctx context.Context, name string, cmd *exec.Cmd) (*Process, error) {
+// LaunchReady starts cmd as startReady does.
+func (h *Host) LaunchReady(ctx context.Context, name string, cmd *exec.Cmd) (*Process, error) {
 	path := h.nextNotifyPath()
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
@@ -31,7 +31,7 @@ func (h *Host) launchReady(ctx context.Context, name string, cmd *exec.Cmd) (*Pr
 		_ = os.Remove(path)
 	}()
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+path)
-	process, err := h.launch(name, cmd)
+	process, err := h.Launch(name, cmd)
 	if err != nil {
 		_ = socket.Close() // ends awaitReady
 		<-ready

@@ -27,11 +27,11 @@ type Process struct {
 func (h *Host) Start(name string, args []string, extraEnv ...string) (*Process, error) {
 	cmd := h.Command(context.Background(), args...)
 	cmd.Env = append(cmd.Env, extraEnv...)
-	return h.launch(name, cmd)
+	return h.Launch(name, cmd)
 }
 
-// launch starts cmd as Start does.
-func (h *Host) launch(name string, cmd *exec.Cmd) (*Process, error) {
+// Launch starts cmd as Start does.
+func (h *Host) Launch(name string, cmd *exec.Cmd) (*Process, error) {
 	path := filepath.Join(h.dir, name+".log")
 	log, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {

@@ -27,14 +27,16 @@ import (
 type Set struct {
 	Module   string
 	Packages string // what of it to build: "tool", or a pattern of packages
+	Tags     string // build tags, separated by commas
 	LDFlags  string // for the linker, beside -s -w
 }
 
 // CNI are cnitool and the plugins of the containernetworking project.
 var CNI = Set{Module: "cniplugins", Packages: "tool"}
 
-// Kube are kube-apiserver, kube-controller-manager and kubectl. They take
-// minutes to build the first time, and seconds with Go's build cache.
+// Kube are the programs of a Kubernetes cluster, kubectl, and agnhost, with
+// which Kubernetes' own tests make and receive traffic. They take minutes to
+// build the first time, and seconds with Go's build cache.
 var Kube = Set{
 	Module: "kube", Packages: "tool",
 	LDFlags: "-X k8s.io/component-base/version.gitVersion=v1.37.2", // as in its go.mod: else they take themselves for v0.0.0
@@ -43,8 +45,15 @@ var Kube = Set{
 // Helm is the helm command.
 var Helm = Set{Module: "helm", Packages: "tool"}
 
+// Containerd are containerd, its shim and ctr, all three of one version,
+// without the snapshotters that no test uses.
+var Containerd = Set{Module: "containerd", Packages: "tool", Tags: "no_btrfs,no_zfs,no_devmapper"}
+
+// CoreDNS is CoreDNS with the plugins that a cluster's DNS needs.
+var CoreDNS = Set{Module: "coredns", Packages: "."}
+
 // All lists every set, for a set-up that builds them ahead of the tests.
-var All = []Set{CNI, Kube, Helm}
+var All = []Set{CNI, Kube, Helm, Containerd, CoreDNS}
 
 // Dir returns the folder of the set's programs, an absolute path. It builds
 // them first if its module's files, or Go, are not those of the last build; a
@@ -81,7 +90,7 @@ func (s Set) Dir(ctx context.Context) (string, error) {
 }
 
 func (s Set) build(ctx context.Context, source, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w "+s.LDFlags, "-o", dir+string(filepath.Separator), s.Packages)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags="+s.Tags, "-ldflags=-s -w "+s.LDFlags, "-o", dir+string(filepath.Separator), s.Packages)
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -42,11 +42,22 @@ func NewCA(dir, name string) (*CA, error) {
 // Issue writes a certificate for 127.0.0.1 and more addresses, good for server
 // and client, and its key, in place of those of the same name.
 func (ca *CA) Issue(name string, more ...net.IP) (certFile, keyFile string, err error) {
+	return ca.issue(template(name), more...)
+}
+
+// IssueFor is Issue for a client that Kubernetes knows as a member of group.
+func (ca *CA) IssueFor(name, group string) (certFile, keyFile string, err error) {
+	t := template(name)
+	t.Subject.Organization = []string{group}
+	return ca.issue(t)
+}
+
+func (ca *CA) issue(t *x509.Certificate, more ...net.IP) (certFile, keyFile string, err error) {
+	name := t.Subject.CommonName
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", err
 	}
-	t := template(name)
 	t.IPAddresses = append([]net.IP{net.IPv4(127, 0, 0, 1)}, more...)
 	t.KeyUsage = x509.KeyUsageDigitalSignature
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}

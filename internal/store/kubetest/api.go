@@ -15,26 +15,40 @@ const (
 	pollInterval = 20 * time.Millisecond
 )
 
-// The addresses of Services: no test uses them, the API server requires them.
+// serviceRanges are the addresses of Services. APIService is the first of them.
 const serviceRanges = "10.96.0.0/16,fd96::/112"
 
 // StartAPI starts the API server, after StopAPI at the same address.
 func (c *Cluster) StartAPI(ctx context.Context) error {
-	p, err := c.run("kube-apiserver",
-		"--etcd-servers="+c.o.Etcd,
-		"--bind-address="+c.Addr.Addr().String(), fmt.Sprintf("--secure-port=%d", c.Addr.Port()),
-		"--advertise-address="+c.Addr.Addr().String(), "--endpoint-reconciler-type=none", // no client uses the Service
-		"--service-cluster-ip-range="+serviceRanges,
-		"--tls-cert-file="+c.creds.cert, "--tls-private-key-file="+c.creds.key,
-		"--token-auth-file="+c.creds.tokens, "--authorization-mode=RBAC",
+	args := []string{
+		"--etcd-servers=" + c.o.Etcd,
+		"--bind-address=" + c.Addr.Addr().String(), fmt.Sprintf("--secure-port=%d", c.Addr.Port()),
+		"--advertise-address=" + c.Addr.Addr().String(),
+		"--service-cluster-ip-range=" + serviceRanges,
+		"--tls-cert-file=" + c.creds.cert, "--tls-private-key-file=" + c.creds.key,
+		"--token-auth-file=" + c.creds.tokens,
 		"--service-account-issuer=https://kubernetes.default.svc",
-		"--service-account-key-file="+c.creds.accountKey, "--service-account-signing-key-file="+c.creds.accountKey,
-	)
+		"--service-account-key-file=" + c.creds.accountKey, "--service-account-signing-key-file=" + c.creds.accountKey,
+	}
+	p, err := c.run("kube-apiserver", append(args, c.nodeArgs()...)...)
 	if err != nil {
 		return err
 	}
 	c.api = p
 	return c.awaitAPI(ctx)
+}
+
+// nodeArgs are the API server's arguments that depend on whether there are
+// kubelets, whose pods use the Service of the API server.
+func (c *Cluster) nodeArgs() []string {
+	if len(c.o.Nodes) == 0 {
+		return []string{"--endpoint-reconciler-type=none", "--authorization-mode=RBAC"}
+	}
+	return []string{
+		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true",
+		"--kubelet-client-certificate=" + c.creds.kubeletClientCert, "--kubelet-client-key=" + c.creds.kubeletClientKey,
+		"--kubelet-preferred-address-types=InternalIP",
+	}
 }
 
 func (c *Cluster) run(name string, args ...string) (*process, error) {

@@ -36,6 +36,12 @@ type Options struct {
 	// kube-controller-manager's names for them.
 	Controllers []string
 
+	// Nodes are hosts that run a kubelet. With any, all controllers run, and
+	// the cluster gives every node and component the permissions that they
+	// have in a cluster of kubeadm, and no more: StartScheduler,
+	// KubeletConfig and ProxyConfig.
+	Nodes []string
+
 	// Launch starts a program, and Dial connects to the API server, where Addr
 	// is. Both nil: this machine.
 	Launch func(*exec.Cmd) error
@@ -56,6 +62,7 @@ type Cluster struct {
 	http        *http.Client // Client's connections; nil before the first start
 	api         *process     // nil before the first start
 	controllers *process     // nil if never started
+	scheduler   *process     // nil if never started
 }
 
 // Start starts etcd and the API server and returns when it serves.
@@ -86,7 +93,7 @@ func (c *Cluster) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if c.creds, err = newCredentials(c.o.Dir, c.Addr); err != nil {
+	if c.creds, err = newCredentials(c.o.Dir, c.Addr, c.o.Nodes); err != nil {
 		return err
 	}
 	if c.Config, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig()); err != nil {
@@ -104,7 +111,7 @@ func (c *Cluster) start(ctx context.Context) error {
 }
 
 // Kubeconfig is the path of the admin's.
-func (c *Cluster) Kubeconfig() string { return filepath.Join(c.o.Dir, "admin.kubeconfig") }
+func (c *Cluster) Kubeconfig() string { return c.creds.path("admin") }
 
 // freePort returns an unused port of the loopback, below the kernel's ephemeral
 // ports: a connection could get one of those before the API server listens.
@@ -121,11 +128,11 @@ func freePort() (netip.AddrPort, error) {
 	return netip.AddrPort{}, fmt.Errorf("find a free port: %w", err)
 }
 
-// Close kills everything that Start and StartControllers started. The caller's
+// Close kills everything that the cluster's methods started. The caller's
 // watches and informers should have ended before.
 func (c *Cluster) Close() error {
 	var errs []error
-	for _, p := range []*process{c.controllers, c.api} {
+	for _, p := range []*process{c.scheduler, c.controllers, c.api} {
 		if p != nil {
 			errs = append(errs, p.kill())
 		}

@@ -1,0 +1,15 @@
+// Command pause holds the namespaces of a pod's sandbox until it is told to
+// end.
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
+	<-end
+}
