@@ -37,7 +37,7 @@ func parseBackend(o *object, ipv6 bool) (Backend, []string) {
 	if b.Type == "vxlan" {
 		b.VXLAN = parseVXLAN(in, ipv6)
 	}
-	o.errs = append(o.errs, in.errs...)
+	o.include(in)
 	return b, in.rest()
 }
 

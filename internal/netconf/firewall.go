@@ -59,7 +59,7 @@ func parseMasquerade(o *object, ranges []Range) (Masquerade, []string) {
 		}
 	}
 	m.Inbound = in.choice("Inbound")
-	o.errs = append(o.errs, in.errs...)
+	o.include(in)
 	return m, in.rest()
 }
 

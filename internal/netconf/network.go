@@ -15,7 +15,10 @@ type Network struct {
 	Guard      bool // tunnelled packets are taken from the network's hosts alone; default on
 	Masquerade Masquerade
 
-	Unknown []string // unknown keys, as written, e.g. "Backend.Colour"; sorted
+	// Keys as written, e.g. "Backend.Colour", sorted.
+	Unknown  []string // unknown, and kept
+	Unused   []string // known, and without effect on this backend
+	Repeated []string // given more than once; the last counts
 }
 
 // Range is one family of the network: the overlay CIDR and how it is cut up

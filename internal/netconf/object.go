@@ -17,6 +17,8 @@ type object struct {
 	path    string // the prefix of a key in messages: "", "Backend."
 	members []member
 	errs    []error
+
+	repeated []string // keys that stand there more than once, inner objects' included; in the order of reading
 }
 
 type member struct {
@@ -34,6 +36,9 @@ func newObject(path string, doc []byte) *object {
 		var raw json.RawMessage
 		dec.Decode(&raw)
 		name, _ := key.(string)
+		if slices.ContainsFunc(o.members, func(m member) bool { return strings.EqualFold(m.key, name) }) {
+			o.repeated = append(o.repeated, path+name)
+		}
 		o.members = append(o.members, member{name, raw})
 	}
 	return o
@@ -62,6 +67,12 @@ func (o *object) rest() []string {
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
+}
+
+// include takes over what was found in an inner object.
+func (o *object) include(in *object) {
+	o.errs = append(o.errs, in.errs...)
+	o.repeated = append(o.repeated, in.repeated...)
 }
 
 // refuse records that a value is wrong; want is what is allowed.

@@ -39,7 +39,8 @@ func Parse(doc []byte) (Network, error) {
 	if len(o.errs) > 0 {
 		return Network{}, fmt.Errorf("network config: %w", errors.Join(o.errs...))
 	}
-	net.Unknown = append(rest, o.rest()...)
+	net.Unknown, net.Unused = sortOut(append(rest, o.rest()...))
+	net.Repeated = o.repeated
 	return net, nil
 }
 

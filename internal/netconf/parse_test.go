@@ -68,8 +68,10 @@ func format(n Network, err error) string {
 	if m := n.Masquerade; m.Nodes || m.Inbound != Unsaid || len(m.Except) > 0 {
 		fmt.Fprintf(&b, "masquerade except %v, nodes %t, inbound %t or %t\n", m.Except, m.Nodes, m.Inbound.Or(false), m.Inbound.Or(true))
 	}
-	for _, k := range n.Unknown {
-		fmt.Fprintf(&b, "unknown %s\n", k)
+	for i, keys := range [][]string{n.Unknown, n.Unused, n.Repeated} {
+		for _, k := range keys {
+			fmt.Fprintf(&b, "%s %s\n", [...]string{"unknown", "unused", "repeated"}[i], k)
+		}
 	}
 	return b.String()
 }
