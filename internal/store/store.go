@@ -21,6 +21,7 @@ type Snapshot struct {
 	Config         []byte // the config document as stored; nil if there is none
 	Leases         lease.Set
 	Former         []netconf.Previous // networks of earlier configs, in which leases drain; sorted
+	Hosts          lease.HostSet      // what hosts say of themselves; flannel's say nothing
 	Bad            []Entry            // keys among the leases that cannot be read as one
 	Assigned       *Assignment        // what the store's system says of this host; nil where hosts choose their subnets
 }
@@ -110,6 +111,13 @@ type Timer interface {
 	// Terms sets the TTL of those leases that are stored with a time to live;
 	// the others stay as they are.
 	Terms(ctx context.Context, leases []lease.Lease) error
+}
+
+// Describer is a Store in which hosts can say something of themselves.
+type Describer interface {
+	// Describe stores h beside the lease l for as long as that lives, unless it
+	// is there already. ErrLost if l is gone or announces other addresses.
+	Describe(ctx context.Context, l lease.Lease, h lease.Host) error
 }
 
 // AnyRevision makes SetConfig overwrite whatever is stored.

@@ -38,6 +38,7 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 		e.del(a.keys.lease(old))
 		e.del(a.keys.owner(old))
 		e.del(a.keys.former(old))
+		e.txn.del(a.keys.host(old))
 		a.forget(e, old, mine)
 		a.forgetID(e, old)
 	}
@@ -65,6 +66,7 @@ func (a *acquisition) drain(e *edit, r lease.Draining) {
 		e.del(a.keys.lease(old))
 		e.del(a.keys.owner(old))
 		e.del(a.keys.former(old))
+		e.txn.del(a.keys.host(old))
 	}
 	e.put(a.keys.lease(name), a.value, id)
 	e.put(a.keys.owner(name), a.owner, id)

@@ -43,7 +43,7 @@ type follower struct {
 	feed    *feed.Feed
 	view    *view.View // the feed's content
 	from    int64      // the next revision to hear of; 0: list first
-	heard   [2]int64   // the same by watch, of leases and of former networks: they come apart
+	heard   [2]int64   // the same by watch, of leases and of notes: they come apart
 	newest  int64      // the newest revision heard of
 	cluster uint64     // that the listing came from
 	fresh   bool       // listed just now, so etcd's revision may be any
@@ -86,7 +86,7 @@ func (f *follower) listAndWatch(ctx context.Context) error {
 		f.feed.Replace(l.view)
 	}
 	f.heard = [2]int64{f.from, f.from}
-	return f.watch(ctx, f.from, f, f.keys.flannels(), f.keys.formers())
+	return f.watch(ctx, f.from, f, f.keys.flannels(), f.keys.notes())
 }
 
 func (f *follower) ready(h *pb.ResponseHeader) error {

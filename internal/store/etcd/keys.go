@@ -36,6 +36,7 @@ func (k layout) questions(id string) span {
 	return under(path.Join(k.prefix, "weft/questions") + "/" + url.PathEscape(id) + "/")
 }
 
+func (k layout) host(name string) string    { return path.Join(k.prefix, view.Hosts) + "/" + name }
 func (k layout) former(name string) string  { return path.Join(k.prefix, view.Former) + "/" + name }
 func (k layout) only(key string) span       { return span{key, ""} }
 func (k layout) owners() span               { return under(k.owner("")) }
@@ -47,8 +48,9 @@ func (k layout) leasesOf(start string) span { return under(k.lease(start)) }
 // weft's own sort behind.
 func (k layout) flannels() span { return span{k.config(), k.leases().end} }
 
-// formers spans the records of networks in which leases drain.
-func (k layout) formers() span { return under(k.former("")) }
+// notes spans the records of networks in which leases drain, and what hosts
+// say of themselves: weft's own keys that a snapshot shows, which are neighbours.
+func (k layout) notes() span { return span{k.former(""), under(k.host("")).end} }
 
 // below returns key without the network's prefix.
 func (k layout) below(key []byte) string {

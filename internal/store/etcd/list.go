@@ -31,7 +31,7 @@ func (s *Store) list(ctx context.Context) (listing, error) {
 	header, err := s.read(ctx, "reading config and leases", func() []part {
 		b = view.NewBuilder()
 		take := func(kv *mvccpb.KeyValue) { b.Put(s.item(kv)) }
-		return []part{{span: s.keys.flannels(), take: take}, {span: s.keys.formers(), take: take}}
+		return []part{{span: s.keys.flannels(), take: take}, {span: s.keys.notes(), take: take}}
 	})
 	if err != nil {
 		return listing{}, err

@@ -16,6 +16,7 @@ type record struct {
 	name  string
 	lease *mvccpb.KeyValue
 	owner *mvccpb.KeyValue
+	host  *mvccpb.KeyValue            // what its host says of itself
 	addrs map[string]*mvccpb.KeyValue // by key: the announced addresses, and who has them
 	id    *mvccpb.KeyValue            // the key of its owner's id
 }
@@ -23,11 +24,11 @@ type record struct {
 // record reads what is stored for the lease with this name.
 func (s *Store) record(ctx context.Context, name string) (record, error) {
 	what := "reading lease " + name
-	got, err := s.fetch(ctx, what, []string{s.keys.lease(name), s.keys.owner(name)})
+	got, err := s.fetch(ctx, what, []string{s.keys.lease(name), s.keys.owner(name), s.keys.host(name)})
 	if err != nil {
 		return record{}, err
 	}
-	r := record{name: name, lease: got[0], owner: got[1], addrs: map[string]*mvccpb.KeyValue{}}
+	r := record{name: name, lease: got[0], owner: got[1], host: got[2], addrs: map[string]*mvccpb.KeyValue{}}
 	keys := s.addrKeys(r.lease)
 	held, err := s.fetch(ctx, what, append(slices.Clone(keys), s.idKey(r.owner)))
 	if err != nil {

@@ -75,6 +75,9 @@ func (s *Store) reserving(r record, value string, keep bool) txn {
 	if r.owner != nil {
 		t.put(s.keys.owner(r.name), string(r.owner.Value), 0)
 	}
+	if r.host != nil {
+		t.put(s.keys.host(r.name), string(r.host.Value), 0)
+	}
 	if r.id != nil {
 		t.put(string(r.id.Key), r.name, 0)
 	}
@@ -127,6 +130,7 @@ func (s *Store) delete(t *txn, r record) {
 	t.del(s.keys.lease(r.name))
 	t.del(s.keys.owner(r.name))
 	t.del(s.keys.former(r.name))
+	t.del(s.keys.host(r.name))
 	if r.id != nil {
 		t.del(string(r.id.Key))
 	}

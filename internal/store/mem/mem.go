@@ -154,6 +154,7 @@ func (c *content) remove(name string) bool {
 	delete(c.owners, name)
 	delete(c.reserved, name)
 	c.drop(view.Former + name)
+	c.drop(view.Hosts + name)
 	return c.drop(view.Subnets + name)
 }
 

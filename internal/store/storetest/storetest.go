@@ -33,7 +33,7 @@ const patience = 20 * time.Second
 // Run runs the suite for a store in which hosts choose their subnets and
 // operators write; setup is called for every test in it.
 func Run(t *testing.T, setup func(t *testing.T) Fixture) {
-	run(t, setup, commonTests, acquireTests, raceTests, followTests, holdTests, identityTests, writeTests)
+	run(t, setup, commonTests, acquireTests, raceTests, followTests, holdTests, identityTests, writeTests, describeTests)
 }
 
 // RunAssigned runs the suite for a store of a system that assigns subnets to

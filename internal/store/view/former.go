@@ -10,7 +10,12 @@ import (
 // read says nothing; leases that only it would explain are then strangers.
 func (v *View) putFormer(it Item) bool {
 	previous, err := netconf.ParsePrevious(string(it.Value))
-	if err != nil || slices.Equal(v.former[it.Key], previous) {
+	had, known := v.former[it.Key]
+	if err != nil {
+		delete(v.former, it.Key)
+		return known
+	}
+	if slices.Equal(had, previous) {
 		return false
 	}
 	v.former[it.Key] = previous

@@ -42,6 +42,7 @@ type View struct {
 	leases    lease.Set
 	bad       map[string]error              // by key
 	former    map[string][]netconf.Previous // by the whole key
+	hosts     lease.HostSet
 }
 
 // New is a store at revision rev that holds items, each key once.
@@ -96,6 +97,9 @@ func (v *View) Put(it Item) bool {
 	if strings.HasPrefix(it.Key, Former) {
 		return v.putFormer(it)
 	}
+	if strings.HasPrefix(it.Key, Hosts) {
+		return v.putHost(it)
+	}
 	name, ok := strings.CutPrefix(it.Key, Subnets)
 	if !ok {
 		return false
@@ -128,6 +132,9 @@ func (v *View) Delete(key string, rev int64) bool {
 		delete(v.former, key)
 		return true
 	}
+	if name, ok := strings.CutPrefix(key, Hosts); ok {
+		return v.dropHost(name)
+	}
 	name, ok := strings.CutPrefix(key, Subnets)
 	if !ok {
 		return false
@@ -149,6 +156,7 @@ func (v *View) Snapshot() store.Snapshot {
 		Config:         v.config,
 		Leases:         v.leases,
 		Former:         v.previous(),
+		Hosts:          v.hosts,
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.bad)) {
 		s.Bad = append(s.Bad, store.Entry{Key: Subnets + name, Err: v.bad[name]})

@@ -18,6 +18,7 @@ var opts = cmp.Options{
 	cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
 	cmpopts.EquateEmpty(),
 	cmp.Transformer("leases", lease.Set.Slice),
+	cmp.Transformer("hosts", lease.HostSet.Slice),
 	cmp.Comparer(func(a, b error) bool { return a.Error() == b.Error() }),
 }
 
@@ -27,8 +28,12 @@ var (
 		"config", "subnets/10.5.1.0-24", "subnets/10.5.2.0-24", "subnets/10.5.10.0-24",
 		"subnets/10.5.1.0-24&fc00:5:0:1b::-64", "subnets/0.0.0.0-0&fc00:5:0:1c::-64",
 		"subnets/10.5.3.9-24", "subnets/rubbish", "subnets/", "elsewhere", "weft/owners/10.5.1.0-24",
+		"weft/hosts/10.5.1.0-24", "weft/hosts/10.5.2.0-24", "weft/former/10.5.1.0-24",
 	}
-	values = []string{`{}`, `{"PublicIP":"192.0.2.1"}`, `{"PublicIP":"192.0.2.2","BackendType":"vxlan"}`, `rubbish`, ``}
+	values = []string{
+		`{}`, `{"PublicIP":"192.0.2.1"}`, `{"PublicIP":"192.0.2.2","BackendType":"vxlan"}`, `rubbish`, ``,
+		`{"hostname":"a","version":"1","onLink":["10.4.7.0/24"]}`, `{"hostname":"b","version":"1"}`, `10.9.0.0/16-24`,
+	}
 )
 
 // However the changes came, a view shows what a fresh one of the same keys
