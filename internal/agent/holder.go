@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -87,7 +88,9 @@ func (h *holder) keep(ctx context.Context, r intent.LeaseRequest) {
 		h.state(true, nil)
 		h.leases.Put(l)
 		since := time.Now()
+		described := h.describe(ctx, l, r.Host)
 		err = h.store.Hold(ctx, l, r.Owner, h.margin)
+		described()
 		if ctx.Err() != nil {
 			return
 		}
@@ -100,4 +103,30 @@ func (h *holder) keep(ctx context.Context, r intent.LeaseRequest) {
 			_ = pause.Wait(ctx)
 		}
 	}
+}
+
+// describeTries is how often describe tries, over some 20 seconds. Nothing but
+// texts depends on it, so a user who may not write there is no fault.
+const describeTries = 8
+
+// describe stores in the background what this host says of itself beside l.
+// The function that it returns ends that.
+func (h *holder) describe(ctx context.Context, l lease.Lease, about lease.Host) (stop func()) {
+	to, ok := h.store.(store.Describer)
+	if !ok {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pause := backoff.UntilBack()
+		for range describeTries {
+			err := to.Describe(ctx, l, about)
+			if err == nil || errors.Is(err, store.ErrLost) || pause.Wait(ctx) != nil {
+				return
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
 }

@@ -65,7 +65,7 @@ func (o Options) IntentOptions(owner lease.Owner) intent.Options {
 		advice = "write one with 'weft config set'"
 	}
 	return intent.Options{
-		Owner: owner, Uplink: o.Uplink, Firewall: o.Firewall, Grace: o.Grace,
+		Owner: owner, Version: o.Version, Uplink: o.Uplink, Firewall: o.Firewall, Grace: o.Grace,
 		Assigned: o.Assigned, Preferred: env.Subnets, ConfigAdvice: advice,
 	}
 }

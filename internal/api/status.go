@@ -48,6 +48,8 @@ type Lease struct {
 
 // Peer is another host's lease, and how packets to it travel now.
 type Peer struct {
+	Name    string         `json:"name,omitempty"`    // the host's; absent if it does not say, as flanneld
+	Version string         `json:"version,omitempty"` // of its agent
 	Subnets []netip.Prefix `json:"subnets"`
 	Public  []netip.Addr   `json:"public"`
 	Backend string         `json:"backend"` // as the peer announces it

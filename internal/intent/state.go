@@ -17,6 +17,7 @@ import (
 // Options is what an agent is told once.
 type Options struct {
 	Owner        lease.Owner
+	Version      string // of the agent, for other hosts' operators
 	Uplink       host.Options
 	Firewall     firewall.Options
 	Grace        time.Duration  // how long a vanished lease is kept; 0 where not the hosts themselves, but the store says who is there
@@ -106,6 +107,7 @@ type View struct {
 	Problems   []plan.Problem
 	Revision   int64
 	Bad        []Undecodable
+	Hosts      lease.HostSet
 	Uplink     *host.Facts
 	Faults     Faults
 	Receiving  uint64 // readiness takes a pass of this generation or a later one
@@ -122,7 +124,7 @@ type Undecodable struct {
 func (s *State) View() View {
 	v := View{
 		Input: s.input, Desired: s.desired, Generation: s.generation, Problems: s.problems,
-		Revision: s.store.snapshot.Revision, Uplink: s.facts, Faults: s.faults,
+		Revision: s.store.snapshot.Revision, Hosts: s.store.snapshot.Hosts, Uplink: s.facts, Faults: s.faults,
 		Receiving: s.receiving, Heard: s.heard,
 	}
 	for _, e := range s.store.snapshot.Bad {

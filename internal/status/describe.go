@@ -38,7 +38,7 @@ func (b *Board) Status() api.Status {
 		s.Uplink = api.Uplink{Name: u.Name, MTU: u.MTU, Addrs: u.Addrs, Reason: u.Reason}
 	}
 	if b.view.Input != nil {
-		describe(&s, *b.view.Input, b.view.Desired, b.view.Problems)
+		describe(&s, *b.view.Input, b.view.Desired, b.view.Problems, b.view.Hosts)
 		s.Change = b.stage(*b.view.Input)
 	}
 	s.Lease.Held = b.held
@@ -70,7 +70,7 @@ func (b *Board) problems() []api.Problem {
 }
 
 // describe fills in what follows from a plan.
-func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []plan.Problem) {
+func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []plan.Problem, hosts lease.HostSet) {
 	s.Network = in.Net.Prefixes()
 	s.Backend = in.Net.Backend.Type
 	s.Direct = in.Net.Backend.VXLAN.DirectRouting
@@ -90,7 +90,11 @@ func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []
 		if !in.Foreign(&l) {
 			continue
 		}
-		peer := api.Peer{Subnets: l.Subnets, Public: l.Public, Backend: l.Backend, Problem: faulty[lease.FormatSubnets(l.Subnets)]}
+		h, _ := hosts.Find(lease.HostOf(l.Subnets))
+		peer := api.Peer{
+			Name: h.Name, Version: h.Version,
+			Subnets: l.Subnets, Public: l.Public, Backend: l.Backend, Problem: faulty[lease.FormatSubnets(l.Subnets)],
+		}
 		for _, subnet := range l.Subnets {
 			peer.Paths = append(peer.Paths, pathOf(in, desired, l, subnet))
 		}

@@ -18,7 +18,7 @@ type content struct {
 	doc      document
 	seed     maphash.Seed
 	members  map[string]member                 // by name: the nodes that were announced
-	holders  map[string]string                 // by lease.Key: the node that has it
+	hosts    lease.HostSet                     // which node has which lease
 	rivals   map[string]map[string]lease.Lease // by lease.Key: those of other nodes with these subnets, by name
 	bad      map[string]bool                   // members without a lease, by name
 	leases   lease.Set
@@ -43,7 +43,7 @@ func (m member) key() string { return lease.Key(m.subnets) }
 func newContent() *content {
 	c := &content{
 		seed:    maphash.MakeSeed(),
-		members: map[string]member{}, holders: map[string]string{}, rivals: map[string]map[string]lease.Lease{}, bad: map[string]bool{},
+		members: map[string]member{}, rivals: map[string]map[string]lease.Lease{}, bad: map[string]bool{},
 	}
 	c.setOwn(node{})
 	return c
@@ -96,7 +96,7 @@ func (c *content) place(n *node, hash uint64) {
 		return
 	}
 	key := m.key()
-	switch holder, taken := c.holders[key]; {
+	switch holder, taken := c.holder(key); {
 	case !taken:
 		c.give(key, n.name, l)
 	case holder < n.name:
@@ -108,9 +108,20 @@ func (c *content) place(n *node, hash uint64) {
 	}
 }
 
+// holder returns the name of the node that has the subnets with this key.
+func (c *content) holder(key string) (name string, ok bool) {
+	h, ok := c.hosts.Find(lease.Host{Lease: key})
+	return h.Name, ok
+}
+
+func (c *content) holds(name, key string) bool {
+	holder, ok := c.holder(key)
+	return ok && holder == name
+}
+
 // give makes the node of a name the holder of the subnets with this key.
 func (c *content) give(key, name string, l lease.Lease) {
-	c.holders[key] = name
+	c.hosts = c.hosts.With(lease.Host{Lease: key, Name: name})
 	c.leases = c.leases.With(l)
 	if len(c.rivals[key]) > 0 {
 		c.entries = nil // they name the holder
@@ -150,7 +161,7 @@ func (c *content) unplace(name string) bool {
 	switch {
 	case m.err != nil:
 		c.setBad(name, false)
-	case c.holders[key] != name:
+	case !c.holds(name, key):
 		c.removeRival(key, name)
 	default:
 		c.vacate(key, m)
@@ -161,7 +172,7 @@ func (c *content) unplace(name string) bool {
 // vacate takes the subnets with this key from m and gives them to the first of
 // its rivals.
 func (c *content) vacate(key string, m member) {
-	delete(c.holders, key)
+	c.hosts = c.hosts.Without(lease.Host{Lease: key})
 	c.leases = c.leases.Without(lease.At(m.subnets))
 	if len(c.rivals[key]) == 0 {
 		return
@@ -181,7 +192,7 @@ func (c *content) fault(name string) error {
 	case m.err != nil:
 		return m.err
 	}
-	holder := c.holders[m.key()]
+	holder, _ := c.holder(m.key())
 	if holder == name {
 		return nil
 	}
@@ -217,6 +228,7 @@ func (c *content) Snapshot() store.Snapshot {
 		Config:         c.doc.text,
 		ConfigRevision: c.doc.revision,
 		Leases:         c.leases,
+		Hosts:          c.hosts,
 		Assigned:       c.assigned,
 		Bad:            c.badEntries(),
 	}
