@@ -21,7 +21,7 @@ import (
 var sameSnapshot = cmp.Options{
 	cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
 	cmpopts.EquateEmpty(),
-	cmp.Transformer("leases", lease.Set.Slice),
+	cmp.Transformer("leases", lease.Set.Slice), cmp.Transformer("hosts", lease.HostSet.Slice),
 	cmp.Comparer(func(a, b error) bool { return a.Error() == b.Error() }),
 	cmpopts.IgnoreFields(store.Snapshot{}, "Revision"),
 }
