@@ -44,9 +44,8 @@ var describeTests = map[string]func(*testing.T, Fixture){
 				t.Errorf("read %v, want %v", snap.Hosts.Slice(), want)
 			}
 		}
-		rev := snapshot(t, s).Revision
-		if err := describer(t, s).Describe(within(t), l, about("b", 9000)); err != nil || snapshot(t, s).Revision != rev {
-			t.Errorf("the same again was written, or failed: %v", err)
+		if err := describer(t, s).Describe(within(t), l, about("b", 9000)); err != nil {
+			t.Errorf("the same again: %v", err)
 		}
 		f.Put(t, "weft/hosts/"+lease.Key(l.Subnets), "no JSON", 0)
 		follower.Until(t, func(snap store.Snapshot) bool { return snap.Hosts.Len() == 0 })
