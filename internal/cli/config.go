@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -51,6 +52,7 @@ func readDocument(arg string, stdin io.Reader) ([]byte, error) {
 
 func readAll(name string, r io.Reader) ([]byte, error) {
 	doc, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	doc = bytes.TrimPrefix(doc, []byte("\ufeff")) // a byte order mark, which flanneld cannot read
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read the config from %s: %w", name, err)

@@ -84,6 +84,9 @@ func (d *dockerConfigure) configure(cmd *cobra.Command) error {
 	if err != nil {
 		return notOurs(err)
 	}
+	for _, w := range file.Warnings(bridge) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "weft: warning: %s: %s\n", change.Path(), indented(w))
+	}
 	return d.apply(cmd, change, "is already up to date")
 }
 
@@ -111,7 +114,7 @@ func notOurs(err error) error {
 	if _, ok := errors.AsType[*docker.ConflictError](err); ok {
 		return err
 	}
-	return withHint(err, "fix the file, which Docker cannot read either; nothing was changed")
+	return withHint(err, "fix the file; nothing was changed")
 }
 
 // apply shows and makes the change; same is the text for an empty one.

@@ -26,9 +26,26 @@ type member struct {
 	trail string // white space up to the comma or the brace
 }
 
+// byteOrderMark is what some editors write at the start of a file in UTF-8.
+// Docker 23 and later skip it; it stays where it is.
+const byteOrderMark = "\ufeff"
+
 // parseObject takes a document. One of white space only counts as {}: newer
 // Dockers accept it as that, and older ones refuse it.
 func parseObject(text string) (object, error) {
+	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
+		return object{}, errors.New("not JSON in UTF-8: it is in UTF-16; save it as UTF-8")
+	}
+	text, marked := strings.CutPrefix(text, byteOrderMark)
+	o, err := parseText(text)
+	if marked {
+		o.head = byteOrderMark + o.head
+	}
+	return o, err
+}
+
+// parseText is parseObject without a byte order mark.
+func parseText(text string) (object, error) {
 	if strings.TrimSpace(text) == "" {
 		return object{head: "{", tail: "}\n"}, nil
 	}

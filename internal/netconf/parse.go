@@ -12,6 +12,7 @@ import (
 // case. Unknown keys are listed in Network.Unknown. The error
 // names every wrong key, one a line, with its value and what would be right.
 func Parse(doc []byte) (Network, error) {
+	doc = bytes.TrimPrefix(doc, []byte("\ufeff")) // a byte order mark, as some editors write
 	if err := checkObject(doc); err != nil {
 		return Network{}, fmt.Errorf("network config: %w", err)
 	}
