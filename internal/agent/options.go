@@ -38,7 +38,7 @@ type Options struct {
 	Notify       func()                       // called once, when this host can be reached; may be nil
 	Reachable    func(error)                  // called when this host can be reached as announced (nil), or not any more; returns at once; may be nil
 	Assigned     bool                         // the store's system assigns subnets: the config's lengths and bounds of them mean nothing
-	Trouble      func(part string, err error) // called when a part has a fault, or with nil none; returns at once; may be nil
+	Trouble      func(part string, err error) // called when a part has a fault or a subject a problem, or with nil none; returns at once; may be nil
 	Requests     func() map[string]int        // what the store has been asked for, by verb; may be nil
 	Hostname     string                       // name in messages to other operators; "": the system's
 	ConfigAdvice string                       // how an operator puts a network config in place; "": with 'weft config set'

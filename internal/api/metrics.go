@@ -17,6 +17,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	descInfo      = desc("agent_info", "Always 1; labels say which agent this is.", "version", "backend", "store")
 	descReady     = desc("ready", "1 while the lease is held and the last pass left no object in error.")
+	descDegraded  = desc("degraded", "1 while the agent is ready, but has a problem for which packets can be lost.")
 	descPasses    = desc("passes_total", "Reconcile passes since the agent started.")
 	descOps       = desc("ops_total", "Operations that the kernel carried out.", "kind", "verb")
 	descRepairs   = desc("repairs_total", "Those operations that restored an object which another process had changed or removed.", "kind", "verb")
@@ -37,7 +38,7 @@ var (
 // Describe lists all that Collect may send.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descInfo, descReady, descPasses, descOps, descRepairs, descDrift, descFailures, descRows, descFailed, descPass, descPassTook,
+		descInfo, descReady, descDegraded, descPasses, descOps, descRepairs, descDrift, descFailures, descRows, descFailed, descPass, descPassTook,
 		descPeers, descProblems, descStoreUp, descRequests, descRevision, descLeaseHeld,
 	} {
 		ch <- d
@@ -55,6 +56,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descInfo, 1, s.Version, s.Backend, s.Store.Kind)
 	gauge(descReady, truth(m.agent.Ready() == nil))
+	gauge(descDegraded, truth(s.State == StateDegraded))
 	count(descPasses, s.Counts.Passes)
 	count(descFailures, s.Counts.Failures)
 	labelled := func(d *prometheus.Desc, counts map[string]int) {

@@ -24,9 +24,20 @@ type Status struct {
 	Change   Change         `json:"change"`
 	Pass     Pass           `json:"pass"`
 	Counts   Counts         `json:"counts"`
-	Ready    bool           `json:"ready"`
+	State    State          `json:"state"`
+	Ready    bool           `json:"ready"`              // not StateNotReady
 	NotReady string         `json:"notReady,omitempty"` // why, when not
 }
+
+// State is how an agent does as a whole.
+type State string
+
+// The states of an agent.
+const (
+	StateReady    State = "ready"
+	StateDegraded State = "degraded" // this host can be reached, but there is a problem of severity warning
+	StateNotReady State = "notReady"
+)
 
 // Uplink is the interface through which peers are reached.
 type Uplink struct {
@@ -67,9 +78,20 @@ type Path struct {
 
 // Problem is a fault that weft works around and an operator should fix.
 type Problem struct {
-	Subject string `json:"subject"` // the peer's subnet, an object, a store key
-	Message string `json:"message"`
+	Subject  string   `json:"subject"` // the peer's subnet, an object, a store key
+	Message  string   `json:"message"`
+	Severity Severity `json:"severity"`
 }
+
+// Severity is what a problem does to the agent's state.
+type Severity string
+
+// The severities of problems.
+const (
+	SeverityError   Severity = "error"   // the agent is not ready
+	SeverityWarning Severity = "warning" // some packets are lost, or can be: the agent is degraded
+	SeverityNote    Severity = "note"    // no packet is lost: the state is as if there were none
+)
 
 // Change is how far the network has followed the config. Done is Total when no
 // change is under way.

@@ -12,9 +12,10 @@ import (
 
 // Exit codes of weft.
 const (
-	exitOK      = 0
-	exitFailure = 1
-	exitUsage   = 2
+	exitOK       = 0
+	exitFailure  = 1
+	exitUsage    = 2
+	exitDegraded = 3 // of 'weft status' alone
 )
 
 // flanneldName is the name under which weft accepts flanneld's command line.
@@ -41,7 +42,8 @@ func System(version string) Process {
 
 // Main runs the command that p names and returns the exit code: 0 when all is
 // well, 1 after a failure (or for a difference, or a host that is not ready),
-// 2 for a command line that makes no sense. Errors are printed once.
+// 2 for a command line that makes no sense, 3 for a host that is degraded.
+// Errors are printed once.
 func Main(ctx context.Context, p Process) int {
 	if len(p.Args) > 0 && filepath.Base(p.Args[0]) == flanneldName {
 		return flanneld(ctx, p)

@@ -24,7 +24,13 @@ func newStatusCommand(a *app) *cobra.Command {
 		Long: `Show the state of this host's agent: uplink, lease, store, every peer with the
 path that packets to it take now, and problems.
 
-The exit code is 0 if the agent is ready, and 1 if it is not or is not running.`,
+The states, and the exit codes that go with them:
+
+  0  ready      this host is reached as it advertises; no problem is known
+                for which packets are lost
+  3  degraded   as above, but there is such a problem, or the store is
+                unreachable
+  1  NOT READY  this host may be unreachable, or no agent is running`,
 		Example: "  weft status\n  weft status -o wide\n  weft status -o json | jq .peers",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,10 +42,7 @@ The exit code is 0 if the agent is ready, and 1 if it is not or is not running.`
 				if err := showStatus(cmd.OutOrStdout(), s, output, time.Now()); err != nil {
 					return err
 				}
-				if !s.Ready {
-					return &exitError{code: exitFailure}
-				}
-				return nil
+				return exitOf(s)
 			})
 		},
 	}
@@ -49,6 +52,17 @@ The exit code is 0 if the agent is ready, and 1 if it is not or is not running.`
 	takeFlags(cmd, fs)
 	addOutputFlag(cmd, &output, outputText, outputWide, outputJSON)
 	return cmd
+}
+
+// exitOf returns what a state is to the exit code, nil for a ready agent.
+func exitOf(s api.Status) error {
+	switch {
+	case !s.Ready:
+		return &exitError{code: exitFailure}
+	case s.State == api.StateDegraded:
+		return &exitError{code: exitDegraded}
+	}
+	return nil
 }
 
 func showStatus(w io.Writer, s api.Status, output string, now time.Time) error {
@@ -64,24 +78,42 @@ func showStatus(w io.Writer, s api.Status, output string, now time.Time) error {
 		return err
 	}
 	showPeers(w, s.Peers, wide)
-	if len(s.Problems) > 0 {
-		fmt.Fprintf(w, "\nproblems\n")
-		for _, p := range s.Problems {
-			fmt.Fprintf(w, "  %s: %s\n", oneLine(p.Subject), indented(p.Message))
+	showProblems(w, "problems", s.Problems, func(s api.Severity) bool { return s != api.SeverityNote })
+	showProblems(w, "notes", s.Problems, func(s api.Severity) bool { return s == api.SeverityNote })
+	return nil
+}
+
+// showProblems prints those of problems whose severity is of a kind, if any.
+func showProblems(w io.Writer, title string, problems []api.Problem, kind func(api.Severity) bool) {
+	title = "\n" + title + "\n"
+	for _, p := range problems {
+		if kind(p.Severity) {
+			fmt.Fprintf(w, "%s  %s: %s\n", title, oneLine(p.Subject), indented(p.Message))
+			title = ""
 		}
 	}
-	return nil
+}
+
+// stateLine is the state, and the first problem that it is not better for.
+func stateLine(s api.Status) string {
+	switch {
+	case !s.Ready:
+		return "NOT READY: " + orNone(firstLine(s.NotReady))
+	case s.State == api.StateDegraded:
+		for _, p := range s.Problems {
+			if p.Severity == api.SeverityWarning {
+				return "DEGRADED: " + firstLine(oneLine(p.Subject)+": "+p.Message)
+			}
+		}
+	}
+	return string(api.StateReady)
 }
 
 // statusLines is the upper part: a label and a text each.
 func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
-	state := "ready"
-	if !s.Ready {
-		state = "NOT READY: " + orNone(firstLine(s.NotReady))
-	}
 	out := [][2]string{
 		{"agent", fmt.Sprintf("%s on %s, up %s", s.Version, orNone(s.Hostname), since(s.Started, now))},
-		{"state", state},
+		{"state", stateLine(s)},
 		{"network", networkLine(s)},
 		{"uplink", uplinkLine(s.Uplink)},
 		{"lease", leaseLine(s.Lease)},

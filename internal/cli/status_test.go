@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"net/netip"
 	"testing"
 	"time"
@@ -94,6 +95,54 @@ kernel   not written yet
 no peers
 `
 
+// degraded is a status with a note and a warning.
+func degraded() api.Status {
+	return api.Status{
+		Version: "v1", Started: now, State: api.StateDegraded, Ready: true, Store: api.StoreState{Kind: "embedded", Up: true, Since: now},
+		Problems: []api.Problem{
+			{Subject: "172.8.0.0/24", Message: "vacant", Severity: api.SeverityNote},
+			{Subject: "firewall", Message: "stops packets\nby a rule", Severity: api.SeverityWarning},
+		},
+	}
+}
+
+const degradedText = `agent    v1 on -, up 0s
+state    DEGRADED: firewall: stops packets ...
+network  none yet
+uplink   none yet
+lease    none yet
+store    embedded, connected 0s
+kernel   not written yet
+
+no peers
+
+problems
+  firewall: stops packets
+    by a rule
+
+notes
+  172.8.0.0/24: vacant
+`
+
+// A script can tell the states apart by their exit codes, also with an agent
+// that tells only whether it is ready.
+func TestStatusExitCodes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status api.Status
+		want   int
+	}{
+		"ready":        {api.Status{State: api.StateReady, Ready: true}, 0},
+		"degraded":     {degraded(), 3},
+		"not ready":    {api.Status{State: api.StateNotReady, NotReady: "starting"}, 1},
+		"older, ready": {api.Status{Ready: true}, 0},
+		"older, not":   {api.Status{NotReady: "starting"}, 1},
+	} {
+		if got := report(io.Discard, exitOf(tc.status)); got != tc.want {
+			t.Errorf("%s: exit code %d, want %d", name, got, tc.want)
+		}
+	}
+}
+
 func TestStatusText(t *testing.T) {
 	fresh := api.Status{Version: "v1", Started: now, NotReady: "starting", Store: api.StoreState{Kind: "embedded", Up: true, Since: now}}
 	for _, test := range []struct {
@@ -103,6 +152,7 @@ func TestStatusText(t *testing.T) {
 	}{
 		{"busy", outputText, busy(), busyText},
 		{"busy, wide", outputWide, busy(), busyWide},
+		{"degraded", outputText, degraded(), degradedText},
 		{"just started", outputText, fresh, newText},
 	} {
 		var out bytes.Buffer

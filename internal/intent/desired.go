@@ -28,6 +28,7 @@ func (t *step) plan(attrs lease.Attrs) {
 	}
 	serves := s.serves.With(s.networks(), desired)
 	changed := s.desired == nil || s.keepStale != !s.heard || !serves.equal(s.serves) || !sameState(s.desired, desired)
+	t.tellProblems(problems)
 	s.input, s.problems = &in, problems
 	s.last = &in.Self
 	if !changed {

@@ -80,6 +80,9 @@ func (t *step) tellFacts(facts host.Facts) {
 		return
 	}
 	for _, b := range facts.Barriers {
+		if b.Manager == "" || !t.state.opts.Firewall.Accept {
+			continue // a problem of the plan, if it stops anything
+		}
 		how := firewall.Stops(*t.state.config.net, facts, b)
 		known := slices.ContainsFunc(old.Barriers, func(o host.Barrier) bool {
 			return o.Compare(b) == 0 && firewall.Stops(*t.state.config.net, old, o) == how

@@ -1,6 +1,7 @@
 package intent
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -116,8 +117,9 @@ type View struct {
 
 // Undecodable is a stored key that cannot be read.
 type Undecodable struct {
-	Key string
-	Err error
+	Key  string
+	Err  error
+	Note bool // no host's lease, as its name shows: no packet is lost for it
 }
 
 // View returns what status shows.
@@ -128,7 +130,8 @@ func (s *State) View() View {
 		Receiving: s.receiving, Heard: s.heard,
 	}
 	for _, e := range s.store.snapshot.Bad {
-		v.Bad = append(v.Bad, Undecodable(e))
+		_, note := errors.AsType[*lease.KeyError](e.Err)
+		v.Bad = append(v.Bad, Undecodable{Key: e.Key, Err: e.Err, Note: note})
 	}
 	return v
 }

@@ -37,7 +37,7 @@ func (s State) String() string {
 	p("owns       %v %v %v", s.serves.Networks, s.serves.Links, s.serves.Tables)
 	p("faults     %+v", s.faults)
 	for _, problem := range s.problems {
-		p("problem    %s", problem)
+		p("%-10s %s", flag(problem.Note, "note", "problem"), problem)
 	}
 	if s.desired != nil {
 		b.WriteString(s.desired.String())

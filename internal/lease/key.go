@@ -26,6 +26,17 @@ func Key(subnets []netip.Prefix) string {
 	return strings.Join(parts, "&")
 }
 
+// KeyError says that a name in the store is not a lease's.
+type KeyError struct {
+	Key string
+	Err error
+}
+
+func (e *KeyError) Error() string { return fmt.Sprintf("lease key %q: %v", e.Key, e.Err) }
+
+// Unwrap returns Err.
+func (e *KeyError) Unwrap() error { return e.Err }
+
 // ParseKey returns the subnets that a lease's name in the store stands for,
 // v4 first: the inverse of Key. It takes what flannel takes as a key (IPv4
 // lengths up to 31, IPv6 up to 127) in the one spelling that Key writes; host
@@ -36,14 +47,14 @@ func ParseKey(key string) ([]netip.Prefix, error) {
 	if !dual || v4 != noV4 {
 		p, err := parseKeyPart(v4, netconf.V4)
 		if err != nil {
-			return nil, fmt.Errorf("lease key %q: %w", key, err)
+			return nil, &KeyError{key, err}
 		}
 		subnets = append(subnets, p)
 	}
 	if dual {
 		p, err := parseKeyPart(v6, netconf.V6)
 		if err != nil {
-			return nil, fmt.Errorf("lease key %q: %w", key, err)
+			return nil, &KeyError{key, err}
 		}
 		subnets = append(subnets, p)
 	}

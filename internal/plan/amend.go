@@ -80,7 +80,7 @@ func (u *amendment) fitting(l *lease.Lease) *peer {
 // unfit sets what is wrong with a changed lease by itself.
 func (u *amendment) unfit(c change, now *peer) {
 	if c.old != nil {
-		u.fault(fault{c.old.Subnets, u.family, admitting, nil})
+		u.fault(fault{subnets: c.old.Subnets, family: u.family, kind: admitting})
 	}
 	if c.new == nil || now != nil {
 		return

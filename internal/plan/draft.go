@@ -52,8 +52,8 @@ func draw(in Input) *draft {
 			}
 		}
 	}
-	for _, err := range d.fw.Build(s) {
-		d.problems = append(d.problems, Problem{Subject: "firewall", Err: err})
+	for _, p := range d.fw.Build(s) {
+		d.problems = append(d.problems, Problem{Subject: "firewall", Err: p.Err, Note: p.Note})
 	}
 	d.fw.Peers = nil
 	if d.state, d.contradiction = s.State(); d.contradiction != nil {

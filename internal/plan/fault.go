@@ -46,7 +46,8 @@ type line struct {
 }
 
 func (x fault) line() line {
-	return line{Problem{Subject: lease.FormatSubnets(x.subnets), Err: x.err}, x.err.Error(), x.family, x.kind}
+	p := Problem{Subject: lease.FormatSubnets(x.subnets), Err: x.err, Peer: true}
+	return line{p, x.err.Error(), x.family, x.kind}
 }
 
 // Compare orders by subject and text.

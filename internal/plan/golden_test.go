@@ -93,7 +93,11 @@ func render(s *netstate.State, problems []Problem) string {
 	var b strings.Builder
 	b.WriteString(s.String())
 	for _, p := range problems {
-		b.WriteString("problem " + p.Error() + "\n")
+		kind := "problem "
+		if p.Note {
+			kind = "note    "
+		}
+		b.WriteString(kind + p.Error() + "\n")
 	}
 	return b.String()
 }

@@ -53,8 +53,10 @@ type Former struct {
 // Problem is a fault of one peer, or of the host itself, that the plan works
 // around. One bad peer never stands in the way of the rest.
 type Problem struct {
-	Subject string // the peer's subnets, as people read them
+	Subject string // the peer's subnets, as people read them, or the part of the host
 	Err     error
+	Peer    bool // of a peer; one host can have many of them
+	Note    bool // worth knowing, but no packet is lost for it
 }
 
 // Error names the subject.

@@ -19,7 +19,7 @@ type Options struct {
 	StoreKind string                       // "etcd", "embedded", "kubernetes"
 	Assigned  bool                         // the store's system assigns subnets
 	Events    *Events                      // what `weft events` shows
-	Trouble   func(part string, err error) // called when a part has a fault, or with nil none; returns at once; may be nil
+	Trouble   func(part string, err error) // called when a part has a fault or a subject a problem, or with nil none; returns at once; may be nil
 	Requests  func() map[string]int        // what the store has been asked for, by verb; may be nil
 }
 
@@ -29,16 +29,17 @@ type Board struct {
 	opts    Options
 	started time.Time
 
-	mu      sync.Mutex
-	view    intent.View
-	faults  map[string]error // by the part that has it; nil values are over
-	held    bool             // the lease
-	up      bool             // the store
-	upSince time.Time
-	upErr   error
-	last    reconcile.Pass
-	reached uint64 // the newest generation by which this host can be reached
-	counts  api.Counts
+	mu       sync.Mutex
+	view     intent.View
+	faults   map[string]error // by the part that has it; nil values are over
+	reported map[string]error // problems told to Options.Trouble, by subject
+	held     bool             // the lease
+	up       bool             // the store
+	upSince  time.Time
+	upErr    error
+	last     reconcile.Pass
+	reached  uint64 // the newest generation by which this host can be reached
+	counts   api.Counts
 }
 
 // Parts that can have a fault.
@@ -65,7 +66,11 @@ func NewBoard(o Options) *Board {
 func (b *Board) Step(v intent.View) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	news := !sameProblems(b.view.Problems, v.Problems)
 	b.view = v
+	if news {
+		b.report()
+	}
 	b.fault(partConfig, v.Faults.Config)
 	b.fault(partLock, v.Faults.Locks)
 	b.fault(partUplink, v.Faults.Uplink)
@@ -111,7 +116,11 @@ func (b *Board) Pass(p reconcile.Pass) {
 	defer b.mu.Unlock()
 	b.fault(partKernel, p.Fault())
 	b.count(p)
+	news := len(p.Contested)+len(p.Overtaken)+len(b.last.Contested)+len(b.last.Overtaken) > 0
 	b.last = p
+	if news {
+		b.report()
+	}
 	if p.Receives() {
 		b.reached = max(b.reached, p.Generation)
 	}

@@ -1,7 +1,6 @@
 package status
 
 import (
-	"fmt"
 	"net/netip"
 
 	"github.com/weft-net/weft/internal/api"
@@ -42,31 +41,13 @@ func (b *Board) Status() api.Status {
 		s.Change = b.stage(*b.view.Input)
 	}
 	s.Lease.Held = b.held
-	s.Problems = append(s.Problems, b.problems()...)
-	if err := b.ready(); err != nil {
-		s.NotReady = err.Error()
+	s.Problems = b.problems()
+	ready := b.ready()
+	if ready != nil {
+		s.NotReady = ready.Error()
 	}
-	s.Ready = s.NotReady == ""
+	s.Ready, s.State = ready == nil, stateOf(ready, s.Problems)
 	return s
-}
-
-func (b *Board) problems() []api.Problem {
-	var out []api.Problem
-	for _, part := range parts {
-		if err := b.faults[part]; err != nil {
-			out = append(out, api.Problem{Subject: part, Message: err.Error()})
-		}
-	}
-	for _, c := range b.last.Contested {
-		out = append(out, api.Problem{Subject: "contested object", Message: c.Error()})
-	}
-	for _, r := range b.last.Overtaken {
-		out = append(out, foreignRoute(r))
-	}
-	for _, e := range b.view.Bad {
-		out = append(out, api.Problem{Subject: e.Key, Message: e.Err.Error()})
-	}
-	return out
 }
 
 // describe fills in what follows from a plan.
@@ -84,7 +65,6 @@ func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []
 	faulty := map[string]string{}
 	for _, p := range problems {
 		faulty[p.Subject] = p.Err.Error()
-		s.Problems = append(s.Problems, api.Problem{Subject: p.Subject, Message: p.Err.Error()})
 	}
 	for l := range in.Peers.All() {
 		if !in.Foreign(&l) {
@@ -130,15 +110,4 @@ func (b *Board) stage(in plan.Input) api.Change {
 		c.Former = append(c.Former, f.Backend.String())
 	}
 	return c
-}
-
-// foreignRoute says what a route of somebody else's does that weft must not
-// remove.
-func foreignRoute(r netstate.Route) api.Problem {
-	remove := "ip route del " + r.Dst.String()
-	if r.Dst.Addr().Is6() {
-		remove = "ip -6 route del " + r.Dst.String()
-	}
-	return api.Problem{Subject: "foreign route", Message: fmt.Sprintf(
-		"%q is more specific than the route to a peer and overrides it; if that is not intended, remove it with: %s", r, remove)}
 }

@@ -126,7 +126,7 @@ func (r *Reporter) complain(p reconcile.Pass) {
 		complain(slog.LevelError, retrying, f.Error(), f.Error())
 	}
 	for _, route := range p.Overtaken {
-		problem := foreignRoute(route).Message
+		problem := foreignRoute(route)
 		complain(slog.LevelWarn, "conflicting route", problem, problem)
 	}
 	for _, c := range p.Contested { // each time by another process, maybe

@@ -110,7 +110,7 @@ var ready = regexp.MustCompile(`(?m)^state +ready`)
 func (w *world) asPlanned(m *member) error {
 	_, err := m.run("weft", "plan", "--diff")
 	status, statusErr := m.run("weft", "status")
-	if statusErr == nil && !ready.MatchString(status) {
+	if !ready.MatchString(status) {
 		statusErr = fmt.Errorf("%s is not ready:\n%s", m.Name, status)
 	}
 	return errors.Join(err, statusErr)

@@ -2,13 +2,18 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/weft-net/weft/internal/lab"
 	"github.com/weft-net/weft/internal/store/kubetest"
@@ -120,6 +125,28 @@ func cmdKubectl(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	flags := []string{"--kubeconfig", w.kube.Kubeconfig(), "--cache-dir", ts.MkAbs("kubectl-cache")}
 	cmdHost(ts, neg, append(append([]string{lab.StoreHost, filepath.Join(dir, "kubectl")}, flags...), args...))
+}
+
+// eventLimit is how long a problem may take to become an Event: it must have stood for 30 seconds.
+const eventLimit = 30*time.Second + settleLimit
+
+// node-event NODE REASON PATTERN: until there is such an Event of the node.
+func cmdNodeEvent(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, 3, 3, "node-event NODE REASON PATTERN")
+	pattern, err := regexp.Compile(args[2])
+	ts.Check(err)
+	w := worldOf(ts)
+	about := metav1.ListOptions{FieldSelector: "involvedObject.kind=Node,involvedObject.name=" + args[0] + ",reason=" + args[1]}
+	ts.Check(w.within(eventLimit, func() error {
+		events, err := w.kube.Client.CoreV1().Events(metav1.NamespaceDefault).List(w.ctx, about)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(events.Items, func(e corev1.Event) bool { return pattern.MatchString(e.Message) }) {
+			return fmt.Errorf("no such Event among %d", len(events.Items))
+		}
+		return nil
+	}))
 }
 
 // servicePort is where a service's pod listens; clients know another port.

@@ -13,17 +13,16 @@ import (
 
 // accept puts rules at the head of every chain that could stop the network's
 // packets: accepting them in a chain of ours would not save them there. Chains
-// that nobody else may edit are problems, unless they let the packets through.
-func (b *builder) accept() (problems []error) {
-	if !b.Options.Accept {
-		return nil
-	}
+// that weft may not edit are problems, unless they let the packets through.
+func (b *builder) accept() (problems []Problem) {
 	for _, barrier := range b.Host.Barriers {
 		bodies, how := b.needed(barrier)
 		switch {
 		case len(bodies) == 0:
 		case barrier.Manager == "":
-			problems = append(problems, stopped(barrier, bodies, how))
+			problems = append(problems, Problem{Err: stopped(barrier, bodies, how)})
+		case !b.Options.Accept:
+			problems = append(problems, Problem{notAccepted(barrier, bodies, how), true})
 		default:
 			b.stand(barrier, bodies)
 		}
@@ -58,12 +57,24 @@ func stopped(barrier host.Barrier, bodies []netstate.Body, how string) error {
 	if barrier.Table == dockerTable {
 		return fmt.Errorf("%s can stop the network's packets (%s), and weft cannot accept them ahead of Docker's own nftables rules: %s", barrier, how, dockerRemedy(barrier.Hook))
 	}
+	return fmt.Errorf("%s can stop the network's packets (%s), and weft does not edit an operator's own ruleset: have it accept them ahead of that, with: %s",
+		barrier, how, ruleList(bodies))
+}
+
+// notAccepted is about a chain that weft would put rules into if it were
+// allowed to. An operator may have done that: rules that accept packets are
+// not looked at in chains of a manager.
+func notAccepted(barrier host.Barrier, bodies []netstate.Body, how string) error {
+	return fmt.Errorf("%s can stop the network's packets (%s) unless a rule ahead of that accepts them, and --iptables-forward-rules=false keeps weft from doing so: leave the flag out, or accept them there with: %s",
+		barrier, how, ruleList(bodies))
+}
+
+func ruleList(bodies []netstate.Body) string {
 	var rules []string
 	for _, body := range bodies {
 		rules = append(rules, body.String())
 	}
-	return fmt.Errorf("%s can stop the network's packets (%s), and weft does not edit an operator's own ruleset: have it accept them ahead of that, with: %s",
-		barrier, how, strings.Join(slices.Compact(rules), "; "))
+	return strings.Join(slices.Compact(rules), "; ")
 }
 
 // dockerTable holds the rules of Docker's nftables backend.

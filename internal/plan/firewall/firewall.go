@@ -60,11 +60,17 @@ func TableName(net netconf.Network, o Options) string {
 	return cmp.Or(o.Table, owned.TableName(net.Backend.VXLAN.VNI))
 }
 
-// Build adds the firewall's rows to s. It returns what stands in the way of
-// packets that no rule of weft's can help against.
-func (p *Plan) Build(s *netstate.Builder) []error {
+// Problem is what stands in the way of packets that no rule of weft's can help
+// against.
+type Problem struct {
+	Err  error
+	Note bool // it may well not do so
+}
+
+// Build adds the firewall's rows to s, and returns the problems.
+func (p *Plan) Build(s *netstate.Builder) []Problem {
 	if why := p.Host.NoFirewall; why != "" {
-		return []error{noFirewall(why)}
+		return []Problem{{Err: noFirewall(why)}}
 	}
 	b := builder{Plan: p, fw: &s.Firewall, table: TableName(p.Net, p.Options)}
 	b.fw.Tables = append(b.fw.Tables, netstate.NFTable{Name: b.table})
