@@ -26,7 +26,7 @@ var layers = map[string][]string{
 	"internal/backoff":    {},
 	"internal/hostlock":   {},
 	"internal/lease":      {"internal/netconf", "internal/sorted"},
-	"internal/identity":   {"internal/lease"},
+	"internal/identity":   {"internal/lease", "internal/recordfile"},
 	"internal/host":       {"internal/netconf"},
 	"internal/subnetenv":  {"internal/netconf"},
 	"internal/plan":       {"internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/sorted"},

@@ -33,7 +33,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer a.lock.Close() // nothing was written to it
+	defer func() { _ = closeLock(a.lock) }() // nothing was written to it
 	socket, err := api.Listen(filepath.Join(o.RunDir, api.SocketName))
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func Run(ctx context.Context, o Options) error {
 // agent is the parts and the mailboxes between them.
 type agent struct {
 	opts     Options
-	lock     *os.File         // of the state directory
+	lock     *os.File         // of the state directory; nil while it cannot be used
 	locks    *hostlock.Holder // nil without Options.LockDir
 	log      *slog.Logger
 	board    *status.Board
@@ -83,18 +83,15 @@ func prepare(o Options) (*agent, error) {
 	if o.Resync == 0 {
 		o.Resync = DefaultResync
 	}
-	lock, err := identity.Lock(o.StateDir)
-	if err != nil {
+	owner, lock, err := identity.Open(o.StateDir, o.Hostname)
+	unsaved, isUnsaved := errors.AsType[*identity.UnsavedError](err)
+	if err != nil && !isUnsaved {
 		return nil, err
-	}
-	owner, err := identity.Load(o.StateDir, o.Hostname)
-	if err != nil {
-		return nil, errors.Join(err, lock.Close())
 	}
 	var locks *hostlock.Holder
 	if o.LockDir != "" {
 		if locks, err = hostlock.Open(o.LockDir, hostlock.Agent{ID: owner.ID, StateDir: o.StateDir}); err != nil {
-			return nil, errors.Join(err, lock.Close())
+			return nil, errors.Join(err, closeLock(lock))
 		}
 	}
 	memory, persisted := persister.Open(o.StateFile(), o.Log)
@@ -114,6 +111,7 @@ func prepare(o Options) (*agent, error) {
 		changed:  mailbox.New[struct{}](),
 		wants:    mailbox.New[reconcile.Want](),
 	}
+	a.watchStateDir(owner.ID, unsaved)
 	a.holder = &holder{
 		store: o.Store, margin: o.RenewMargin, log: o.Log, state: a.board.Lease,
 		requests: mailbox.New[intent.LeaseRequest](), leases: mailbox.New[lease.Lease](),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 )
 
 // usageError says that the command line or the environment is not valid.
@@ -63,6 +64,8 @@ func hintOf(err error) string {
 	switch {
 	case errors.As(err, &h):
 		return h.Hint()
+	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make it writable or free space, or choose other directories with --state-dir and --run-dir"
 	case errors.Is(err, fs.ErrPermission):
 		return "run as root, or choose other directories with --state-dir and --run-dir"
 	case errors.Is(err, context.Canceled):

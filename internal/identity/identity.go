@@ -13,24 +13,74 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/recordfile"
 )
 
 const identityFile = "identity.json"
 
-// Load returns who this host is, and makes an identity at the first start in
-// stateDir. The directory must be locked, or two agents that start at the same
-// time might each make one.
-func Load(stateDir, hostname string) (lease.Owner, error) {
-	owner, err := Read(stateDir, hostname)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return owner, err
+// UnsavedError says that an identity was made and could not be kept.
+type UnsavedError struct {
+	Dir string // the state directory
+	Err error
+}
+
+// Error names the directory and its flag.
+func (e *UnsavedError) Error() string {
+	return fmt.Sprintf("state directory %s (--state-dir): %v", e.Dir, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *UnsavedError) Unwrap() error { return e.Err }
+
+// Open returns who this host is, and makes an identity at the first start in
+// stateDir, which stays locked until the file is closed. With an *UnsavedError
+// the identity is good for this run and the file may be nil: Save tries again.
+func Open(stateDir, hostname string) (lease.Owner, *os.File, error) {
+	lock, unsaved := Lock(stateDir)
+	if _, other := errors.AsType[*InUseError](unsaved); other {
+		return lease.Owner{}, nil, unsaved
 	}
-	owner, err = create(stateDir)
-	owner.Hostname, owner.Machine = hostname, machine()
-	return Mark(owner), err
+	owner, err := Read(stateDir, hostname)
+	if unsaved == nil && err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return lease.Owner{}, nil, errors.Join(err, lock.Close())
+	}
+	if err == nil {
+		return owner, lock, nil
+	}
+	owner = Mark(lease.Owner{ID: rand.Text(), Hostname: hostname, Machine: machine()})
+	if unsaved == nil {
+		unsaved = write(stateDir, owner.ID)
+	}
+	if unsaved != nil {
+		return owner, lock, &UnsavedError{Dir: stateDir, Err: unsaved}
+	}
+	return owner, lock, nil
+}
+
+// Save keeps an identity that Open could not keep, and returns the directory's
+// lock. One that is there by now, as on a file system that was mounted late,
+// stays and is for the next start.
+func Save(stateDir, id string) (*os.File, error) {
+	lock, err := Lock(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Lstat(filepath.Join(stateDir, identityFile)); err == nil {
+		return lock, nil
+	}
+	if err := write(stateDir, id); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+// InUseError says that another agent uses a state directory.
+type InUseError struct{ Dir string }
+
+// Error names the directory and what to do.
+func (e *InUseError) Error() string {
+	return fmt.Sprintf("another agent uses the state directory %s; give this one its own with --state-dir", e.Dir)
 }
 
 // Read returns the identity kept in stateDir; fs.ErrNotExist if there is none.
@@ -52,27 +102,30 @@ func Read(stateDir, hostname string) (lease.Owner, error) {
 // ends with the process, or when the file is closed.
 func Lock(stateDir string) (*os.File, error) {
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
-		return nil, fmt.Errorf("state directory (--state-dir): %w", err)
+		return nil, err
 	}
 	dir, err := os.Open(stateDir)
 	if err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, err
 	}
-	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("another agent uses the state directory %s; give this one its own with --state-dir: %w", stateDir, err), dir.Close())
+	err = syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return nil, errors.Join(&InUseError{Dir: stateDir}, dir.Close())
+	case err != nil:
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", stateDir, err), dir.Close())
 	}
 	return dir, nil
 }
 
-func create(stateDir string) (lease.Owner, error) {
-	owner := lease.Owner{ID: rand.Text()}
+func write(stateDir, id string) error {
 	data, err := json.Marshal(struct {
 		ID string `json:"id"`
-	}{owner.ID})
+	}{id})
 	if err != nil {
-		return lease.Owner{}, err
+		return err
 	}
-	return owner, renameio.WriteFile(filepath.Join(stateDir, identityFile), append(data, '\n'), 0o600)
+	return recordfile.Replace(filepath.Join(stateDir, identityFile), append(data, '\n'))
 }
 
 // machine returns a hash of the machine id, so that the id itself, which

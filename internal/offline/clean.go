@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"os"
@@ -39,7 +40,7 @@ func Clean(ctx context.Context, o agent.Options, how Sweep) (Cleaning, error) {
 	if _, err := os.Stat(o.StateDir); err == nil {
 		lock, err := identity.Lock(o.StateDir)
 		if err != nil {
-			return Cleaning{}, err
+			return Cleaning{}, fmt.Errorf("lock the state directory (--state-dir): %w", err)
 		}
 		defer lock.Close() // nothing was written to it
 	}

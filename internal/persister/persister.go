@@ -21,8 +21,12 @@ import (
 	"github.com/weft-net/weft/internal/sorted"
 )
 
-// Persister writes the file. Its methods are safe for concurrent use.
+// Persister writes the file. Its methods are safe for concurrent use; its
+// fields are set before.
 type Persister struct {
+	Prepare func() error    // called before the first write until it succeeds; may be nil
+	Failed  func(err error) // called with why the last write failed, nil if it did not; returns at once; may be nil
+
 	log   *slog.Logger
 	bell  mailbox.Mailbox[struct{}]
 	mu    sync.Mutex
@@ -94,7 +98,18 @@ func (p *Persister) Write(own *intent.Persisted) {
 		}
 	}
 	p.own = records
-	p.report(p.file.Write(changes, p.everything))
+	p.report(p.write(changes))
+}
+
+// write wants p.mu held.
+func (p *Persister) write(changes []recordfile.Record) error {
+	if p.Prepare != nil {
+		if err := p.Prepare(); err != nil {
+			return err
+		}
+		p.Prepare = nil
+	}
+	return p.file.Write(changes, p.everything)
 }
 
 // Run writes the leases until ctx ends, and what is left then.
@@ -144,7 +159,7 @@ func (p *Persister) copy() time.Duration {
 	start := time.Now()
 	changes, err := changesOf(p.done, p.all)
 	if err == nil {
-		err = p.file.Write(changes, p.everything)
+		err = p.write(changes)
 	}
 	p.done = p.all
 	p.burst += len(changes)
@@ -192,7 +207,10 @@ func (p *Persister) everything() []recordfile.Record {
 // report logs a failure, and sees to it that everything is written once that
 // works again.
 func (p *Persister) report(err error) {
-	p.fault.Report(p.log, slog.LevelWarn, err, "cannot write the copy of the snapshot; a reboot without the store would lose the network", "the copy of the snapshot is written again")
+	p.fault.Report(p.log, slog.LevelWarn, err, "cannot write to the state directory (--state-dir); a reboot while the store is unreachable would lose the network", "the state directory is written again")
+	if p.Failed != nil {
+		p.Failed(err)
+	}
 	if err != nil {
 		p.bell.Put(struct{}{})
 	}

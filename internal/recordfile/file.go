@@ -167,11 +167,22 @@ func (w *Writer) rewrite(all []Record) error {
 		}
 		w.count(r, len(out)-before)
 	}
-	if err := renameio.WriteFile(w.path, out, 0o600); err != nil {
+	if err := Replace(w.path, out); err != nil {
 		return err
 	}
 	w.size = len(out)
 	w.file, err = os.OpenFile(w.path, os.O_WRONLY|os.O_APPEND, 0)
+	return err
+}
+
+// Replace puts a file of data in the place of the one at path, for its owner
+// alone. Its error does not name the temporary file, so that the same fault
+// reads the same at each try.
+func Replace(path string, data []byte) error {
+	err := renameio.WriteFile(path, data, 0o600)
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("write %s: %w", path, cause.Err)
+	}
 	return err
 }
 

@@ -54,6 +54,12 @@ const (
 	partSubnetFile   = "subnet file"
 )
 
+// Parts whose fault costs something that packets do not need.
+const partStateDir = "state directory"
+
+// lesser are these parts, in the order in which status names them.
+var lesser = []string{partStateDir}
+
 // parts is the order in which readiness names them.
 var parts = []string{partConfig, partLock, partUplink, partAnnouncement, partPlan, partLease, partKernel, partSubnetFile}
 
@@ -108,6 +114,13 @@ func (b *Board) SubnetFile(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fault(partSubnetFile, err)
+}
+
+// StateDir notes whether the state directory could be written.
+func (b *Board) StateDir(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fault(partStateDir, err)
 }
 
 // Pass notes a pass of the reconcile loop.

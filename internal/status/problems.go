@@ -25,6 +25,11 @@ func (b *Board) problems() []api.Problem {
 			add(api.SeverityError, part, err.Error())
 		}
 	}
+	for _, part := range lesser {
+		if err := b.faults[part]; err != nil {
+			add(api.SeverityWarning, part, err.Error())
+		}
+	}
 	for _, p := range aboutObjects(b.last.Contested, b.last.Overtaken) {
 		add(api.SeverityWarning, p.Subject, p.Err.Error())
 	}

@@ -15,7 +15,7 @@ import (
 // waits for it, and removes the other's socket first.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("embedded etcd: making its directory: %w", err)
+		return nil, fmt.Errorf("embedded etcd: making its directory, below the state directory (--state-dir): %w", err)
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("embedded etcd: closing its directory to others: %w", err)
