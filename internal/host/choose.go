@@ -15,8 +15,9 @@ import (
 // Choose finds the uplink and the addresses to advertise for the overlay
 // networks, which say what families are needed. The order is flannel's: Iface,
 // IfaceRegex, CanReach; without any of these the interface that has a Public
-// address, else that of the default route; and, beyond flannel, the only usable
-// interface when there is no default route. What was chosen before, current,
+// address, else that of the default route; and, beyond flannel, ahead of the
+// latter the interface that has a Node address, and the only usable interface
+// when there is no default route. What was chosen before, current,
 // stays as long as it stands; of that only addresses may be known. An error
 // lists every interface and why it was not selected.
 func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix, current Uplink) (Facts, error) {
@@ -83,7 +84,7 @@ func (c *chooser) pick(ctx context.Context) (pick, error) {
 	if len(c.opts.Iface) > 0 || len(c.opts.IfaceRegex) > 0 || c.opts.CanReach.IsValid() {
 		return pick{}, c.fail("no uplink: no interface matches --iface, --iface-regex or --iface-can-reach")
 	}
-	for _, find := range []func() *pick{c.announced, c.standing, c.byDefaultRoute, c.only} {
+	for _, find := range []func() *pick{c.announced, c.standing, c.ofNode, c.byDefaultRoute, c.only} {
 		if p := find(); p != nil {
 			return *p, nil
 		}
@@ -162,6 +163,24 @@ func (c *chooser) announced() *pick {
 			if p := c.at(i, a, fmt.Sprintf("--public-ip %s", a)); p != nil {
 				return p
 			}
+		}
+	}
+	return nil
+}
+
+// nodeAddress is the reason of an uplink that has the address of the node.
+const nodeAddress = "the node's InternalIP"
+
+// ofNode finds the interface that has an address by which the cluster knows
+// this host. One that containers have is not looked for.
+func (c *chooser) ofNode() *pick {
+	for _, a := range c.opts.Node {
+		i, found := c.owner(a)
+		if !found || !slices.Contains(c.families, netconf.FamilyOf(a)) || c.overlay(i) {
+			continue
+		}
+		if p := c.at(i, a, nodeAddress); p != nil {
+			return p
 		}
 	}
 	return nil

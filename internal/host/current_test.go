@@ -34,6 +34,18 @@ func TestFirstChoice(t *testing.T) {
 			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24 dynamic", "10.4.8.21/24")}, eth0, nil}},
 		"only a link-local address": {networks: v6, want: "eth0: has no usable ipv6 address",
 			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24", "fe80::1/64 link")}, eth0, nil}},
+		"the node's own address": {want: "eth0 1500 10.4.7.50", opts: Options{Node: []netip.Addr{addr("fd07::9"), addr("10.4.7.50")}},
+			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24", "10.4.7.50/24 secondary")}, eth0, nil}},
+		"the node's own address on another interface": {want: "eth1 1500 10.8.0.2", opts: Options{Node: []netip.Addr{addr("10.8.0.2")}},
+			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24"), iface("eth1", "10.8.0.2/24")}, eth0, nil}},
+		"the node's own address on the named interface": {want: "eth0 1500 10.4.7.50", opts: Options{Iface: []string{"eth0"}, Node: []netip.Addr{addr("10.4.7.50")}},
+			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24", "10.4.7.50/24 secondary")}, eth0, nil}},
+		"another interface is named": {want: "eth0 1500 10.4.7.21", opts: Options{Iface: []string{"eth0"}, Node: []netip.Addr{addr("10.8.0.2")}},
+			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24"), iface("eth1", "10.8.0.2/24")}, eth0, nil}},
+		"the public address goes before the node's": {want: "eth0 1500 10.4.7.21", opts: Options{Public: []netip.Addr{addr("10.4.7.21")}, Node: []netip.Addr{addr("10.4.7.50")}},
+			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24", "10.4.7.50/24 secondary")}, eth0, nil}},
+		"the node's address is elsewhere": {want: "eth0 1500 10.4.7.21", opts: Options{Node: []netip.Addr{addr("203.0.113.9")}},
+			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24")}, eth0, nil}},
 		"the address is on the loopback":   {sys: bgp, want: "eth0 1500 10.9.9.1"},
 		"the loopback is named":            {sys: bgp, opts: Options{Iface: []string{"lo"}}, want: "eth0 1500 10.9.9.1"},
 		"its address is named":             {sys: bgp, opts: Options{Iface: []string{"10.9.9.1"}}, want: "eth0 1500 10.9.9.1"},
@@ -130,6 +142,32 @@ func TestWhatIsAnnouncedStays(t *testing.T) {
 			}
 			check(Uplink{Addrs: first.Public}, tc.restart)
 		})
+	}
+}
+
+// TestTheNodesAddressStays has a node whose address is not that of the default
+// route's interface, and one that became known after something was announced.
+func TestTheNodesAddressStays(t *testing.T) {
+	sys := fixed{
+		ifaces: []Interface{iface("eth0", "10.4.7.21/24"), iface("eth1", "10.8.0.2/24", "10.8.0.3/24")},
+		routes: routes("default via 10.4.7.1 dev eth0"),
+	}
+	at := Options{Node: []netip.Addr{addr("10.8.0.3")}}
+	for _, tc := range []struct {
+		current Uplink
+		opts    Options
+		want    string
+	}{
+		{Uplink{}, at, "eth1 1500 10.8.0.3"},
+		{Uplink{Name: "eth1", Addrs: []netip.Addr{addr("10.8.0.3")}}, at, "eth1 1500 10.8.0.3"},
+		{Uplink{Addrs: []netip.Addr{addr("10.8.0.3")}}, at, "eth1 1500 10.8.0.3"},
+		{Uplink{Addrs: []netip.Addr{addr("10.4.7.21")}}, at, "eth0 1500 10.4.7.21"},
+		{Uplink{Name: "eth0", Addrs: []netip.Addr{addr("10.4.7.21")}}, at, "eth0 1500 10.4.7.21"},
+	} {
+		got, err := Choose(t.Context(), sys, tc.opts, networks[:1], tc.current)
+		if err != nil || describe(got.Uplink) != tc.want {
+			t.Errorf("with %v: %s, %v, want %s", tc.current.Addrs, describe(got.Uplink), err, tc.want)
+		}
 	}
 }
 

@@ -90,4 +90,5 @@ type Options struct {
 	IfaceRegex []string     // matched against names and addresses, after Iface
 	CanReach   netip.Addr   // the interface that reaches this address, after IfaceRegex
 	Public     []netip.Addr // announced addresses, one a family at most
+	Node       []netip.Addr // by which the cluster knows this host: a default, before the default route
 }

@@ -79,7 +79,10 @@ func (c *chooser) standing() *pick {
 			p.holders = append(p.holders, owner)
 		}
 		if c.leads(i) && c.fits(p) {
-			if len(c.defaults()) == 0 {
+			switch {
+			case slices.Contains(c.opts.Node, a):
+				p.reason = nodeAddress
+			case len(c.defaults()) == 0:
 				p.reason = c.current.Reason
 			}
 			return p
@@ -110,7 +113,7 @@ func (c *chooser) leads(i Interface) bool {
 }
 
 // addr returns the address of family f that p announces: the one asked for,
-// the present one, the source address of the route, or the best.
+// the present one, the node's, the source address of the route, or the best.
 func (c *chooser) addr(p *pick, f netconf.Family) netip.Addr {
 	for _, a := range c.opts.Public {
 		if _, found := c.owner(a); found && netconf.FamilyOf(a) == f {
@@ -121,7 +124,7 @@ func (c *chooser) addr(p *pick, f netconf.Family) netip.Addr {
 	if c.current.Name == "" || c.current.Name == p.iface.Name {
 		preferred = append(preferred, c.current.Addrs...)
 	}
-	preferred = append(preferred, p.src)
+	preferred = append(append(preferred, c.opts.Node...), p.src)
 	for _, r := range c.defaults() {
 		if r.Dev == p.iface.Name {
 			preferred = append(preferred, r.Src)

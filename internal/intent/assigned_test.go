@@ -36,13 +36,13 @@ func TestAssignedAddressesGoFirst(t *testing.T) {
 }
 
 func TestAssignedAddressesOutliveARestart(t *testing.T) {
-	p := Persisted{Snapshot: store.Snapshot{Config: []byte("{}"), Assigned: &store.Assignment{Uplink: addrs("192.0.2.7")}}}
+	p := Persisted{Snapshot: store.Snapshot{Config: []byte("{}"), Assigned: &store.Assignment{Uplink: addrs("192.0.2.7"), Node: addrs("10.4.7.50")}}}
 	records, err := p.Records()
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, errs := FromRecords(records)
-	if len(errs) > 0 || got.Snapshot.Assigned == nil || !slices.Equal(got.Snapshot.Assigned.Uplink, p.Snapshot.Assigned.Uplink) {
+	if len(errs) > 0 || got.Snapshot.Assigned == nil || !equal(got.Snapshot.Assigned, p.Snapshot.Assigned) {
 		t.Errorf("read back %+v, %v", got.Snapshot.Assigned, errs)
 	}
 }

@@ -34,13 +34,16 @@ func (t *step) observe() bool {
 	return s.facts != nil && s.faults.Uplink == nil && equal(s.answered, q)
 }
 
-// uplink is the one that peers send to so far, as far as it is known.
+// uplink is the one that peers send to so far, as far as it is known. Before
+// there is a lease nobody does, and any choice can be made anew.
 func (s *State) uplink() host.Uplink {
 	switch {
-	case s.facts != nil:
+	case s.facts != nil && s.self != nil:
 		return s.facts.Uplink
 	case s.last != nil:
 		return host.Uplink{Addrs: s.last.Public}
+	case s.store.snapshot.Assigned != nil: // announced by an agent whose state is gone, or by flanneld
+		return host.Uplink{Addrs: s.store.snapshot.Assigned.Attrs.Public}
 	}
 	return host.Uplink{}
 }
@@ -96,7 +99,11 @@ func (t *step) tellFacts(facts host.Facts) {
 // withAssigned is how to choose the uplink: addresses that the store has for
 // this host go before those of the command line, each for its family.
 func withAssigned(o host.Options, a *store.Assignment) host.Options {
-	if a == nil || len(a.Uplink) == 0 {
+	if a == nil {
+		return o
+	}
+	o.Node = a.Node
+	if len(a.Uplink) == 0 {
 		return o
 	}
 	public := slices.Clone(a.Uplink)

@@ -40,6 +40,7 @@ const (
 	announcedKey = "announced"
 	configKey    = "config"
 	uplinkKey    = "uplink"
+	nodeKey      = "node"
 	leaseKey     = "lease/"
 )
 
@@ -66,7 +67,7 @@ func (p *Persisted) Records() (map[string]json.RawMessage, error) {
 		configKey:   string(p.Snapshot.Config),
 	}
 	if a := p.Snapshot.Assigned; a != nil {
-		values[uplinkKey] = a.Uplink
+		values[uplinkKey], values[nodeKey] = a.Uplink, a.Node
 	}
 	var errs []error
 	if p.Self != nil {
@@ -126,9 +127,11 @@ func FromRecords(records map[string]json.RawMessage) (Persisted, []error) {
 			p.Self = &l
 		}
 	}
-	var uplink []netip.Addr
-	if r.read(uplinkKey, &uplink) && len(uplink) > 0 {
-		p.Snapshot.Assigned = &store.Assignment{Uplink: uplink}
+	var assigned store.Assignment
+	r.read(uplinkKey, &assigned.Uplink)
+	r.read(nodeKey, &assigned.Node)
+	if len(assigned.Uplink)+len(assigned.Node) > 0 {
+		p.Snapshot.Assigned = &assigned
 	}
 	p.history = r.history()
 	p.Snapshot.Leases = r.leases()
@@ -230,7 +233,7 @@ func (t *step) persist() {
 		Snapshot: store.Snapshot{Config: s.config.doc},
 	}
 	if a := s.store.snapshot.Assigned; a != nil {
-		p.Snapshot.Assigned = &store.Assignment{Uplink: a.Uplink}
+		p.Snapshot.Assigned = &store.Assignment{Uplink: a.Uplink, Node: a.Node}
 	}
 	if s.persisted != nil && equal(*s.persisted, p) {
 		return

@@ -33,6 +33,7 @@ type Assignment struct {
 	Subnets []netip.Prefix // the host's, v4 first; empty: none yet
 	Attrs   lease.Attrs    // what the host announced last; zero: nothing yet
 	Uplink  []netip.Addr   // by which to find the uplink and what to announce, as --public-ip
+	Node    []netip.Addr   // by which the system knows the host; the default of what to announce
 }
 
 // Entry is a stored key that could not be read.

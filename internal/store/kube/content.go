@@ -65,6 +65,7 @@ func (c *content) put(n *node) bool {
 	if !n.joined() {
 		return c.unplace(n.name) || own
 	}
+	facts.internal = "" // matters to the node's own host alone
 	hash := maphash.Comparable(c.seed, facts)
 	if old, ok := c.members[n.name]; ok && old.facts == hash {
 		return own

@@ -21,11 +21,12 @@ type node struct {
 	cidrs       string // spec.podCIDRs, with commas
 	annotations annotations
 	network     string // status of the condition NetworkUnavailable; "" if it has none
+	internal    string // the addresses of type InternalIP, a blank after each
 	listed      bool   // not a node, but the end of a list that comes as a watch
 }
 
-// facts are the fields of a node from which a lease is read; a change of any
-// other field, such as a heartbeat, changes no snapshot.
+// facts are the fields of a node from which a lease or an assignment is read; a
+// change of any other field, such as a heartbeat, changes no snapshot.
 func (n node) facts() node {
 	n.uid, n.version, n.network = "", "", ""
 	return n
@@ -170,6 +171,11 @@ func (n node) assignment() *store.Assignment {
 	for _, f := range netconf.Families {
 		if addr, ok, err := n.address(f, familyAnnotations[f].node); ok && err == nil {
 			a.Uplink = append(a.Uplink, addr)
+		}
+	}
+	for text := range strings.FieldsSeq(n.internal) {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			a.Node = append(a.Node, addr)
 		}
 	}
 	return a

@@ -42,6 +42,10 @@ const (
 	nodeConditions  = 4
 	conditionType   = 1
 	conditionStatus = 2
+
+	nodeAddresses = 5
+	addressType   = 1
+	addressText   = 2
 )
 
 // envelope precedes every object that is not part of another one.
@@ -142,16 +146,7 @@ func (d *decoder) meta(n *node, message []byte) error {
 }
 
 func (d *decoder) annotation(n *node, entry []byte) error {
-	var key, text []byte
-	err := fields(entry, func(num protowire.Number, value []byte) error {
-		switch num {
-		case mapKey:
-			key = value
-		case mapValue:
-			text = value
-		}
-		return nil
-	})
+	key, text, err := pair(entry, mapKey, mapValue)
 	if string(key) == metav1.InitialEventsAnnotationKey {
 		n.listed = string(text) == "true"
 	} else if i, ok := d.keys.find(key); ok {
@@ -186,26 +181,41 @@ func spec(n *node, message []byte) error {
 // without a network.
 const networkUnavailable = "NetworkUnavailable"
 
+// internalIP is the type of the addresses by which the cluster reaches a node.
+const internalIP = "InternalIP"
+
 func status(n *node, message []byte) error {
 	return fields(message, func(num protowire.Number, value []byte) error {
-		if num != nodeConditions {
-			return nil
-		}
-		var kind, state []byte
-		err := fields(value, func(num protowire.Number, value []byte) error {
-			switch num {
-			case conditionType:
-				kind = value
-			case conditionStatus:
-				state = value
+		switch num {
+		case nodeConditions:
+			kind, state, err := pair(value, conditionType, conditionStatus)
+			if string(kind) == networkUnavailable {
+				n.network = string(state)
 			}
-			return nil
-		})
-		if string(kind) == networkUnavailable {
-			n.network = string(state)
+			return err
+		case nodeAddresses:
+			kind, text, err := pair(value, addressType, addressText)
+			if string(kind) == internalIP {
+				n.internal += string(text) + " "
+			}
+			return err
 		}
-		return err
+		return nil
 	})
+}
+
+// pair reads two fields of a message.
+func pair(message []byte, first, second protowire.Number) (a, b []byte, err error) {
+	err = fields(message, func(num protowire.Number, value []byte) error {
+		switch num {
+		case first:
+			a = value
+		case second:
+			b = value
+		}
+		return nil
+	})
+	return a, b, err
 }
 
 // hostOfPod reads the name of a Pod's node; the Pod is in an envelope.

@@ -55,15 +55,18 @@ func usual() *corev1.Node {
 		},
 		Status: corev1.NodeStatus{
 			Conditions: []corev1.NodeCondition{{Type: "Ready", Status: "True"}, {Type: "NetworkUnavailable", Status: "False", Reason: "FlannelIsUp"}},
-			Addresses:  []corev1.NodeAddress{{Type: "InternalIP", Address: "192.0.2.1"}},
-			Images:     []corev1.ContainerImage{{Names: []string{"a", "b"}, SizeBytes: 1}},
+			Addresses: []corev1.NodeAddress{
+				{Type: "InternalIP", Address: "192.0.2.1"}, {Type: "ExternalIP", Address: "203.0.113.1"},
+				{Type: "Hostname", Address: "node-1"}, {Type: "InternalIP", Address: "fd00::1"},
+			},
+			Images: []corev1.ContainerImage{{Names: []string{"a", "b"}, SizeBytes: 1}},
 		},
 	}
 }
 
 func TestReadsWhatKubernetesWrites(t *testing.T) {
 	want := node{
-		name: "node-1", uid: "u-1", version: "4711", cidrs: "10.5.1.0/24,fc00:5:0:1::/64", network: "False",
+		name: "node-1", uid: "u-1", version: "4711", cidrs: "10.5.1.0/24,fc00:5:0:1::/64", network: "False", internal: "192.0.2.1 fd00::1 ",
 		annotations: annotations{annManaged: "true", annType: "vxlan", annData: mac4, annPublic: "192.0.2.1"},
 	}
 	d := decoder{keysOf(t, DefaultPrefix)}
