@@ -64,18 +64,6 @@ func readAll(name string, r io.Reader) ([]byte, error) {
 	return doc, nil
 }
 
-// checkDocument refuses an invalid document and warns about unknown keys.
-func checkDocument(warn io.Writer, doc []byte) (netconf.Network, error) {
-	net, err := netconf.Parse(doc)
-	if err != nil {
-		return net, fmt.Errorf("the config is not valid: %w", err)
-	}
-	for _, key := range net.Unknown {
-		fmt.Fprintf(warn, "weft: warning: unknown key %s; it is kept and has no effect\n", oneLine(key))
-	}
-	return net, nil
-}
-
 // describe explains a config, one line per family.
 func describe(net netconf.Network) []string {
 	var out []string

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -14,25 +13,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weft-net/weft/internal/netconf"
-	"github.com/weft-net/weft/internal/store"
 )
 
 func newConfigEditCommand(a *app) *cobra.Command {
-	var x access
+	r := replacing{app: a}
 	cmd := &cobra.Command{
 		Use:   "edit",
 		Short: "Change the network config in an editor",
 		Long: `Open the stored network config, or the default one if there is none, in $VISUAL,
 $EDITOR or vi. When it is closed the document is checked and stored; a mistake is
-shown and the editor opens again. Nothing is stored if nothing was changed.`,
+shown and the editor opens again. Nothing is stored if nothing was changed. What
+the change does to running hosts is shown first, as 'weft config set' does.`,
 		Example: "  weft config edit\n  EDITOR=nano weft config edit --etcd-endpoints=http://10.0.0.5:2379",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			snap, err := x.writable(cmd)
+			snap, err := r.access.writable(cmd)
 			if err != nil {
 				return err
 			}
-			e := &editor{Process: a.Process, command: editorCommand(a.Env), warn: cmd.ErrOrStderr(), keys: bufio.NewReader(a.Stdin)}
+			e := &editor{Process: a.Process, command: editorCommand(a.Env), warn: cmd.ErrOrStderr(), force: r.force}
 			doc, err := e.edit(cmd.Context(), snap.Config)
 			if err != nil {
 				return err
@@ -41,12 +40,11 @@ shown and the editor opens again. Nothing is stored if nothing was changed.`,
 				fmt.Fprintln(cmd.OutOrStdout(), "nothing to change")
 				return nil
 			}
-			return x.with(cmd, true, func(ctx context.Context, st store.Store) error {
-				return replaceConfig(ctx, cmd.OutOrStdout(), st, snap, doc)
-			})
+			_, err = r.replace(cmd, snap, doc)
+			return err
 		},
 	}
-	x.flags(cmd)
+	r.flags(cmd)
 	return cmd
 }
 
@@ -64,7 +62,7 @@ type editor struct {
 	Process
 	command []string
 	warn    io.Writer
-	keys    *bufio.Reader
+	force   bool
 }
 
 // edit returns the changed and valid document, or nil if it was not changed.
@@ -87,13 +85,13 @@ func (e *editor) edit(ctx context.Context, stored []byte) ([]byte, error) {
 			return nil, os.Remove(file)
 		}
 		if err == nil {
-			_, err = checkDocument(e.warn, doc)
+			_, _, err = reviewDocument(doc, stored, e.force)
 		}
 		if err == nil {
 			return doc, os.Remove(file)
 		}
 		fmt.Fprintf(e.warn, "weft: %s\nPress Enter to edit again, or Ctrl-D to give up. ", indented(err.Error()))
-		if _, gone := e.keys.ReadString('\n'); gone != nil {
+		if _, err := readLine(e.Stdin); err != nil {
 			fmt.Fprintln(e.warn)
 			return nil, withHint(errors.New("nothing was stored"), "your text is in %s; once it is valid, store it with 'weft config set %s'", file, file)
 		}

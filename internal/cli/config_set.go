@@ -1,107 +1,122 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weft-net/weft/internal/netconf"
-	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/store"
 )
 
 func newConfigSetCommand(a *app) *cobra.Command {
-	var x access
+	r := replacing{app: a}
 	var wait time.Duration
+	var unset []string
 	cmd := &cobra.Command{
-		Use:   "set FILE|-|JSON",
-		Short: "Store a network config",
-		Long: `Check a network config and replace the stored one. Changes are shown key by key.
+		Use:   "set FILE|-|JSON|KEY=VALUE...",
+		Short: "Store a network config, or change keys of the stored one",
+		Long: fmt.Sprintf(`Check a network config and replace the stored one, or change single keys of that
+with KEY=VALUE and --unset. Changes are shown key by key, followed by what they do
+to running hosts: which lose their path to others, get a smaller MTU or another
+subnet, or must be restarted. On a terminal weft then asks; elsewhere a config
+that would cut hosts off is refused without --force.
+
 An invalid config is refused, and so is one that would overwrite a concurrent
-change.
+change. A VALUE is JSON, or else taken as a string.
+
+The keys are:
+%s
 
 Running agents switch without a restart and without losing a packet: each accepts
 packets of the new backend before it advertises it, sends to each peer with the
 backend that the peer advertises, and accepts the old backend until all hosts have
 switched. Leases do not tell a new Port with the same VNI: a host whose agent is
 down, or takes more than ten seconds to switch, is not reachable through the tunnel
-until it has switched.`,
-		Example: `  weft config set --wait=2m '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
-  weft config set net.json
-  weft config set - < net.json
-  weft config set '{"Network": "10.5.0.0/16"}'`,
-		Args: cobra.ExactArgs(1),
+until it has switched.`, wrapped(netconf.Keys)),
+		Example: `  weft config set Backend.VNI=2 Backend.Port=4789
+  weft config set --unset Backend.DirectRouting
+  weft config set --wait=2m '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  weft config set --dry-run net.json
+  weft config set - < net.json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			settings, partial := assignments(args)
+			if len(settings) == len(args) && (partial || len(unset) > 0) || len(args) == 1 && len(unset) == 0 {
+				return nil
+			}
+			return &usageError{
+				err:  fmt.Errorf("weft config set: takes one document, or KEY=VALUE arguments and --unset, but not both; got %d arguments", len(args)),
+				hint: `weft config set '{"Network": "10.5.0.0/16"}', or weft config set Backend.VNI=2`,
+			}
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			doc, err := readDocument(args[0], a.Stdin)
-			if err != nil {
-				return err
-			}
-			net, err := checkDocument(cmd.ErrOrStderr(), doc)
-			if err != nil {
-				return err
-			}
-			err = x.with(cmd, true, func(ctx context.Context, st store.Store) error {
-				snap, err := st.Snapshot(ctx)
-				if err != nil {
+			settings, partial := assignments(args)
+			partial = partial || len(unset) > 0
+			var doc []byte
+			var err error
+			if !partial {
+				if doc, err = readDocument(args[0], a.Stdin); err != nil {
 					return err
 				}
-				return replaceConfig(ctx, cmd.OutOrStdout(), st, snap, doc)
-			})
-			if err != nil || wait == 0 {
+				if _, _, err := reviewDocument(doc, doc, true); err != nil {
+					return err // before the store is asked
+				}
+			}
+			snap, err := r.access.writable(cmd)
+			if err != nil {
 				return err
 			}
-			x.timeout += wait
-			return x.silently(cmd, false, func(ctx context.Context, st store.Store) error {
+			if partial {
+				if doc, err = netconf.Edit(snap.Config, append(settings, removals(unset)...)...); err != nil {
+					return fmt.Errorf("change the stored config: %w", err)
+				}
+			}
+			net, err := r.replace(cmd, snap, doc)
+			if err != nil || wait == 0 || r.dryRun {
+				return err
+			}
+			r.access.timeout += wait
+			return r.access.silently(cmd, false, func(ctx context.Context, st store.Store) error {
 				return followChange(ctx, cmd.ErrOrStderr(), st, net, wait)
 			})
 		},
 	}
-	x.flags(cmd)
+	r.flags(cmd)
 	fs := newFlagSet()
 	fs.Var(newValue(&wait, "duration", "0s", parseDuration), "wait", "wait up to this long until every host has switched; 0: do not wait")
 	takeFlags(cmd, fs)
+	cmd.Flags().StringArrayVar(&unset, "unset", nil, "remove this key; repeatable")
+	cmd.ValidArgsFunction = completeKeys
 	return cmd
 }
 
-// replaceConfig stores doc if the config is still as in snap, and prints the
-// changes.
-func replaceConfig(ctx context.Context, w io.Writer, st store.Store, snap store.Snapshot, doc []byte) error {
-	changes := compareDocuments(snap.Config, doc)
-	if len(changes) == 0 && bytes.Equal(bytes.TrimSpace(snap.Config), bytes.TrimSpace(doc)) {
-		fmt.Fprintln(w, "nothing to change")
-		return nil
+// completeKeys offers the keys of the config.
+func completeKeys(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var out []string
+	for _, key := range netconf.Keys {
+		out = append(out, key+"=")
 	}
-	err := st.SetConfig(ctx, doc, snap.ConfigRevision)
-	if errors.Is(err, store.ErrConflict) {
-		return withHint(fmt.Errorf("store the config: %w", err), "see the stored one with 'weft config get' and try again")
-	}
-	if err != nil {
-		return fmt.Errorf("store the config: %w", err)
-	}
-	for _, c := range changes {
-		fmt.Fprintln(w, c)
-	}
-	if len(changes) == 0 {
-		fmt.Fprintln(w, "only the layout changed")
-	}
-	fmt.Fprintln(w, stored(snap, doc))
-	return nil
+	return out, cobra.ShellCompDirectiveNoSpace
 }
 
-// stored returns the text about a stored config: how many hosts will switch.
-func stored(snap store.Snapshot, doc []byte) string {
-	net, err := netconf.Parse(doc)
-	if err != nil {
-		return "stored"
+// wrapped lays words out in lines of a help text.
+func wrapped(words []string) string {
+	const width = 78
+	var b strings.Builder
+	column := 0
+	for _, w := range words {
+		if column > 0 && column+1+len(w) > width {
+			b.WriteString("\n")
+			column = 0
+		}
+		if column == 0 {
+			b.WriteString(" ")
+		}
+		b.WriteString(" " + w)
+		column += 1 + len(w)
 	}
-	done, behind := plan.Stage(net, snap.Leases.Slice())
-	if len(behind) == 0 {
-		return "stored"
-	}
-	return fmt.Sprintf("stored; %d of %d hosts will switch to %s", len(behind), done+len(behind), net.Backend)
+	return b.String()
 }

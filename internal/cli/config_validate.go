@@ -20,9 +20,16 @@ checked. The exit code is 1 if it is not valid.`,
 			if err != nil {
 				return err
 			}
-			net, err := checkDocument(cmd.ErrOrStderr(), doc)
+			var accepted []byte // of what is stored already nothing is refused
+			if len(args) == 0 {
+				accepted = doc
+			}
+			net, warnings, err := reviewDocument(doc, accepted, false)
 			if err != nil {
 				return err
+			}
+			for _, text := range warnings {
+				fmt.Fprintf(cmd.ErrOrStderr(), "weft: warning: %s\n", text)
 			}
 			for _, line := range describe(net) {
 				fmt.Fprintln(cmd.OutOrStdout(), line)

@@ -205,7 +205,7 @@ func TestGuideCommandsAreChecked(t *testing.T) {
 		"weft config gett":                           "no command",
 		"weft plan --dif":                            "unknown flag",
 		"cat x | weft status now":                    "unknown command",
-		"weft config set":                            "accepts 1 arg",
+		"weft config set":                            "takes one document",
 		"weft up --healthz-port=many":                "must be a whole number",
 		"weft lab exec h1 -- weft statsu":            "unknown command",
 		"weft lab exec h1":                           "name a host or pod",

@@ -135,12 +135,23 @@ func flagError(cmd *cobra.Command, err error) error {
 
 // nearestFlag is the flag whose name is closest to name, "" if none is close.
 func nearestFlag(fs *pflag.FlagSet, name string) string {
-	best, bestAt := "", len(name)/3+2
+	var names []string
 	fs.VisitAll(func(f *pflag.Flag) {
-		if d := distance(name, f.Name); d < bestAt && !f.Hidden {
-			best, bestAt = f.Name, d
+		if !f.Hidden {
+			names = append(names, f.Name)
 		}
 	})
+	return nearest(name, names, func(s string) string { return s })
+}
+
+// nearest is the candidate whose form is closest to name, "" if none is close.
+func nearest(name string, candidates []string, form func(string) string) string {
+	best, bestAt := "", len(name)/3+2
+	for _, c := range candidates {
+		if d := distance(name, form(c)); d < bestAt {
+			best, bestAt = c, d
+		}
+	}
 	return best
 }
 

@@ -32,7 +32,7 @@ func Edit(doc []byte, settings ...Setting) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", s.Key, err)
 		}
 	}
-	if !bytes.ContainsRune(doc, '\n') {
+	if !bytes.ContainsRune(bytes.TrimSpace(doc), '\n') {
 		return out, nil
 	}
 	var b bytes.Buffer
