@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -64,30 +65,32 @@ func reviewDocument(doc, stored []byte, forced bool) (net netconf.Network, warni
 		return net, nil, fmt.Errorf("the config is not valid: %w", err)
 	}
 	before, _ := netconf.Parse(stored) // of one that is not valid nothing is known
+	var refused []error
+	hint := "--force stores it as it is"
 	for _, key := range net.Repeated {
-		if !forced && !slices.Contains(before.Repeated, key) {
-			return net, nil, withHint(fmt.Errorf("key %s is given more than once", oneLine(key)), "remove all but one of them; with --force the last one counts")
+		if text := fmt.Sprintf("key %s is given more than once", oneLine(key)); forced || slices.Contains(before.Repeated, key) {
+			warnings = append(warnings, text+"; the last one counts")
+		} else {
+			refused = append(refused, errors.New(text))
 		}
-		warnings = append(warnings, fmt.Sprintf("key %s is given more than once; the last one counts", oneLine(key)))
 	}
 	for _, key := range net.Unknown {
-		if !forced && !slices.Contains(before.Unknown, key) {
-			return net, nil, unknownKey(key)
+		if text := "unknown key " + oneLine(key); forced || slices.Contains(before.Unknown, key) {
+			warnings = append(warnings, text+"; it is kept and has no effect")
+		} else {
+			refused = append(refused, errors.New(text))
+			if near := nearest(strings.ToLower(key), netconf.Keys, strings.ToLower); near != "" {
+				hint = fmt.Sprintf("did you mean %s? --force stores it as it is", near)
+			}
 		}
-		warnings = append(warnings, fmt.Sprintf("unknown key %s; it is kept and has no effect", oneLine(key)))
+	}
+	if len(refused) > 0 {
+		return net, nil, withHint(errors.Join(refused...), "%s", hint)
 	}
 	for _, key := range net.Unused {
 		warnings = append(warnings, fmt.Sprintf("key %s has no effect on backend %s", oneLine(key), net.Backend.Type))
 	}
 	return net, append(warnings, publicRanges(net)...), nil
-}
-
-func unknownKey(key string) error {
-	err := fmt.Errorf("unknown key %s", oneLine(key))
-	if near := nearest(strings.ToLower(key), netconf.Keys, strings.ToLower); near != "" {
-		return withHint(err, "did you mean %s? --force stores it as it is", near)
-	}
-	return withHint(err, "see 'weft config set --help' for the keys; --force stores it as it is")
 }
 
 // sharedSpace is for carriers' networks (RFC 6598), which some use for containers.

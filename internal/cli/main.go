@@ -25,6 +25,7 @@ const flanneldName = "flanneld"
 type Process struct {
 	Args    []string                    // as os.Args
 	Env     func(string) (string, bool) // as os.LookupEnv
+	Environ []string                    // as os.Environ
 	Stdin   io.Reader
 	Stdout  io.Writer
 	Stderr  io.Writer
@@ -34,7 +35,7 @@ type Process struct {
 // System returns the real process.
 func System(version string) Process {
 	return Process{
-		Args: os.Args, Env: os.LookupEnv,
+		Args: os.Args, Env: os.LookupEnv, Environ: os.Environ(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Version: version,
 	}

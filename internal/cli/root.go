@@ -64,6 +64,7 @@ func (a *app) begin(cmd *cobra.Command, _ []string) error {
 		f.Changed = true
 		return nil
 	})
+	bad = append(bad, unknownVariables(a.Environ, cmd.Root())...)
 	if len(bad) > 0 {
 		return &usageError{err: errors.Join(bad...), hint: "correct or unset the variable; a flag on the command line overrides it"}
 	}

@@ -14,7 +14,7 @@ import (
 
 // markVariable tells the inner process that it is one. Its value is the network namespace of the
 // outer process, so that a variable left over in some shell is found out instead of believed.
-const markVariable = "WEFT_OUTER_NETNS"
+const markVariable = "_WEFT_OUTER_NETNS"
 
 const selfNetns = "/proc/self/ns/net"
 
