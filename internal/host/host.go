@@ -36,6 +36,8 @@ type Interface struct {
 	Up       bool
 	Loopback bool
 	Tunnel   bool // a vxlan device, of this agent or another
+	Overlay  bool // a device of an overlay network, by its name: weft's or flannel's
+	Local    bool // only containers of this host are behind it: a dummy, or a bridge whose ports all lead to containers
 	MAC      net.HardwareAddr
 	Addrs    []Addr
 }
@@ -67,6 +69,8 @@ func (r Route) Family() netconf.Family { return netconf.FamilyOf(r.Dst.Addr()) }
 type Facts struct {
 	Uplink Uplink
 	Public []netip.Addr // announced to peers, one a family at most, v4 first
+
+	Attached []Attached // networks of the host's interfaces other than the uplink; sorted
 
 	Barriers   []Barrier // chains of other firewalls that can stop packets, sorted
 	NoFirewall string    // why the host's firewall can be neither read nor written; "": it can

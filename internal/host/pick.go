@@ -174,7 +174,7 @@ func (c *chooser) facts(p pick) Facts {
 		Name: name, MTU: p.iface.MTU, Reason: p.reason,
 		OnLink: onLink(name, c.routes), Connected: connected(p.iface, c.routes),
 		Advert: slices.ContainsFunc(c.routes, func(r Route) bool { return r.Dst.Bits() == 0 && r.Dev == name && r.Advert }),
-	}}
+	}, Attached: attached(name, c.ifaces, c.routes)}
 	for _, fam := range c.families {
 		addr := c.addr(&p, fam)
 		f.Uplink.Addrs = append(f.Uplink.Addrs, addr)

@@ -23,8 +23,11 @@ func (t *step) held(l lease.Lease) {
 	if len(left) > 0 {
 		had := slices.Concat(left, without(s.had, left))
 		s.had = had[:min(len(had), mostHad)]
-		t.say(Warn, "subnet changed; containers in the previous subnet stay reachable until its lease expires",
-			"subnets", lease.FormatSubnets(l.Subnets), "previous", lease.FormatSubnets(left))
+		text := "subnet changed; containers in the previous subnet stay reachable until its lease expires"
+		if s.facts != nil && len(without(left, s.taken(false))) < len(left) {
+			text = "subnet changed; the previous subnet overlaps another network of this host: restart the containers in it"
+		}
+		t.say(Warn, text, "subnets", lease.FormatSubnets(l.Subnets), "previous", lease.FormatSubnets(left))
 	}
 	s.draining = without(slices.Concat(s.draining, left), l.Subnets)
 	s.self = &l

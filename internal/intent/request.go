@@ -31,18 +31,45 @@ func (t *step) request(attrs lease.Attrs) {
 	r := LeaseRequest{Net: *s.config.net, Claim: lease.Claim{
 		Owner: s.opts.Owner,
 		Attrs: attrs,
-		Avoid: s.facts.Uplink.Connected,
+		Avoid: s.taken(false),
 	}, Host: lease.Host{
 		Name: s.opts.Owner.Hostname, Version: s.opts.Version,
 		OnLink: s.facts.Uplink.OnLink, MTU: s.facts.Uplink.MTU,
 	}}
+	t.tellMisplaced(r.Avoid)
 	if s.requested != nil && equal(*s.requested, r) {
 		return
 	}
 	s.requested = &r
 	asked := r // what is preferred changes once a lease is held, and is no new request
-	asked.Preferred, asked.Former = s.preferred(), s.previous
+	asked.Preferred, asked.Local, asked.Former = s.preferred(), s.taken(true), s.previous
 	t.out.Request = &asked
+}
+
+// taken returns the networks of this host that subnets may collide with: those
+// in which there are other hosts, or those of its containers alone.
+func (s *State) taken(local bool) []netip.Prefix {
+	var out []netip.Prefix
+	for _, n := range s.networks() {
+		for _, a := range s.facts.Taken(n) {
+			if a.Local == local && !slices.Contains(out, a.Prefix) {
+				out = append(out, a.Prefix)
+			}
+		}
+	}
+	return out
+}
+
+// tellMisplaced logs why another lease is asked for when this host has been
+// attached to a network that its subnet overlaps.
+func (t *step) tellMisplaced(avoid []netip.Prefix) {
+	s := t.state
+	if s.self == nil || s.opts.Assigned || s.requested == nil || equal(s.requested.Avoid, avoid) {
+		return
+	}
+	if lost := without(s.self.Subnets, without(s.self.Subnets, avoid)); len(lost) > 0 {
+		t.say(Warn, "this host's subnet overlaps another network of this host; asking for another subnet", "subnet", lost, "networks", avoid)
+	}
 }
 
 // mayAnnounce reports whether attrs may be announced: nobody sends here yet,

@@ -57,21 +57,22 @@ func TestTraces(t *testing.T) {
 
 // tracer is what surrounds the steps: a store, a host, a kernel, a disk.
 type tracer struct {
-	t       testing.TB
-	opts    intent.Options
-	state   intent.State
-	now     time.Time
-	out     strings.Builder
-	keys    map[string][]byte // in the store
-	rev     int64
-	addr    netip.Prefix // of the host
-	request intent.LeaseRequest
-	desired *netstate.State
-	newest  uint64
-	disk    map[string]json.RawMessage
-	wake    time.Duration
-	locked  error
-	broken  error // why the host's facts cannot be found
+	t        testing.TB
+	opts     intent.Options
+	state    intent.State
+	now      time.Time
+	out      strings.Builder
+	keys     map[string][]byte // in the store
+	rev      int64
+	addr     netip.Prefix // of the host
+	request  intent.LeaseRequest
+	desired  *netstate.State
+	newest   uint64
+	disk     map[string]json.RawMessage
+	wake     time.Duration
+	locked   error
+	attached []host.Attached
+	broken   error // why the host's facts cannot be found
 }
 
 func newTracer(t testing.TB) *tracer {
@@ -112,6 +113,12 @@ func (r *tracer) do(verb, rest string) {
 	case "host":
 		r.addr = netip.MustParsePrefix(rest)
 		r.broken = nil
+		r.step(intent.HostChanged{})
+	case "attached":
+		r.attached = nil
+		for w := strings.Fields(rest); len(w) > 0; w = w[2:] {
+			r.attached = append(r.attached, host.Attached{Prefix: netip.MustParsePrefix(w[0]), Dev: w[1], Local: strings.HasPrefix(w[1], "cni")})
+		}
 		r.step(intent.HostChanged{})
 	case "host-fails":
 		r.broken = errors.New(rest)
@@ -240,7 +247,11 @@ func (r *tracer) note(out intent.Output) (next intent.Event) {
 	}
 	if out.Request != nil {
 		r.request = *out.Request
-		fmt.Fprintf(&r.out, "request: %s %v %s\n", r.request.Backend, r.request.Public, r.request.Data.V4)
+		fmt.Fprintf(&r.out, "request: %s %v %s", r.request.Backend, r.request.Public, r.request.Data.V4)
+		if len(r.request.Avoid)+len(r.request.Local) > 0 {
+			fmt.Fprintf(&r.out, " avoid %v local %v", r.request.Avoid, r.request.Local)
+		}
+		fmt.Fprintln(&r.out)
 	}
 	if out.Wake > 0 {
 		r.wake = out.Wake
@@ -276,6 +287,6 @@ func (r *tracer) facts() host.Facts {
 	addrs := []netip.Addr{r.addr.Addr()}
 	return host.Facts{
 		Uplink: host.Uplink{Name: "eth0", MTU: 1500, Addrs: addrs, OnLink: []netip.Prefix{r.addr.Masked()}, Connected: []netip.Prefix{r.addr.Masked()}, Reason: "default route"},
-		Public: addrs, NoFirewall: "not in traces",
+		Public: addrs, NoFirewall: "not in traces", Attached: r.attached,
 	}
 }

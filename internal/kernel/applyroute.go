@@ -2,10 +2,16 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -16,11 +22,14 @@ type routeTask struct {
 	hop   hop
 	id    uint32 // of the nexthop object, 0: none
 	again bool   // this is the second attempt
+	over  bool   // the route may take the place of another
 }
 
 // routes carries out ops on routes: first the nexthop objects they need, then
 // the routes. EINVAL is worth a second attempt: maybe somebody removed the
-// object in the meantime, or the gateway needs a helper route.
+// object in the meantime, or the gateway needs a helper route. So is EEXIST,
+// since a foreign route that came since the last look is replaced, unless it is
+// a connected one.
 func (a *applier) routes(ops []netstate.Op, errs []error) {
 	tasks := make([]routeTask, 0, len(ops))
 	for i, op := range ops {
@@ -30,13 +39,61 @@ func (a *applier) routes(ops []netstate.Op, errs []error) {
 			tasks = append(tasks, t)
 		}
 	}
-	retry := a.putRoutes(ops, tasks, errs)
-	if len(retry) == 0 {
-		return
+	tasks = a.sparing(ops, tasks, errs)
+	for retry := a.putRoutes(ops, tasks, errs); len(retry) > 0; {
+		helpers := a.putHelperRoutes(ops, retry)
+		retry = a.putRoutes(ops, a.sparing(ops, retry, errs), errs)
+		a.removeHelperRoutes(helpers)
 	}
-	helpers := a.putHelperRoutes(ops, retry)
-	a.putRoutes(ops, retry, errs)
-	a.removeHelperRoutes(helpers)
+}
+
+// sparing returns tasks without those that would replace a connected route. The
+// planner wants no such route, but what it knows of the host may be old.
+func (a *applier) sparing(ops []netstate.Op, tasks []routeTask, errs []error) []routeTask {
+	foreign := func(t routeTask) bool {
+		have, known := ops[t.op].Have.(netstate.Route)
+		return t.over && ops[t.op].Verb != netstate.Remove && (!known || have.Foreign())
+	}
+	if !slices.ContainsFunc(tasks, foreign) {
+		return tasks
+	}
+	connected, err := a.connectedRoutes()
+	return slices.DeleteFunc(tasks, func(t routeTask) bool {
+		if !foreign(t) {
+			return false
+		}
+		r := ops[t.op].Row.(netstate.Route)
+		if dev, found := connected[r.Dst]; found && err == nil {
+			errs[t.op] = fmt.Errorf("%s: %s is a network of this host, connected to interface %s; remove that address, or give the peer another subnet", attempt(ops[t.op]), r.Dst, dev)
+		} else if err != nil {
+			errs[t.op] = refused(ops[t.op], err)
+		}
+		return errs[t.op] != nil
+	})
+}
+
+// connectedRoutes returns the device of each route that stands where weft's
+// would and that the kernel made for an address.
+func (a *applier) connectedRoutes() (map[netip.Prefix]string, error) {
+	out := map[netip.Prefix]string{}
+	for _, f := range netconf.Families {
+		var found []codec.Route
+		only := codec.Routes{Table: unix.RT_TABLE_MAIN, Protocol: unix.RTPROT_KERNEL}
+		err := only.Read(a.conn, afOf(f), func(r codec.Route) {
+			if r.TOS == 0 && r.Kind == unix.RTN_UNICAST && r.Metric == defaultMetric(r.Dst.Addr()) {
+				found = append(found, r)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			if out[r.Dst], err = a.devs.name(r.Dev); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
 }
 
 func (a *applier) routeTask(op netstate.Op) (t routeTask, err error) {
@@ -44,6 +101,7 @@ func (a *applier) routeTask(op netstate.Op) (t routeTask, err error) {
 	if op.Verb == netstate.Remove {
 		return t, nil
 	}
+	t.over = op.Verb == netstate.Replace
 	if r.Dev != "" {
 		if t.dev, err = a.devs.index(r.Dev); err != nil {
 			return t, err
@@ -65,7 +123,11 @@ func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) 
 		if ops[t.op].Verb == netstate.Remove {
 			encodeNoRoute(&a.batch, r.Dst, protocolOf(r), r.Metric)
 		} else {
-			encodeRoute(&a.batch, codec.Replace, r, t.dev, t.id)
+			how := uint16(codec.Create)
+			if t.over {
+				how = codec.Replace
+			}
+			encodeRoute(&a.batch, how, r, t.dev, t.id)
 		}
 	}
 	faults := a.conn.Exec(&a.batch)
@@ -78,6 +140,11 @@ func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) 
 		if errors.Is(err, syscall.EINVAL) && !t.again {
 			a.hops.doubt(t.id)
 			retry = append(retry, t.second())
+			continue
+		}
+		if errors.Is(err, syscall.EEXIST) && !t.over && op.Verb != netstate.Remove {
+			t.over = true
+			retry = append(retry, t)
 			continue
 		}
 		if err = a.settle(op, err); err == nil {

@@ -23,13 +23,14 @@ type link struct {
 	netstate.Link        // Dev is empty: see lower
 	index         int32  //
 	lower         int32  // index of a vxlan's lower device, or 0
+	master        int32  // index of the bridge or other device that it is a port of, or 0
 	flags         uint32 // IFF_*
 	mac           []byte // of any length
 }
 
 // linkOf returns l, which shares nothing with the message it was read from.
 func linkOf(l codec.Link) link {
-	out := link{index: l.Index, flags: l.Flags, mac: slices.Clone(l.MAC)}
+	out := link{index: l.Index, master: l.Master, flags: l.Flags, mac: slices.Clone(l.MAC)}
 	out.Name, out.Kind, out.MTU, out.Up = l.Name, cmp.Or(l.Kind, kindDevice), l.MTU, l.Up()
 	if len(l.MAC) == len(out.MAC) {
 		out.MAC = netstate.MAC(l.MAC)

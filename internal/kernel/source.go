@@ -12,6 +12,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // Interfaces implements host.Source.
@@ -35,12 +36,15 @@ func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
 		return nil, err
 	}
 	slices.SortFunc(links, func(a, b link) int { return cmp.Compare(a.index, b.index) })
+	outward := leadingOut(links)
 	out := make([]host.Interface, 0, len(links))
 	for _, l := range links {
 		i := host.Interface{
 			Name: l.Name, Index: int(l.index), MTU: l.MTU, Up: l.Up,
 			Loopback: l.flags&unix.IFF_LOOPBACK != 0,
 			Tunnel:   l.Kind == netstate.KindVXLAN,
+			Overlay:  l.Kind == netstate.KindVXLAN && owned.IsDeviceName(l.Name) || owned.IsFlannelDevice(l.Name),
+			Local:    l.Kind == "dummy" || l.Kind == "bridge" && !outward[l.index],
 			MAC:      net.HardwareAddr(l.mac),
 		}
 		for _, a := range addrs {
@@ -51,6 +55,18 @@ func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
 		out = append(out, i)
 	}
 	return out, nil
+}
+
+// leadingOut returns the bridges by their index of which a port may lead out of the host:
+// any but the ends of containers (veth) and of virtual machines (tun, which taps are too).
+func leadingOut(links []link) map[int32]bool {
+	out := map[int32]bool{}
+	for _, l := range links {
+		if l.Kind != "veth" && l.Kind != "tun" {
+			out[l.master] = true
+		}
+	}
+	return out
 }
 
 // addrOf is the address in the words of package host.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/weft-net/weft/internal/netconf"
@@ -146,6 +147,10 @@ func TestHugeNetwork(t *testing.T) {
 	_, err := Choose(net, []Lease{{Subnets: prefixes("fc00::/7")}}, nil, Claim{Owner: me}, 1)
 	if !errors.Is(err, ErrExhausted) {
 		t.Errorf("with everything taken: %v", err)
+	}
+	_, err = Choose(net, nil, nil, Claim{Owner: me, Avoid: prefixes("fc00::/6", "10.0.0.0/8")}, 1)
+	if !errors.Is(err, ErrExhausted) || !strings.Contains(err.Error(), "those that overlap [fc00::/6] are not leased") {
+		t.Errorf("with everything to avoid: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -33,8 +34,9 @@ type Choice struct {
 // preferred subnets, also out of a reservation without owner and address, and
 // at last the free subnet that pick selects, a random number, so that hosts
 // starting at once spread out. A subnet that overlaps another's lease or a
-// prefix to avoid is never chosen. A reservation stays one. What the claimant
-// had before and does not keep drains: see Draining.
+// prefix to avoid is never chosen, but that the claimant keeps its lease rather
+// than have none. A reservation stays one. What the claimant had before and does
+// not keep drains: see Draining.
 //
 // Errors: *AddressTakenError, *ContestedError, ErrExhausted.
 func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, pick uint64) (Choice, error) {
@@ -42,14 +44,25 @@ func Choose(net netconf.Network, all []Lease, owners map[string]Owner, c Claim, 
 	if err != nil {
 		return Choice{}, err
 	}
+	choice, err := s.choose(net, c, pick)
+	if errors.Is(err, ErrExhausted) && len(c.Avoid) > 0 {
+		c.Avoid = nil
+		if kept, _ := s.choose(net, c, pick); kept.Had && kept.Why == ReasonOwn {
+			return kept, nil
+		}
+	}
+	return choice, err
+}
+
+func (s sides) choose(net netconf.Network, c Claim, pick uint64) (Choice, error) {
 	base, why := s.base(net, c)
 	taken := s.taken(base, c.Avoid)
 	choice := Choice{Lease: Lease{Attrs: c.Attrs}, Why: ReasonFree, Ended: s.ended}
 	for _, r := range net.Ranges {
 		from := candidates(r, base, why, c.Preferred)
-		p, reason, err := subnet(r, from, taken, s, pick)
+		p, reason, err := subnet(r, from, taken, c.Local, s, pick)
 		if err != nil {
-			return Choice{}, err
+			return Choice{}, exhausted(err, r, c.Avoid)
 		}
 		choice.Lease.Subnets = append(choice.Lease.Subnets, p)
 		choice.Why = min(choice.Why, reason)
@@ -82,22 +95,30 @@ func candidates(r netconf.Range, base *Lease, why Reason, preferred []netip.Pref
 }
 
 // subnet chooses the subnet of one range. A free one lies beside those of
-// before, which then can drain, unless there is no other.
-func subnet(r netconf.Range, from []candidate, taken []netip.Prefix, s sides, pick uint64) (netip.Prefix, Reason, error) {
+// before, which then can drain, and beside local networks, unless there is no
+// other.
+func subnet(r netconf.Range, from []candidate, taken, local []netip.Prefix, s sides, pick uint64) (netip.Prefix, Reason, error) {
 	settled := s.settled(taken)
 	for _, c := range from {
 		if usable(r, c.subnet, taken) || c.why == ReasonOwn && usable(r, c.subnet, settled) {
 			return c.subnet, c.why, nil
 		}
 	}
-	p, ok := pickFree(r, slices.Concat(taken, s.before()), pick)
-	if !ok {
-		p, ok = pickFree(r, taken, pick)
+	for _, also := range [][]netip.Prefix{slices.Concat(s.before(), local), s.before(), nil} {
+		if p, ok := pickFree(r, slices.Concat(taken, also), pick); ok {
+			return p, ReasonFree, nil
+		}
 	}
-	if !ok {
-		return p, ReasonFree, fmt.Errorf("%s of %s: all %d subnets of length %d are taken: %w", r.Family(), r.Network, r.Count(), r.SubnetLen, ErrExhausted)
+	return netip.Prefix{}, ReasonFree, fmt.Errorf("%s of %s: all %d subnets of length %d are taken: %w", r.Family(), r.Network, r.Count(), r.SubnetLen, ErrExhausted)
+}
+
+// exhausted adds to err which of r's subnets were not to be chosen.
+func exhausted(err error, r netconf.Range, avoid []netip.Prefix) error {
+	in := slices.DeleteFunc(slices.Clone(avoid), func(p netip.Prefix) bool { return !p.Overlaps(r.Network) })
+	if len(in) == 0 {
+		return err
 	}
-	return p, ReasonFree, nil
+	return fmt.Errorf("%w; those that overlap %v are not leased, since this host is attached to other networks there", err, in)
 }
 
 // usable tells whether r gives out p and nothing stands in its way.

@@ -64,6 +64,7 @@ func TestChoose(t *testing.T) {
 		public    string
 		preferred []string
 		avoid     []string
+		local     []string
 		want      string // key
 		why       Reason
 		had       bool
@@ -129,6 +130,15 @@ func TestChoose(t *testing.T) {
 			want: "10.5.11.0-24", why: ReasonFree, drop: "10.5.3.0-24"},
 		{name: "own on the uplink's prefix", net: four, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}}, avoid: []string{"10.5.2.0/23"},
 			want: "10.5.10.0-24", why: ReasonFree, drop: "10.5.3.0-24"},
+		{name: "own on the uplink's prefix where all else is taken", net: `{"Network": "10.5.0.0/16", "SubnetMin": "10.5.8.0", "SubnetMax": "10.5.9.0"}`, stored: []entry{{key: "10.5.9.0-24", public: "10.0.0.1", owner: me}, {key: "10.5.8.0-24", public: "10.0.0.2"}}, avoid: []string{"10.5.9.0/24"},
+			want: "10.5.9.0-24", why: ReasonOwn, had: true},
+		{name: "own on a network of its containers", net: four, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.1", owner: me}}, local: []string{"10.5.3.0/24"},
+			want: "10.5.3.0-24", why: ReasonOwn, had: true},
+		{name: "preferred on a network of its containers", net: four, preferred: []string{"10.5.3.1/24"}, local: []string{"10.5.3.0/24"},
+			want: "10.5.3.0-24", why: ReasonPreferred},
+		{name: "free beside its containers", net: four, local: []string{"10.5.8.0/21"}, want: "10.5.16.0-24", why: ReasonFree},
+		{name: "free though its containers have the whole network", net: four, local: []string{"10.5.0.0/16"}, want: "10.5.8.0-24", why: ReasonFree},
+		{name: "free beside a network of the host's", net: dual, avoid: []string{"10.5.8.0/30", "fc00:5:0:8::/64"}, want: "10.5.9.0-24&fc00:5:0:9::-64", why: ReasonFree},
 		{name: "own that another overlaps", net: dual, stored: []entry{{key: "10.5.3.0-24", public: "10.0.0.2"}, {key: "10.5.3.0-24&fc00:5:0:3::-64", public: "10.0.0.1", owner: me}},
 			want: "10.5.9.0-24&fc00:5:0:3::-64", why: ReasonOwn, drop: "10.5.3.0-24&fc00:5:0:3::-64"},
 
@@ -175,7 +185,7 @@ func TestChoose(t *testing.T) {
 			if public == "" {
 				public = "10.0.0.1 fd00::1"
 			}
-			claim := Claim{Owner: me, Attrs: Attrs{Public: addrs(strings.Fields(public)...), Backend: "vxlan"}, Preferred: prefixes(c.preferred...), Avoid: prefixes(c.avoid...)}
+			claim := Claim{Owner: me, Attrs: Attrs{Public: addrs(strings.Fields(public)...), Backend: "vxlan"}, Preferred: prefixes(c.preferred...), Avoid: prefixes(c.avoid...), Local: prefixes(c.local...)}
 			got, err := Choose(network(t, c.net), all, owners, claim, 7)
 			if err != nil {
 				t.Fatal(err)

@@ -11,7 +11,8 @@ type Claim struct {
 	Owner
 	Attrs                        // what the lease will announce
 	Preferred []netip.Prefix     // from an old subnet.env or a copy of the last lease; chosen when free and fitting
-	Avoid     []netip.Prefix     // prefixes of the uplink: a subnet that overlaps one is never chosen
+	Avoid     []netip.Prefix     // networks that the claimant is attached to: a subnet that overlaps one is never chosen
+	Local     []netip.Prefix     // networks of the claimant's containers: a free subnet that overlaps one is picked only if there is no other
 	Former    []netconf.Previous // of earlier configs, in which the claimant may have leases that drain
 
 	// The rest is the store's to set, not the claimant's.

@@ -1,6 +1,9 @@
 package owned
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // What flanneld makes in a firewall. It goes once an agent serves the network:
 // see Scope.Abandoned.
@@ -22,3 +25,11 @@ func IsFlannelTable(family, name string) bool { return name != "" && flannelTabl
 func IsFlannel(name string) bool {
 	return strings.HasPrefix(name, "FLANNEL-") || name == flannelTables["ip"] || name == flannelTables["ip6"]
 }
+
+// flannelDevice is the form of the names of the devices that flannel's other
+// backends make: udp, ipip and wireguard.
+var flannelDevice = regexp.MustCompile(`^flannel([0-9]+|\.ipip|-wg(-v6)?)$`)
+
+// IsFlannelDevice reports whether a device of that name is what another backend
+// of flannel's than vxlan made.
+func IsFlannelDevice(name string) bool { return flannelDevice.MatchString(name) }

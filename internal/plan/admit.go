@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 )
@@ -62,12 +63,49 @@ func (b *basis) fits(p *peer) error {
 			return fmt.Errorf("overlaps this host's subnet %s", own)
 		}
 	}
-	for _, connected := range b.in.Host.Uplink.Connected {
-		if connected.Overlaps(p.subnet) {
-			return fmt.Errorf("overlaps %s, a directly connected subnet of this host's uplink", connected)
+	for _, a := range b.taken {
+		if a.Prefix.Overlaps(p.subnet) && b.displaces(p, a) {
+			return fmt.Errorf("overlaps %s on this host's interface %s and is not routed; %s", a.Prefix, a.Dev, renumber(a))
 		}
 	}
 	return nil
+}
+
+// displaces reports whether a route to p's subnet would take from a, a network
+// of this host that it overlaps, what the host reaches there: it would take the
+// place of the route to a, or go before it. A container network loses only the
+// addresses that others have as well. On the uplink nothing is risked.
+func (b *basis) displaces(p *peer, a host.Attached) bool {
+	switch {
+	case a.Dev == b.in.Host.Uplink.Name, a.Prefix == p.subnet:
+		return true
+	case a.Local:
+		return false
+	}
+	return a.Prefix.Bits() < p.subnet.Bits()
+}
+
+// partly returns an error if p's subnet is routed although it overlaps a
+// network of this host: it says what cannot be reached.
+func (b *basis) partly(p *peer) error {
+	for _, a := range b.taken {
+		switch {
+		case !a.Prefix.Overlaps(p.subnet):
+		case a.Prefix.Bits() > p.subnet.Bits():
+			return fmt.Errorf("includes %s on this host's interface %s, so packets to that part do not leave this host; %s", a.Prefix, a.Dev, renumber(a))
+		default:
+			return fmt.Errorf("is a part of %s on this host's interface %s, so containers there with such an address are not reached; %s", a.Prefix, a.Dev, renumber(a))
+		}
+	}
+	return nil
+}
+
+// renumber is what an operator can do about a subnet that overlaps a.
+func renumber(a host.Attached) string {
+	if a.Local {
+		return "give " + a.Dev + " this host's subnet (Docker: 'weft docker configure') or another range"
+	}
+	return "give " + a.Dev + " another range, or exclude this one with SubnetMin or SubnetMax of the network config (Kubernetes: with another PodCIDR)"
 }
 
 // overlaps says that p is left out because of o.
@@ -83,7 +121,7 @@ type admission struct {
 
 // admit decides which of leases have their subnet of family f routed: those
 // that lie within the network or a previous one, and overlap neither this
-// host's subnets, nor the uplink's connected ones, nor a peer of better rank.
+// host's subnets, nor its other networks, nor a peer of better rank.
 func (b *basis) admit(f netconf.Family, leases []lease.Lease) (a admission, faults []fault) {
 	for _, group := range b.candidates(f, leases) {
 		earlier := a.admitted
@@ -94,6 +132,9 @@ func (b *basis) admit(f netconf.Family, leases []lease.Lease) (a admission, faul
 				continue
 			}
 			a.fit = append(a.fit, p)
+			if err := b.partly(p); err != nil {
+				faults = append(faults, p.fault(f, sharing, err))
+			}
 			if o := clash(p, earlier, a.admitted[len(earlier):]); o != nil {
 				faults = append(faults, p.fault(f, admitting, overlaps(o)))
 				continue

@@ -81,8 +81,13 @@ func (u *amendment) fitting(l *lease.Lease) *peer {
 func (u *amendment) unfit(c change, now *peer) {
 	if c.old != nil {
 		u.fault(fault{subnets: c.old.Subnets, family: u.family, kind: admitting})
+		u.fault(fault{subnets: c.old.Subnets, family: u.family, kind: sharing})
 	}
-	if c.new == nil || now != nil {
+	if now != nil {
+		u.fault(now.fault(u.family, sharing, u.partly(now)))
+		return
+	}
+	if c.new == nil {
 		return
 	}
 	if p, ok := u.candidate(c.new, u.family); ok {

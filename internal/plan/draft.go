@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
+	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -67,6 +69,7 @@ type basis struct {
 	in       *Input                                // without Peers
 	networks map[netconf.Family][]netconf.Previous // the present one first
 	tunnels  map[netconf.Family]tunnels            // this host's
+	taken    []host.Attached                       // networks of this host that subnets may collide with
 	fw       firewall.Plan
 	problems []Problem // of the host itself
 }
@@ -80,11 +83,36 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 	for _, r := range in.Net.Ranges {
 		f := r.Family()
 		b.networks[f] = append([]netconf.Previous{r.Previous()}, ofFamily(in.Previous, f)...)
+		for _, n := range b.networks[f] {
+			b.take(in.Host.Taken(n.Network))
+		}
 		for _, t := range b.tunnels[f] {
 			b.fw.Tunnels = append(b.fw.Tunnels, firewall.Tunnel{Family: f, Port: t.Conf.Port, VNI: t.Conf.VNI})
 		}
 	}
+	b.problems = append(b.problems, b.misplaced()...)
 	return b
+}
+
+// take adds to the networks that subnets may collide with.
+func (b *basis) take(networks []host.Attached) {
+	for _, a := range networks {
+		if !slices.Contains(b.taken, a) {
+			b.taken = append(b.taken, a)
+		}
+	}
+}
+
+// misplaced tells of own subnets in which other hosts are.
+func (b *basis) misplaced() (out []Problem) {
+	for _, own := range b.in.Self.Subnets {
+		for _, a := range b.taken {
+			if a.Prefix.Overlaps(own) && !a.Local {
+				out = append(out, Problem{Subject: "this host", Err: fmt.Errorf("its subnet %s overlaps %s on its interface %s; %s", own, a.Prefix, a.Dev, renumber(a))})
+			}
+		}
+	}
+	return out
 }
 
 func ofFamily(previous []netconf.Previous, f netconf.Family) []netconf.Previous {

@@ -23,6 +23,7 @@ type faultKind uint8
 
 const (
 	admitting  faultKind = iota // its subnet is not routed
+	sharing                     // its subnet overlaps a network of this host
 	addressing                  // its address is another host's as well
 	sending                     // there is no path to it
 )

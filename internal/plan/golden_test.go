@@ -150,6 +150,10 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 					in.Host.Uplink.Connected = in.Host.Uplink.OnLink
 				}
 			}
+		case "attached":
+			for _, f := range fams {
+				in.Host.Attached = append(in.Host.Attached, host.Attached{Prefix: prefix(f, w[1]), Dev: w[3], Local: len(w) > 4})
+			}
 		case "masquerade":
 			var m map[string]any
 			if err := json.Unmarshal([]byte(strings.Join(w[1:], " ")), &m); err != nil {

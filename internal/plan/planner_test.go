@@ -93,7 +93,7 @@ func (tr *trace) step() {
 // elsewhere changes something that is no peer's.
 func (tr *trace) elsewhere() {
 	in := &tr.in
-	switch tr.rng.IntN(7) {
+	switch tr.rng.IntN(8) {
 	case 0:
 		in.Host.Uplink.MTU = 1400 + tr.rng.IntN(100)
 	case 1:
@@ -124,6 +124,15 @@ func (tr *trace) elsewhere() {
 		}
 	case 6:
 		in.Self.TTL++ // which concerns nobody
+	case 7:
+		in.Host.Attached = nil
+		for range tr.rng.IntN(4) {
+			bits := 22 + tr.rng.IntN(5)
+			p4 := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(tr.number()), 0}), bits).Masked()
+			p6 := netip.PrefixFrom(netip.MustParseAddr(fmt.Sprintf("fd00:0:0:%x::", tr.number())), 40+bits).Masked()
+			local := tr.rng.IntN(2) == 0
+			in.Host.Attached = append(in.Host.Attached, host.Attached{Prefix: p4, Dev: "eth1", Local: local}, host.Attached{Prefix: p6, Dev: "eth1", Local: local})
+		}
 	}
 }
 

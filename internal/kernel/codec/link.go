@@ -10,13 +10,14 @@ import (
 
 // Link is a device.
 type Link struct {
-	Index int32
-	Flags uint32 // IFF_*
-	Name  string
-	Kind  string // IFLA_INFO_KIND; "": a device of none, such as an Ethernet card or the loopback
-	MTU   int
-	MAC   []byte     // of any length; valid until the next message is read
-	Data  rtnl.Attrs // IFLA_INFO_DATA, what only devices of its kind have; likewise
+	Index  int32
+	Master int32  // IFLA_MASTER: the bridge or other device that it is a port of, or 0
+	Flags  uint32 // IFF_*
+	Name   string
+	Kind   string // IFLA_INFO_KIND; "": a device of none, such as an Ethernet card or the loopback
+	MTU    int
+	MAC    []byte     // of any length; valid until the next message is read
+	Data   rtnl.Attrs // IFLA_INFO_DATA, what only devices of its kind have; likewise
 }
 
 // Up reports whether the device is up.
@@ -44,6 +45,8 @@ func DecodeLink(m rtnl.Message) (Link, bool) {
 			l.Name = a.String()
 		case unix.IFLA_MTU:
 			l.MTU = int(a.Uint32())
+		case unix.IFLA_MASTER:
+			l.Master = int32(a.Uint32())
 		case unix.IFLA_ADDRESS:
 			l.MAC = a.Value
 		case unix.IFLA_LINKINFO:

@@ -118,17 +118,18 @@ func (r Route) Hops() []Hop {
 	return out
 }
 
-// Routes says which routes to list: those of a table, of a device, or both; 0
-// is any.
+// Routes says which routes to list: those of a table, of a device, of a
+// protocol, or of several of these; 0 is any.
 type Routes struct {
-	Table uint32
-	Dev   int32
+	Table    uint32
+	Dev      int32
+	Protocol uint8
 }
 
 // Read calls yield with these routes of a family.
 func (f Routes) Read(conn *rtnl.Conn, family uint8, yield func(Route)) error {
 	var b rtnl.Batch
-	b.Message(unix.RTM_GETROUTE, unix.NLM_F_DUMP, RouteHeader(family, 0, 0, 0, 0, 0, 0)...)
+	b.Message(unix.RTM_GETROUTE, unix.NLM_F_DUMP, RouteHeader(family, 0, 0, f.Protocol, 0, 0, 0)...)
 	if f.Table != 0 {
 		b.Uint32(unix.RTA_TABLE, f.Table)
 	}
@@ -142,7 +143,7 @@ func (f Routes) Read(conn *rtnl.Conn, family uint8, yield func(Route)) error {
 		case err != nil:
 			return fmt.Errorf("list routes: %w", err)
 		}
-		if r, ok := DecodeRoute(m); ok && (f.Table == 0 || r.Table == f.Table) && (f.Dev == 0 || r.Dev == f.Dev) {
+		if r, ok := DecodeRoute(m); ok && (f.Table == 0 || r.Table == f.Table) && (f.Dev == 0 || r.Dev == f.Dev) && (f.Protocol == 0 || r.Protocol == f.Protocol) {
 			yield(r)
 		}
 	}

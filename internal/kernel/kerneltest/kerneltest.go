@@ -36,6 +36,7 @@ func Run(t *testing.T, newHost func(*testing.T) Host) {
 		{"Leave a foreign device alone", testForeignDevice},
 		{"Foreign routes", testForeignRoutes},
 		{"Remove only our own", testForeignSuccessor},
+		{"Connected routes stay", testConnectedRoutes},
 		{"Two agents on one host", testTwoAgents},
 		{"Sweep what a predecessor left", testSweep},
 		{"Go on after a failure", testFailures},

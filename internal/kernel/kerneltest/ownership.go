@@ -49,6 +49,28 @@ func testForeignSuccessor(t *testing.T, h Host) {
 	expect(t, h.Kernel, s, theirs)
 }
 
+// testConnectedRoutes wants routes where the kernel has put those of the host's
+// own networks.
+func testConnectedRoutes(t *testing.T, h Host) {
+	connected := state(t, "route 10.5.2.0/24 dev eth0 proto 2\nroute fd05:0:0:2::/64 dev eth0 proto 2")
+	apply(t, h.Other, netstate.Diff(&netstate.State{}, connected)...)
+	ours := state(t, "route 10.5.2.0/24 via 10.4.7.22 dev eth0\nroute fd05:0:0:2::/64 via fd00:4:7::22 dev eth0")
+	s := netstate.Scope{Networks: networks}
+	for range 2 {
+		ops := netstate.Diff(observe(t, h.Kernel, s), ours)
+		for i, err := range h.Kernel.Apply(t.Context(), ops) {
+			if err == nil || !strings.Contains(err.Error(), "eth0") {
+				t.Errorf("%s, where a connected route stands: %v", ops[i], err)
+			}
+		}
+	}
+	apply(t, h.Kernel, netstate.Diff(ours, &netstate.State{})...)
+	for _, r := range connected.Routes.Slice() { // they were there to be removed
+		apply(t, h.Other, netstate.Op{Verb: netstate.Remove, Row: r, Have: r})
+	}
+	settle(t, h.Kernel, s, ours)
+}
+
 const foreign = `
 route 10.5.2.0/24 via 10.4.7.99 dev eth0 proto 4
 route 10.5.9.0/24 via 10.4.7.99 dev eth0 proto 3
