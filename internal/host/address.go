@@ -40,7 +40,7 @@ func (a Addr) usable() bool {
 // bestAddr returns the address of family f on i that peers should use if
 // nothing else decides: global scope before link scope, the first address of a
 // prefix before others in it, which are mostly virtual addresses, permanent
-// before leased.
+// before leased, older before newer.
 func bestAddr(i Interface, f netconf.Family) netip.Addr {
 	var able []Addr
 	for _, a := range i.Addrs {
@@ -50,6 +50,9 @@ func bestAddr(i Interface, f netconf.Family) netip.Addr {
 	}
 	if len(able) == 0 {
 		return netip.Addr{}
+	}
+	if f == netconf.V6 {
+		slices.Reverse(able) // the kernel lists the newest IPv6 address first (ipv6_link_dev_addr), and the oldest IPv4 address
 	}
 	return slices.MinFunc(able, func(a, b Addr) int {
 		return cmp.Or(less(a.LinkLocal, b.LinkLocal), less(i.extra(a), i.extra(b)), less(a.Dynamic, b.Dynamic))

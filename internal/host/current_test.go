@@ -28,6 +28,8 @@ func TestFirstChoice(t *testing.T) {
 			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24 dynamic", "10.4.7.100/24 secondary")}, eth0, nil}},
 		"IPv6 lists the newest first": {networks: v6, want: "eth0 1500 fd07::21",
 			sys: fixed{[]Interface{iface("eth0", "fd07::100/128", "fd07::21/64 dynamic", "fe80::1/64 link")}, eth0, nil}},
+		"the oldest IPv6 address of a prefix": {networks: v6, want: "eth0 1500 fd07::21",
+			sys: fixed{[]Interface{iface("eth0", "fd07::101/64", "fd07::21/64", "fe80::1/64 link")}, eth0, nil}},
 		"the source of the default route goes first": {want: "eth0 1500 10.4.9.21",
 			sys: fixed{[]Interface{iface("eth0", "10.4.7.21/24", "10.4.9.21/24")}, routes("default via 10.4.7.1 dev eth0 src 10.4.9.21"), nil}},
 		"permanent before leased": {want: "eth0 1500 10.4.8.21",
