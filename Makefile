@@ -46,6 +46,10 @@ race: setup ## run the tests under the race detector (needs a C compiler)
 chaos: setup ## run six hosts under random faults for CHAOS, default ten minutes
 	$(GO) test ./test/chaos -v -count=1 -timeout=0 -chaos.duration=$(or $(CHAOS),10m) -chaos.seed=$(or $(SEED),0) -chaos.settle=$(or $(SETTLE),10s)
 
+.PHONY: test-hosts-full
+test-hosts-full: setup ## try weft on all host configurations with every family and every backend first
+	$(GO) test ./test/hosts -count=1 -timeout=2h -hosts.full
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME
 	packaging/test-setup/fuzz $(or $(FUZZTIME),10s)

@@ -1,0 +1,104 @@
+package hosts
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/weft-net/weft/internal/lab"
+)
+
+// states are the hosts' states by host, as state.sh prints them, once they do not change any more: the kernel
+// takes a moment for IPv6.
+func (tr *trial) states() map[string]string {
+	ctx, cancel := context.WithTimeout(tr.t.Context(), startLimit)
+	defer cancel()
+	script, err := os.ReadFile("state.sh")
+	tr.check(err)
+	var mu sync.Mutex
+	out := map[string]string{}
+	tr.onAll(func(h *lab.Host) error {
+		text, err := settled(ctx, h, string(script))
+		mu.Lock()
+		defer mu.Unlock()
+		out[h.Name] = text
+		return err
+	})
+	return out
+}
+
+// settled returns what the script prints twice, with a pause between.
+func settled(ctx context.Context, h *lab.Host, script string) (string, error) {
+	last := ""
+	for {
+		text, err := h.Run(ctx, "sh", "-c", script)
+		if err != nil || normal(text) == last {
+			return last, err
+		}
+		last = normal(text)
+		select {
+		case <-time.After(300 * time.Millisecond):
+		case <-ctx.Done():
+			return "", fmt.Errorf("the state of %s does not settle: %w", h.Name, ctx.Err())
+		}
+	}
+}
+
+// volatile is what differs between two looks, or two labs, without anybody's doing.
+var volatile = []struct {
+	pattern *regexp.Regexp
+	by      string
+}{
+	{regexp.MustCompile(`(?m)^\d+: `), ""},                                      // interface indexes
+	{regexp.MustCompile(`@(if\d+|[\w.-]+)`), ""},                                // of peers
+	{regexp.MustCompile(`[0-9a-f]{4}\.([0-9a-f]+:){5}[0-9a-f]+`), "BRIDGE"},     // bridge ids, of them
+	{regexp.MustCompile(`([0-9a-f]{2}:){5}[0-9a-f]{2}`), "MAC"},                 // random
+	{regexp.MustCompile(`fe80::[0-9a-f:]+`), "LINKLOCAL"},                       // from it
+	{regexp.MustCompile(`(valid_lft|preferred_lft|expires) \d+sec`), "$1 TIME"}, // run down
+	{regexp.MustCompile(`(_timer|ageing_timer) +[\d.]+`), "$1 TIME"},
+	{regexp.MustCompile(`(expires|timeout) [\dhms]+`), "$1 TIME"},
+}
+
+func normal(text string) string {
+	for _, v := range volatile {
+		text = v.pattern.ReplaceAllString(text, v.by)
+	}
+	return text
+}
+
+// leftBehind is what weft clean leaves changed today: it does not put kernel parameters back, and the
+// kernel has anycast addresses where IPv6 is forwarded.
+var leftBehind = regexp.MustCompile(`^(ipv4/ip_forward|ipv[46]/conf/[^/]+/(forwarding|accept_redirects|rp_filter|accept_ra)):|^anycast `)
+
+// compare demands that every host is as it was without weft.
+func (tr *trial) compare(bare map[string]string) {
+	tr.t.Helper()
+	now := tr.states()
+	for _, name := range members {
+		if diff := difference(bare[name], now[name]); diff != "" {
+			tr.t.Errorf("%s: weft clean left a difference (- without weft, + now):\n%s", name, diff)
+		}
+	}
+}
+
+// difference lists the lines that one text has and the other has not.
+func difference(before, after string) string {
+	a, b := strings.Split(before, "\n"), strings.Split(after, "\n")
+	var out strings.Builder
+	for _, line := range a {
+		if !slices.Contains(b, line) && !leftBehind.MatchString(line) {
+			fmt.Fprintf(&out, "- %s\n", line)
+		}
+	}
+	for _, line := range b {
+		if !slices.Contains(a, line) && !leftBehind.MatchString(line) {
+			fmt.Fprintf(&out, "+ %s\n", line)
+		}
+	}
+	return out.String()
+}
