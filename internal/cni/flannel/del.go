@@ -29,7 +29,7 @@ func (Plugin) Del(ctx context.Context, r cni.Request) error {
 	if err != nil {
 		return err
 	}
-	err = drop(ctx, r, made)
+	err = c.drop(ctx, r, made)
 	if gone, ok := errors.AsType[*missing](err); ok {
 		r.Warn(fmt.Errorf("container %s is not deleted by its delegate; the record %s is left to GC: %w", r.ContainerID, made.path, gone))
 		return nil
@@ -38,8 +38,9 @@ func (Plugin) Del(ctx context.Context, r cni.Request) error {
 }
 
 // drop has the delegate delete the container of a record, and removes the
-// record. If the delegate fails, the record stays for the next attempt.
-func drop(ctx context.Context, r cni.Request, made record) error {
+// record, and the bridge's address in a previous subnet that nobody uses any
+// more. If the delegate fails, the record stays for the next attempt.
+func (c config) drop(ctx context.Context, r cni.Request, made record) error {
 	d, err := newDelegate(made.delegate)
 	if err != nil {
 		return err
@@ -47,7 +48,11 @@ func drop(ctx context.Context, r cni.Request, made record) error {
 	if err := d.do(ctx, r); err != nil {
 		return err
 	}
-	return made.remove()
+	err = made.remove()
+	if err == nil {
+		c.retire(r, made)
+	}
+	return err
 }
 
 // dropDamaged deletes a container whose record cannot be read. It assumes the
@@ -55,7 +60,7 @@ func drop(ctx context.Context, r cni.Request, made record) error {
 func (c config) dropDamaged(ctx context.Context, r cni.Request, bad *damaged) {
 	conf, err := c.forDelegate()
 	if err == nil {
-		err = drop(ctx, r, record{path: bad.path, delegate: conf})
+		err = c.drop(ctx, r, record{path: bad.path, delegate: conf})
 	}
 	if err != nil {
 		r.Warn(fmt.Errorf("container %s is not deleted by its delegate: %w; and by the current config: %w", r.ContainerID, bad, err))

@@ -5,11 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/containernetworking/cni/pkg/types"
 
@@ -32,7 +28,7 @@ func (Plugin) GC(ctx context.Context, r cni.Request) error {
 	for _, made := range stale {
 		del := r
 		del.Command, del.ContainerID, del.IfName, del.Netns = "DEL", made.containerID(), cmp.Or(made.ifName, defaultIfName), ""
-		errs = append(errs, drop(ctx, del, made))
+		errs = append(errs, c.drop(ctx, del, made))
 	}
 	return errors.Join(append(errs, c.delegateGC(ctx, r))...)
 }
@@ -40,28 +36,13 @@ func (Plugin) GC(ctx context.Context, r cni.Request) error {
 // stale are the records of the network's containers that are not valid. One
 // that cannot be read is an error, and the rest are returned all the same.
 func stale(c config, r cni.Request) (stale []record, err error) {
-	entries, err := os.ReadDir(c.DataDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, types.NewError(types.ErrIOFailure, "list the records of containers: "+err.Error(), "")
-	}
-	var errs []error
-	for _, entry := range entries {
-		if !entry.Type().IsRegular() || strings.HasPrefix(entry.Name(), ".") {
-			continue // a record that is being written
-		}
-		made, err := read(filepath.Join(c.DataDir, entry.Name()))
-		switch {
-		case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
-		case err != nil:
-			errs = append(errs, err)
-		case made.network() == r.Network && !valid(made, r.Valid):
+	records, err := recordsIn(c.DataDir)
+	for _, made := range records {
+		if made.network() == r.Network && !valid(made, r.Valid) {
 			stale = append(stale, made)
 		}
 	}
-	return stale, errors.Join(errs...)
+	return stale, err
 }
 
 // valid reports whether the record's interface is valid. A record without an

@@ -35,8 +35,7 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDelegate(conf)
-	if err != nil {
+	if _, err := newDelegate(conf); err != nil {
 		return nil, err
 	}
 	made := record{path: recordPath(c.DataDir, r.ContainerID, r.IfName, c.Name), ifName: r.IfName, delegate: conf}
@@ -45,7 +44,7 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	if err := made.write(); err != nil {
 		return nil, err
 	}
-	result, err := d.add(ctx, r)
+	result, err := add(ctx, r, conf)
 	if err == nil {
 		return result, nil
 	}
@@ -58,8 +57,21 @@ func (Plugin) Add(ctx context.Context, r cni.Request) (types.Result, error) {
 	r.Command = "DEL"
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	_ = drop(undo, r, made)
+	_ = c.drop(undo, r, made)
 	return nil, err
+}
+
+// add has the delegate connect the container, as conf says.
+func add(ctx context.Context, r cni.Request, conf object) (types.Result, error) {
+	conf, err := makeRoom(conf)
+	if err != nil {
+		return nil, types.NewError(types.ErrIOFailure, "give the bridge of the containers its address in this host's subnet: "+err.Error(), "")
+	}
+	d, err := newDelegate(conf)
+	if err != nil {
+		return nil, err
+	}
+	return d.add(ctx, r)
 }
 
 // Check has the delegate compare a container with the result of its Add.
