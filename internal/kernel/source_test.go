@@ -128,3 +128,34 @@ func TestRoutes(t *testing.T) {
 		t.Errorf("first is %v", first)
 	}
 }
+
+// TestWhoIsBehindAnInterface tells bridges of containers, and devices of
+// overlays, from interfaces with other hosts behind them.
+func TestWhoIsBehindAnInterface(t *testing.T) {
+	ns := newHost(t)
+	shell(t, ns, `
+		for b in empty pods lan; do ip link add $b type bridge; done
+		ip link add p1 type veth peer name p1-peer
+		ip link set p1 master pods
+		ip link add p2 type veth peer name p2-peer
+		ip link set p2 master lan
+		ip link add vx0 type vxlan id 7 dstport 4789 dev eth0
+		ip link set vx0 master lan
+		ip link add flannel.9 type vxlan id 9 dstport 4790 dev eth0
+		ip link add flannel-wg type bridge`)
+	ifaces, err := open(t, ns).Interfaces(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, i := range ifaces {
+		if i.Local || i.Overlay {
+			got = append(got, fmt.Sprint(i.Name, " local ", i.Local, " overlay ", i.Overlay))
+		}
+	}
+	slices.Sort(got)
+	want := []string{"empty local true overlay false", "flannel-wg local true overlay true", "flannel.9 local false overlay true", "pods local true overlay false"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
