@@ -49,6 +49,7 @@ type Body struct {
 	UDPPort    uint16 // destination port; 0: any packet
 	VNI        uint32 // VXLAN network identifier; 0: any. Needs UDPPort
 	DNAT       bool   // only connections whose destination was translated
+	OrigDst    Side   // destination of the connection's first packet as it was sent; a prefix, of the family of Src and Dst
 	Counter    bool
 	Verdict    Verdict
 	Comment    string // up to 127 bytes without quotes
@@ -57,7 +58,7 @@ type Body struct {
 
 // Prefixes returns the prefixes that the rule matches, or does not match.
 func (b Body) Prefixes() (out []netip.Prefix) {
-	for _, s := range []Side{b.Src, b.Dst} {
+	for _, s := range []Side{b.Src, b.Dst, b.OrigDst} {
 		if s.Prefix.IsValid() {
 			out = append(out, s.Prefix)
 		}
@@ -84,6 +85,10 @@ func (b Body) text(counter string) string {
 	if b.DNAT {
 		w = append(w, dnatMatch)
 	}
+	if !b.OrigDst.Any() {
+		w = append(w, origMatch)
+		w = append(w, b.OrigDst.words("daddr")...)
+	}
 	if b.UDPPort != 0 {
 		w = append(w, fmt.Sprintf("udp dport %d", b.UDPPort))
 	}
@@ -104,7 +109,10 @@ func (b Body) text(counter string) string {
 // UDP 64, VXLAN flags and reserved 32 (RFC 7348, section 5).
 const vniField = "@th,96,24"
 
-const dnatMatch = "ct status dnat"
+const (
+	dnatMatch = "ct status dnat"
+	origMatch = "ct original"
+)
 
 func (b Body) verdict() string {
 	family := flag(b.V6(), "ip6", "ip")

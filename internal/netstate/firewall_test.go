@@ -105,8 +105,16 @@ func randomFirewall(rng *rand.Rand) FirewallBuilder {
 		s.Not = rng.IntN(2) == 0
 		return s
 	}
+	orig := func() Side {
+		if rng.IntN(2) == 0 {
+			return Side{}
+		}
+		s := From(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(rng.IntN(3))}), 16))
+		s.Not = rng.IntN(2) == 0
+		return s
+	}
 	body := func() Body {
-		return Body{Src: side(), UDPPort: uint16(rng.IntN(2)), DNAT: rng.IntN(2) == 0, Counter: rng.IntN(2) == 0, Verdict: Verdict(rng.IntN(6))}
+		return Body{Src: side(), UDPPort: uint16(rng.IntN(2)), DNAT: rng.IntN(2) == 0, OrigDst: orig(), Counter: rng.IntN(2) == 0, Verdict: Verdict(rng.IntN(6))}
 	}
 	for i := range rng.IntN(3) {
 		table := fmt.Sprint("weft.", i+rng.IntN(2))

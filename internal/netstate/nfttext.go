@@ -3,6 +3,7 @@ package netstate
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -101,11 +102,9 @@ func parseBody(w *words) (b Body) {
 		b.Mark = uint32(takeAfter(w, "==", parseHex))
 	}
 	b.Src, b.Dst = parseSide(w, "saddr"), parseSide(w, "daddr")
-	if w.has("ct") {
-		if match := "ct " + w.next() + " " + w.next(); match != dnatMatch && w.err == nil {
-			w.err = fmt.Errorf("expected %q, not %q", dnatMatch, match)
-		}
-		b.DNAT = true
+	b.DNAT = hasAll(w, dnatMatch)
+	if hasAll(w, origMatch) {
+		b.OrigDst = parseSide(w, "daddr")
 	}
 	if w.has("udp") {
 		b.UDPPort = uint16(takeAfter(w, "dport", parseUint(16)))
@@ -119,6 +118,16 @@ func parseBody(w *words) (b Body) {
 		b.Comment = strings.Trim(w.next(), `"`)
 	}
 	return b
+}
+
+// hasAll passes over the words of text, if they are next.
+func hasAll(w *words, text string) bool {
+	all := strings.Fields(text)
+	if len(w.left) < len(all) || !slices.Equal(w.left[:len(all)], all) {
+		return false
+	}
+	w.left = w.left[len(all):]
+	return true
 }
 
 // skip passes over word and reads the number behind it.

@@ -13,6 +13,7 @@ import (
 type expression struct {
 	name               string
 	key                uint32 // meta, ct
+	original           bool   // ct: of the original direction
 	base, offset, size uint32 // payload
 	op                 uint32 // cmp
 	value, mask, xor   []byte // cmp; bitwise
@@ -98,7 +99,10 @@ func (e *expression) ct(a rtnl.Attr) {
 	switch a.Type {
 	case unix.NFTA_CT_KEY:
 		e.key = a.Uint32BE()
-	case unix.NFTA_CT_SREG, unix.NFTA_CT_DIRECTION:
+	case unix.NFTA_CT_DIRECTION:
+		e.original = len(a.Value) == 1 && a.Value[0] == ctOriginal
+		e.odd = e.odd || !e.original
+	case unix.NFTA_CT_SREG:
 		e.odd = true
 	}
 }

@@ -18,6 +18,7 @@ func FuzzDecode(f *testing.F) {
 	body := netstate.Body{
 		Mark: 1, Mask: 3, Src: netstate.FromSet("peers4", false).Except(),
 		Dst: netstate.From(netip.MustParsePrefix("10.5.0.0/17")), UDPPort: 8472, VNI: 7, DNAT: true, Counter: true,
+		OrigDst: netstate.From(netip.MustParsePrefix("10.5.0.0/17")).Except(),
 		Verdict: netstate.KeepSource, Comment: "weft",
 	}
 	encodeRule(&b, place{unix.NFPROTO_INET, "weft", "guard"}, body, atTail)

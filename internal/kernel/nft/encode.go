@@ -34,6 +34,7 @@ const (
 	protoUDP       = unix.IPPROTO_UDP
 	invertedLookup = unix.NFT_LOOKUP_F_INV
 	statusDNAT     = 1 << 5 // IPS_DST_NAT
+	ctOriginal     = 0      // IP_CT_DIR_ORIGINAL
 )
 
 // exprs puts the expressions of a rule.
@@ -59,6 +60,7 @@ func encodeBody(b *rtnl.Batch, body netstate.Body, family uint8) {
 		e.mask(native32(statusDNAT))
 		e.cmp(unix.NFT_CMP_NEQ, native32(0))
 	}
+	e.origDst(body.OrigDst)
 	if body.UDPPort != 0 {
 		e.meta(unix.NFT_META_L4PROTO)
 		e.cmp(unix.NFT_CMP_EQ, []byte{protoUDP})
@@ -119,6 +121,37 @@ func (e exprs) ct(key uint32) {
 	e.end(o)
 }
 
+// origDst matches the destination of a connection in its original direction.
+func (e exprs) origDst(s netstate.Side) {
+	if s.Any() {
+		return
+	}
+	key := uint32(unix.NFT_CT_DST_IP)
+	if s.V6 {
+		key = unix.NFT_CT_DST_IP6
+	}
+	o := e.begin("ct")
+	e.b.Uint32BE(unix.NFTA_CT_KEY, key)
+	e.b.Uint32BE(unix.NFTA_CT_DREG, reg)
+	e.b.Bytes(unix.NFTA_CT_DIRECTION, ctOriginal)
+	e.end(o)
+	addr, bits := s.Prefix.Addr().AsSlice(), s.Prefix.Bits()
+	if bits > 0 && bits%8 == 0 { // as side
+		addr = addr[:bits/8]
+	} else {
+		e.mask(maskOf(bits, len(addr)))
+	}
+	e.cmp(opOf(s), addr)
+}
+
+// opOf is how an address is compared with s.
+func opOf(s netstate.Side) uint32 {
+	if s.Not {
+		return unix.NFT_CMP_NEQ
+	}
+	return unix.NFT_CMP_EQ
+}
+
 func (e exprs) payload(base, offset, size uint32) {
 	o := e.begin("payload")
 	e.b.Uint32BE(unix.NFTA_PAYLOAD_DREG, reg)
@@ -160,10 +193,7 @@ func (e exprs) side(s netstate.Side, v4, v6 uint32) {
 		e.lookup(s.Set, s.Not)
 		return
 	}
-	op := uint32(unix.NFT_CMP_EQ)
-	if s.Not {
-		op = unix.NFT_CMP_NEQ
-	}
+	op := opOf(s)
 	addr, bits := s.Prefix.Addr().AsSlice(), s.Prefix.Bits()
 	if bits > 0 && bits%8 == 0 { // whole bytes need no mask; nft(8) and iptables write it so, too
 		e.payload(unix.NFT_PAYLOAD_NETWORK_HEADER, offset, uint32(bits/8))

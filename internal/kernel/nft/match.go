@@ -78,7 +78,7 @@ func (m *matchReader) loads(e *expression) {
 	}
 	m.joined = m.fresh
 	m.load, m.mask, m.fresh = e, nil, true
-	if e.odd {
+	if e.odd || e.original {
 		m.load = nil // a property of one direction of a connection
 	}
 }

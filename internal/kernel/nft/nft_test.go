@@ -139,6 +139,9 @@ rule weft postrouting 6 ip6 saddr fd05::/49 ip6 daddr != ff00::/8 masquerade ful
 rule weft postrouting 7 ip6 saddr fd05::1 ip6 daddr != @except6 return comment "word"
 rule weft postrouting 8 ip6 saddr fd05::/48 ip6 daddr fd05::/48 ct status dnat return
 rule weft postrouting 9 ct status dnat udp dport 53 counter accept
+rule weft postrouting 10 ip saddr 10.5.0.0/16 ip daddr 10.5.0.0/16 ct original ip daddr != 10.5.0.0/16 return
+rule weft postrouting 11 ip6 saddr fd05::/48 ip6 daddr fd05::/48 ct original ip6 daddr != fd05::/48 return
+rule weft postrouting 12 ip saddr 10.5.0.0/17 ct status dnat ct original ip daddr 10.5.0.1 return
 `
 
 func TestRealProgramPrintsTheTableAlike(t *testing.T) {
@@ -182,6 +185,8 @@ func TestTamperingIsMended(t *testing.T) {
 		"nft add rule inet weft postrouting ct status != dnat return",
 		"nft add rule inet weft postrouting ct state new return",
 		"nft add rule inet weft postrouting ct mark 1 return",
+		"nft add rule inet weft postrouting ct reply ip daddr 10.5.0.0/16 return",
+		"nft add rule inet weft postrouting ct original ip saddr 10.5.0.0/16 return",
 		"nft add chain inet weft guard '{ policy drop; }'",
 		"nft add chain inet weft other",
 		"nft add set inet weft other '{ type inet_service; }'",
@@ -215,7 +220,7 @@ func TestTableIsKnownByItsNameAndNetwork(t *testing.T) {
 	forgetful.Tables = nil
 	have, err := m.Observe(t.Context(), forgetful)
 	check(t, err)
-	if len(have.Tables) != 1 || len(have.Rules) != 12 {
+	if len(have.Tables) != 1 || len(have.Rules) != 15 {
 		t.Errorf("without memory, found %v", have.Tables)
 	}
 	forgetful.Networks = []netip.Prefix{netip.MustParsePrefix("10.6.0.0/16")}

@@ -60,6 +60,8 @@ func (r *bodyReader) match(e *expression) bool {
 	switch {
 	case load.name == "meta" && is:
 		return r.matchMeta(load.key, e.value)
+	case load.name == "ct" && load.original:
+		return r.matchOrigDst(e)
 	case load.name == "ct":
 		return r.matchStatus(e)
 	case load.name == "payload" && load.base == unix.NFT_PAYLOAD_NETWORK_HEADER:
@@ -89,6 +91,20 @@ func (r *bodyReader) matchStatus(e *expression) bool {
 	r.body.DNAT = true
 	return r.load.key == unix.NFT_CT_STATUS && bytes.Equal(r.mask, native32(statusDNAT)) &&
 		e.name == "cmp" && e.op == unix.NFT_CMP_NEQ && bytes.Equal(e.value, native32(0))
+}
+
+// matchOrigDst reads the match of a connection's original destination.
+func (r *bodyReader) matchOrigDst(e *expression) bool {
+	size := map[uint32]uint32{unix.NFT_CT_DST_IP: 4, unix.NFT_CT_DST_IP6: 16}[r.load.key]
+	if size == 0 || e.name != "cmp" || e.op > unix.NFT_CMP_NEQ || !r.body.OrigDst.Any() {
+		return false
+	}
+	compared := *r.load
+	compared.size = uint32(len(e.value)) // without a mask, whole bytes alone
+	prefix, ok := (&bodyReader{load: &compared, mask: r.mask}).prefix(e.value, size)
+	r.body.OrigDst = netstate.From(prefix)
+	r.body.OrigDst.Not = e.op == unix.NFT_CMP_NEQ
+	return ok
 }
 
 func (r *bodyReader) matchTransport(load *expression, v []byte) bool {

@@ -44,6 +44,9 @@ func (b *builder) networks(r netconf.Range) []netip.Prefix {
 // the program that translated it, which alone knows whether the source must be
 // translated as well: a container that reaches itself through a service or a
 // port of its host gets no answer while it sees its own address as the source.
+// IPVS, as of kube-proxy, changes a destination without setting the status of
+// the connection (ip_vs_update_conntrack in net/netfilter/ipvs/ip_vs_nfct.c only
+// alters what is expected in reply), so what was sent elsewhere counts as well.
 func (b *builder) natOf(r netconf.Range) {
 	f, networks := r.Family(), b.networks(r)
 	var inside []netstate.Side
@@ -58,6 +61,7 @@ func (b *builder) natOf(r netconf.Range) {
 	for _, to := range inside {
 		for _, from := range inside {
 			b.rule(natChain, netstate.Body{Src: from, Dst: to, DNAT: true, Verdict: netstate.Return})
+			b.rule(natChain, netstate.Body{Src: from, Dst: to, OrigDst: to.Except(), Verdict: netstate.Return})
 		}
 	}
 	for _, to := range inside {
