@@ -23,7 +23,7 @@ between hosts. Running agents apply every change.`,
 		Example: `  weft config get
   weft config set '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   weft config edit`,
-	}, newConfigGetCommand(), newConfigSetCommand(a), newConfigEditCommand(a), newConfigValidateCommand(a))
+	}, newConfigGetCommand(), newConfigSetCommand(a), newConfigEditCommand(a), newConfigValidateCommand(a), newConfigImportCommand(a))
 }
 
 // maxDocument bounds a config document in bytes; etcd takes 1.5 MB.

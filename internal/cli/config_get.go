@@ -54,5 +54,8 @@ func noConfig(snap store.Snapshot) error {
 	if i >= 0 {
 		return snap.Bad[i].Err
 	}
+	if snap.NoConfig != nil {
+		return fmt.Errorf("the store holds no network config: %w", snap.NoConfig)
+	}
 	return withHint(fmt.Errorf("the store holds no network config yet"), "store one with 'weft config set FILE'")
 }

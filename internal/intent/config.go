@@ -3,6 +3,7 @@ package intent
 import (
 	"bytes"
 	"errors"
+	"fmt"
 
 	"github.com/weft-net/weft/internal/netconf"
 )
@@ -40,6 +41,8 @@ func (t *step) configure() {
 // noConfig is the error of a store without a config, nil if it has one.
 func (s *State) noConfig() error {
 	switch {
+	case s.store.snapshot.Config == nil && s.store.snapshot.NoConfig != nil:
+		return fmt.Errorf("the store has no network config: %w", s.store.snapshot.NoConfig)
 	case s.store.snapshot.Config == nil:
 		return errors.New("the store has no network config yet; " + s.opts.ConfigAdvice)
 	case s.store.lost:

@@ -115,7 +115,7 @@ type View struct {
 	Heard      bool
 }
 
-// Undecodable is a stored key that cannot be read.
+// Undecodable is a stored key that cannot be read, or may not.
 type Undecodable struct {
 	Key  string
 	Err  error
@@ -132,6 +132,9 @@ func (s *State) View() View {
 	for _, e := range s.store.snapshot.Bad {
 		_, note := errors.AsType[*lease.KeyError](e.Err)
 		v.Bad = append(v.Bad, Undecodable{Key: e.Key, Err: e.Err, Note: note})
+	}
+	for _, e := range s.store.snapshot.Notes {
+		v.Bad = append(v.Bad, Undecodable{Key: e.Key, Err: e.Err, Note: true})
 	}
 	return v
 }

@@ -18,6 +18,7 @@ type EtcdProgram string
 const (
 	EtcdBuiltIn  EtcdProgram = ""     // the one in the weft binary
 	EtcdExternal EtcdProgram = "etcd" // the program of that name in $PATH
+	EtcdV2       EtcdProgram = "v2"   // the same, with its v2 store
 )
 
 // EtcdTLS are the files (PEM) of an etcd with TLS that requires client certificates.
@@ -26,8 +27,13 @@ type EtcdTLS struct{ Cert, Key, CA string }
 // StartEtcd runs a real etcd on the host and waits until it serves; one that ran there before left
 // its data. From then on every host's environment names it as the store.
 func (h *Host) StartEtcd(ctx context.Context, program EtcdProgram) (*Process, error) {
-	if program == EtcdExternal {
+	switch program {
+	case EtcdExternal:
 		return h.startEtcd(ctx, "http", externalEtcd)
+	case EtcdV2:
+		return h.startEtcd(ctx, "http", func(dir, url string) []string {
+			return append(externalEtcd(dir, url), "--enable-v2=true")
+		})
 	}
 	return h.startEtcd(ctx, "http", func(dir, url string) []string {
 		return []string{"weft", "lab", "etcd", "--dir", dir, "--listen", strings.TrimPrefix(url, "http://")}

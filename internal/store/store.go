@@ -19,10 +19,12 @@ type Snapshot struct {
 	Revision       int64  // of the whole snapshot
 	ConfigRevision int64  // of the last change of the config; 0 if there is none
 	Config         []byte // the config document as stored; nil if there is none
+	NoConfig       error  // why there is no config, if the store knows
 	Leases         lease.Set
 	Former         []netconf.Previous // networks of earlier configs, in which leases drain; sorted
 	Hosts          lease.HostSet      // what hosts say of themselves; flannel's say nothing
 	Bad            []Entry            // keys among the leases that cannot be read as one
+	Notes          []Entry            // keys that weft may not use, and what is lost by that; no packet is
 	Assigned       *Assignment        // what the store's system says of this host; nil where hosts choose their subnets
 }
 

@@ -13,9 +13,9 @@ import (
 	"github.com/weft-net/weft/internal/store/etcdtest"
 )
 
-// etcd [external|tls|cluster [tls]]: an etcd that ran before left its data.
+// etcd [external|v2|tls|cluster [tls]]: an etcd that ran before left its data.
 func cmdEtcd(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "etcd [external|tls|cluster [tls]]"
+	const usage = "etcd [external|v2|tls|cluster [tls]]"
 	want(ts, neg, args, 0, 2, usage)
 	w := worldOf(ts)
 	host := w.host(ts, lab.StoreHost)
@@ -27,6 +27,8 @@ func cmdEtcd(ts *testscript.TestScript, neg bool, args []string) {
 		w.etcd, err = host.StartEtcd(ctx, lab.EtcdBuiltIn)
 	case "external":
 		w.etcd, err = host.StartEtcd(ctx, lab.EtcdExternal)
+	case "v2":
+		w.etcd, err = host.StartEtcd(ctx, lab.EtcdV2)
 	case "tls":
 		w.etcd, err = host.StartEtcdTLS(ctx, certificates(ts, host))
 	case "cluster":

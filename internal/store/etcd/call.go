@@ -116,7 +116,7 @@ func (c *client) words(err error) string {
 	case errors.Is(err, rpctypes.ErrUserEmpty):
 		return "it requires a user name and password; set --etcd-username and --etcd-password"
 	case errors.Is(err, rpctypes.ErrPermissionDenied):
-		return fmt.Sprintf("user %q lacks permission; weft needs to read and write all keys under %s/", c.o.Username, c.o.Prefix)
+		return fmt.Sprintf("%s lacks permission; weft needs to read %[2]s/config and to read and write %[2]s/subnets/, and for all it can %[2]s/weft/; whoever changes the config needs to write that", c.who(), c.o.Prefix)
 	}
 	switch code(err) {
 	case codes.DeadlineExceeded, codes.Canceled, codes.Unavailable:

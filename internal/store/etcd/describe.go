@@ -13,6 +13,9 @@ var _ store.Describer = (*Store)(nil)
 
 // Describe stores what this host says of itself beside its lease.
 func (s *Store) Describe(ctx context.Context, l lease.Lease, h lease.Host) error {
+	if !s.allowed().records {
+		return nil
+	}
 	name := lease.Key(l.Subnets)
 	value, err := lease.MarshalHost(h)
 	if err != nil {

@@ -3,6 +3,8 @@ package etcd
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -43,9 +45,10 @@ type follower struct {
 	feed    *feed.Feed
 	view    *view.View // the feed's content
 	from    int64      // the next revision to hear of; 0: list first
-	heard   [2]int64   // the same by watch, of leases and of notes: they come apart
+	heard   []int64    // the same by watch: they come apart
 	newest  int64      // the newest revision heard of
 	cluster uint64     // that the listing came from
+	listed  allowed    // which keys the listing has
 	fresh   bool       // listed just now, so etcd's revision may be any
 	present *session.Session
 }
@@ -67,7 +70,7 @@ func (f *follower) run(ctx context.Context) {
 func (f *follower) session(ctx context.Context, s *session.Session) error {
 	f.present = s
 	err := f.listAndWatch(ctx)
-	if errors.Is(err, errCompacted) || errors.Is(err, errRewound) {
+	if errors.Is(err, errCompacted) || errors.Is(err, errRewound) || errors.Is(err, errRights) {
 		f.log.Info("reading all leases again", "reason", err)
 		f.from = 0
 	}
@@ -81,12 +84,58 @@ func (f *follower) listAndWatch(ctx context.Context) error {
 			return err
 		}
 		f.from, f.newest, f.cluster, f.fresh = l.revision+1, l.revision, l.cluster, true
-		f.view = l.view
+		f.view, f.listed = l.view, l.allowed
 		f.present.Delivered()
 		f.feed.Replace(l.view)
 	}
-	f.heard = [2]int64{f.from, f.from}
-	return f.watch(ctx, f.from, f, f.keys.flannels(), f.keys.notes())
+	allowed, changed := f.rights.get()
+	if allowed != f.listed {
+		f.from = 0 // the listing was of other keys
+		return errRights
+	}
+	spans := f.spans(allowed, f.keys.flannels(), f.keys.notes())
+	f.heard = slices.Repeat([]int64{f.from}, len(spans))
+	watching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	asked := f.awaitRights(watching, allowed, changed, cancel)
+	err := f.watch(watching, f.from, f, spans...)
+	cancel()
+	if <-asked && ctx.Err() == nil {
+		return errRights
+	}
+	return err
+}
+
+// errRights means that other keys may be read than before.
+var errRights = errors.New("etcd permits other keys than before")
+
+// awaitRights calls stop when other keys are allowed, for which it asks from
+// time to time if some are not. The channel then gets true, and false when ctx
+// has ended.
+func (f *follower) awaitRights(ctx context.Context, now allowed, changed <-chan struct{}, stop func()) <-chan bool {
+	out := make(chan bool, 1)
+	go func() {
+		var ask <-chan time.Time
+		if now != (allowed{records: true, whole: true}) {
+			ticker := time.NewTicker(rightsPause)
+			defer ticker.Stop()
+			ask = ticker.C
+		}
+		for {
+			select {
+			case <-ctx.Done():
+				out <- false
+				return
+			case <-changed:
+				stop()
+				out <- true
+				return
+			case <-ask:
+				_ = f.askRights(ctx) // an outage is the watch's to report
+			}
+		}
+	}()
+	return out
 }
 
 func (f *follower) ready(h *pb.ResponseHeader) error {
@@ -104,13 +153,13 @@ func (f *follower) batch(resp *pb.WatchResponse) error {
 	if changed {
 		f.present.Delivered()
 	}
-	heard := &f.heard[(resp.WatchId-1)&1] // as watch numbers them
+	heard := &f.heard[resp.WatchId-1] // as watch numbers them
 	if n := len(resp.Events); n > 0 {
 		*heard = resp.Events[n-1].Kv.ModRevision + 1
 	} else {
 		*heard = max(*heard, resp.Header.Revision+1)
 	}
-	f.from = min(f.heard[0], f.heard[1])
+	f.from = slices.Min(f.heard)
 	f.newest = max(f.newest, *heard-1)
 	return nil
 }

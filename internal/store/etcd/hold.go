@@ -133,8 +133,24 @@ func (h *holder) await(ctx context.Context, rev int64) error {
 		timer := time.AfterFunc(time.Until(at), func() { close(due); cancel() })
 		defer timer.Stop()
 	}
-	err := h.watch(ctx, rev+1, doorbell{h.present},
-		h.keys.only(h.keys.lease(h.name)), h.keys.only(h.keys.owner(h.name)), h.keys.questions(h.owner.ID))
+	allowed, changed := h.rights.get()
+	rang := make(chan struct{})
+	go func() {
+		defer close(rang)
+		select {
+		case <-ctx.Done():
+		case <-changed:
+			cancel() // there are other keys to read
+		}
+	}()
+	defer func() { cancel(); <-rang }()
+	err := h.watch(ctx, rev+1, doorbell{h.present}, h.spans(allowed,
+		h.keys.only(h.keys.lease(h.name)), h.keys.only(h.keys.owner(h.name)), h.keys.questions(h.owner.ID))...)
+	select {
+	case <-changed:
+		return nil
+	default:
+	}
 	select {
 	case <-due:
 		return nil

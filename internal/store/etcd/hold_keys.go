@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -20,37 +21,56 @@ type heldKeys struct {
 	revision     int64
 	lease, owner *mvccpb.KeyValue
 	questions    []*mvccpb.KeyValue // to this host's agent
+	records      bool               // the last two may be read
 }
 
-func (h *holder) read(ctx context.Context) (heldKeys, error) {
-	var k heldKeys
+func (h *holder) read(ctx context.Context) (k heldKeys, err error) {
+	err = h.permitted(ctx, func() error {
+		k, err = h.readAllowed(ctx, h.allowed())
+		return err
+	})
+	return k, err
+}
+
+func (h *holder) readAllowed(ctx context.Context, a allowed) (heldKeys, error) {
+	k := heldKeys{records: a.records}
+	asked := h.keys.questions(h.owner.ID)
+	t := h.within(a, txn{then: []clientv3.Op{
+		clientv3.OpGet(h.keys.lease(h.name)), clientv3.OpGet(h.keys.owner(h.name)),
+		clientv3.OpGet(asked.first, clientv3.WithRange(asked.end)),
+	}})
 	err := h.call(ctx, "reading lease "+h.name, func(ctx context.Context, etcd *clientv3.Client) error {
-		asked := h.keys.questions(h.owner.ID)
-		resp, err := etcd.Txn(ctx).Then(
-			clientv3.OpGet(h.keys.lease(h.name)), clientv3.OpGet(h.keys.owner(h.name)),
-			clientv3.OpGet(asked.first, clientv3.WithRange(asked.end)),
-		).Commit()
+		resp, err := etcd.Txn(ctx).Then(t.then...).Commit()
 		if err != nil {
 			return err
 		}
 		k.revision = resp.Header.Revision
-		for i, to := range []**mvccpb.KeyValue{&k.lease, &k.owner} {
-			if kvs := resp.Responses[i].GetResponseRange().Kvs; len(kvs) > 0 {
-				*to = kvs[0]
-			}
+		k.lease = first(resp.Responses[0])
+		if a.records {
+			k.owner, k.questions = first(resp.Responses[1]), resp.Responses[2].GetResponseRange().Kvs
 		}
-		k.questions = resp.Responses[2].GetResponseRange().Kvs
 		return nil
 	})
 	return k, err
+}
+
+// first returns the first key that was read, nil if there is none.
+func first(resp *pb.ResponseOp) *mvccpb.KeyValue {
+	if kvs := resp.GetResponseRange().Kvs; len(kvs) > 0 {
+		return kvs[0]
+	}
+	return nil
 }
 
 // attachment returns the etcd lease that the keys belong to, 0 for those of a
 // reservation. The record tells, since only weft writes it: another program's
 // write of the lease's key drops or replaces what that is attached to.
 func (h *holder) attachment(k heldKeys) ttlID {
-	if k.owner != nil {
+	switch {
+	case k.owner != nil:
 		return ttlOf(k.owner)
+	case !k.records && h.on != 0:
+		return h.on // nothing but memory tells
 	}
 	return ttlOf(k.lease)
 }
@@ -111,7 +131,7 @@ func (h *holder) difference(k heldKeys) (string, error) {
 		return err.Error(), nil
 	case !attrs.Equal(want):
 		return fmt.Sprintf("it announces %.200s", k.lease.Value), nil
-	case k.owner == nil && h.owner.ID != "":
+	case k.owner == nil && k.records && h.owner.ID != "":
 		return "the record of its host is missing", nil
 	case ttlOf(k.lease) != h.attachment(k):
 		return "its time to live was dropped or changed", nil

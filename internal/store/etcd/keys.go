@@ -12,6 +12,9 @@ import (
 // weft's own stay outside what flanneld reads and watches.
 type layout struct{ prefix string }
 
+// ownKeys is below the prefix what holds weft's own keys.
+const ownKeys = "weft"
+
 // span is a range of keys: from first, up to and without end.
 type span struct{ first, end string }
 

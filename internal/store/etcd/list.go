@@ -23,20 +23,27 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 type listing struct {
 	view     *view.View
 	revision int64
+	allowed  allowed // which keys were read
 	cluster  uint64
 }
 
 func (s *Store) list(ctx context.Context) (listing, error) {
 	var b *view.Builder
+	var read allowed
 	header, err := s.read(ctx, "reading config and leases", func() []part {
-		b = view.NewBuilder()
+		b, read = view.NewBuilder(), s.allowed()
 		take := func(kv *mvccpb.KeyValue) { b.Put(s.item(kv)) }
 		return []part{{span: s.keys.flannels(), take: take}, {span: s.keys.notes(), take: take}}
 	})
 	if err != nil {
 		return listing{}, err
 	}
-	return listing{view: b.View(header.Revision), revision: header.Revision, cluster: header.ClusterId}, nil
+	v := b.View(header.Revision)
+	v.Note(s.notes(read))
+	if v.Config() == nil {
+		v.Missing(s.missing(ctx))
+	}
+	return listing{view: v, revision: header.Revision, cluster: header.ClusterId, allowed: read}, nil
 }
 
 func (s *Store) item(kv *mvccpb.KeyValue) view.Item {

@@ -36,6 +36,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	etcd.SetRightsPause(100 * time.Millisecond)
 	code := m.Run()
 	if err := errors.Join(shared.Stop(), goleak.Find()); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -29,7 +29,11 @@ type part struct {
 // meanwhile it begins anew, with what begin returns.
 func (s *Store) read(ctx context.Context, what string, begin func() []part) (*pb.ResponseHeader, error) {
 	for pause := backoff.UntilWon(); ; {
-		header, err := s.readOnce(ctx, what, begin())
+		var header *pb.ResponseHeader
+		err := s.permitted(ctx, func() (err error) {
+			header, err = s.readOnce(ctx, what, s.parts(s.allowed(), begin()))
+			return err
+		})
 		if !errors.Is(err, rpctypes.ErrCompacted) {
 			return header, err
 		}

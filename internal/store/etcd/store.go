@@ -14,6 +14,7 @@ type Store struct {
 	log     *slog.Logger
 	written written
 
+	rights   *rights
 	refusals refusals
 	sessions *sessions
 }
@@ -31,7 +32,7 @@ func Open(_ context.Context, o Options) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{client: c, keys: layout{prefix: o.Prefix}, log: o.Log, sessions: newSessions()}, nil
+	return &Store{client: c, keys: layout{prefix: o.Prefix}, log: o.Log, rights: newRights(), sessions: newSessions()}, nil
 }
 
 // Redial implements store.Store.

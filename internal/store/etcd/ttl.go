@@ -64,13 +64,17 @@ func (s *Store) renew(ctx context.Context, id ttlID) (time.Duration, error) {
 func (s *Store) remaining(ctx context.Context, id ttlID) (left time.Duration, keys int, err error) {
 	err = s.call(ctx, "asking for the age of a lease", func(ctx context.Context, etcd *clientv3.Client) error {
 		resp, err := etcd.TimeToLive(ctx, id, clientv3.WithAttachedKeys())
+		if errors.Is(err, rpctypes.ErrPermissionDenied) { // newer etcds ask for the right to read the keys
+			resp, err = etcd.TimeToLive(ctx, id)
+			keys = 1 // or more
+		}
 		if err != nil {
 			return err
 		}
 		if resp.TTL <= 0 {
 			return rpctypes.ErrLeaseNotFound
 		}
-		left, keys = time.Duration(resp.TTL)*time.Second, len(resp.Keys)
+		left, keys = time.Duration(resp.TTL)*time.Second, max(keys, len(resp.Keys))
 		return nil
 	})
 	return left, keys, err

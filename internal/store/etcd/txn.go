@@ -40,25 +40,41 @@ func (t *txn) del(key string) { t.then = append(t.then, clientv3.OpDelete(key)) 
 // commit returns false if something had changed. Whoever gets false reads
 // again; a success whose answer was lost looks the same, and is found then.
 func (s *Store) commit(ctx context.Context, what string, t txn) (ok bool, err error) {
-	err = s.call(ctx, what, func(ctx context.Context, etcd *clientv3.Client) error {
-		resp, err := etcd.Txn(ctx).If(t.when...).Then(t.then...).Commit()
-		if err == nil {
-			ok = resp.Succeeded
-		}
-		return err
+	err = s.permitted(ctx, func() error {
+		t := s.within(s.allowed(), t)
+		return s.call(ctx, what, func(ctx context.Context, etcd *clientv3.Client) error {
+			resp, err := etcd.Txn(ctx).If(t.when...).Then(t.then...).Commit()
+			if err == nil {
+				ok = resp.Succeeded
+			}
+			return err
+		})
 	})
 	return ok, err
 }
 
-// fetch reads keys at one revision; the result has nil for what is not there.
-func (s *Store) fetch(ctx context.Context, what string, keys []string, opts ...clientv3.OpOption) ([]*mvccpb.KeyValue, error) {
+// fetch reads keys at one revision; the result has nil for what is not there,
+// and for weft's own keys if they are not allowed.
+func (s *Store) fetch(ctx context.Context, what string, keys []string, opts ...clientv3.OpOption) (out []*mvccpb.KeyValue, err error) {
+	err = s.permitted(ctx, func() error {
+		out, err = s.fetchAllowed(ctx, what, keys, opts)
+		return err
+	})
+	return out, err
+}
+
+func (s *Store) fetchAllowed(ctx context.Context, what string, keys []string, opts []clientv3.OpOption) ([]*mvccpb.KeyValue, error) {
 	out := make([]*mvccpb.KeyValue, len(keys))
-	if len(keys) == 0 {
-		return out, nil
+	var ops []clientv3.Op
+	var at []int
+	records := s.allowed().records
+	for i, k := range keys {
+		if records || !s.keys.isOwn(k) {
+			ops, at = append(ops, clientv3.OpGet(k, opts...)), append(at, i)
+		}
 	}
-	ops := make([]clientv3.Op, 0, len(keys))
-	for _, k := range keys {
-		ops = append(ops, clientv3.OpGet(k, opts...))
+	if len(ops) == 0 {
+		return out, nil
 	}
 	err := s.call(ctx, what, func(ctx context.Context, etcd *clientv3.Client) error {
 		resp, err := etcd.Txn(ctx).Then(ops...).Commit()
@@ -67,7 +83,7 @@ func (s *Store) fetch(ctx context.Context, what string, keys []string, opts ...c
 		}
 		for i, r := range resp.Responses {
 			if kvs := r.GetResponseRange().Kvs; len(kvs) > 0 {
-				out[i] = kvs[0]
+				out[at[i]] = kvs[0]
 			}
 		}
 		return nil

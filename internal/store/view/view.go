@@ -43,6 +43,8 @@ type View struct {
 	bad       map[string]error              // by key
 	former    map[string][]netconf.Previous // by the whole key
 	hosts     lease.HostSet
+	notes     []store.Entry
+	missing   error // why there is no config, if that is known
 }
 
 // New is a store at revision rev that holds items, each key once.
@@ -144,6 +146,15 @@ func (v *View) Delete(key string, rev int64) bool {
 	return v.remove(name) || wasBad
 }
 
+// Note sets what snapshots say the store does without.
+func (v *View) Note(notes []store.Entry) { v.notes = notes }
+
+// Config returns the config document, nil if there is none.
+func (v *View) Config() []byte { return v.config }
+
+// Missing sets why there is no config, for snapshots without one.
+func (v *View) Missing(why error) { v.missing = why }
+
 // Revision is that of the newest change.
 func (v *View) Revision() int64 { return v.revision }
 
@@ -157,6 +168,10 @@ func (v *View) Snapshot() store.Snapshot {
 		Leases:         v.leases,
 		Former:         v.previous(),
 		Hosts:          v.hosts,
+		Notes:          v.notes,
+	}
+	if v.config == nil {
+		s.NoConfig = v.missing
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.bad)) {
 		s.Bad = append(s.Bad, store.Entry{Key: Subnets + name, Err: v.bad[name]})

@@ -19,7 +19,7 @@ var opts = cmp.Options{
 	cmpopts.EquateEmpty(),
 	cmp.Transformer("leases", lease.Set.Slice),
 	cmp.Transformer("hosts", lease.HostSet.Slice),
-	cmp.Comparer(func(a, b error) bool { return a.Error() == b.Error() }),
+	cmp.Comparer(func(a, b error) bool { return a == b || a != nil && b != nil && a.Error() == b.Error() }),
 }
 
 // keys and values of every kind: good, bad, config, foreign.
