@@ -48,6 +48,8 @@ func (s *fixture) Interfaces(context.Context) ([]host.Interface, error) {
 
 func (s *fixture) Barriers(context.Context) ([]host.Barrier, error) { return nil, nil }
 
+func (s *fixture) Params(context.Context, []string) (host.Params, error) { return host.Params{}, nil }
+
 func (s *fixture) Routes(context.Context) ([]host.Route, error) {
 	return []host.Route{
 		{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Dev: "eth0", Gateway: netip.MustParseAddr("10.4.7.1")},

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,16 +47,31 @@ func (f *follower) pass(p reconcile.Pass) {
 	if wait := f.reporter.Pass(p); wait > 0 {
 		f.flush.Put(wait)
 	}
-	before := f.newest
+	received, converged := f.newest.Received, f.newest.Converged
 	if p.Receives() {
-		f.newest.Received = max(f.newest.Received, p.Generation)
+		f.newest.Received = max(received, p.Generation)
 	}
 	if p.Converged() {
-		f.newest.Converged = max(f.newest.Converged, p.Generation)
+		f.newest.Converged = max(converged, p.Generation)
 	}
-	if f.newest != before {
+	if f.overwrote(p.Ops) || f.newest.Received != received || f.newest.Converged != converged {
 		f.done.Put(f.newest)
 	}
+}
+
+// overwrote notes which parameters ops changed, and reports whether there are any.
+func (f *follower) overwrote(ops []netstate.Op) (some bool) {
+	for _, o := range ops {
+		now, ok := o.Row.(netstate.Sysctl)
+		was, known := o.Have.(netstate.Sysctl)
+		if !ok || !known || was.Unless != "" { // as it was wanted, not as it was
+			continue
+		}
+		p := intent.Parameter{Name: now.Name, Was: was.Value, Now: now.Value}
+		others := slices.DeleteFunc(slices.Clone(f.newest.Overwrote), func(o intent.Parameter) bool { return o.Name == p.Name })
+		f.newest.Overwrote, some = append(others, p), true
+	}
+	return some
 }
 
 // tellReachable hands on whether this host can be reached, when that changes.

@@ -31,10 +31,10 @@ func newCleanCommand() *cobra.Command {
 		Use:   "clean",
 		Short: "Remove everything that weft created on this host",
 		Long: `List and remove the devices, addresses, neighbours, forwarding entries, routes,
-firewall rules and files that weft created on this host. Objects of other programs
-stay. This host's identity and lease stay too, so that it gets the same subnet
-again, and so does the data of an embedded store. Stop the agent first; the command
-fails while an agent is running.
+firewall rules and files that weft created on this host, and restore the kernel
+parameters that it changed. Objects of other programs stay. This host's identity and
+lease stay too, so that it gets the same subnet again, and so does the data of an
+embedded store. Stop the agent first; the command fails while an agent is running.
 
 With --firewall only weft's firewall rules are removed: for a host that runs
 flanneld again.`,

@@ -42,6 +42,10 @@ func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix,
 	if errors.Is(err, ErrNoFirewall) {
 		f.NoFirewall, err = err.Error(), nil
 	}
+	if err != nil {
+		return f, err
+	}
+	f.Params, err = c.params(ctx, &f)
 	return f, err
 }
 

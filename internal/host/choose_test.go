@@ -20,7 +20,10 @@ type fixed struct {
 
 func (f fixed) Interfaces(context.Context) ([]Interface, error) { return f.ifaces, nil }
 func (f fixed) Barriers(context.Context) ([]Barrier, error)     { return nil, nil }
-func (f fixed) Routes(context.Context) ([]Route, error)         { return f.routes, nil }
+func (f fixed) Params(context.Context, []string) (Params, error) {
+	return Params{}, nil
+}
+func (f fixed) Routes(context.Context) ([]Route, error) { return f.routes, nil }
 func (f fixed) RouteTo(_ context.Context, dst netip.Addr) (Route, error) {
 	if r, ok := f.to[dst]; ok {
 		return r, nil
@@ -184,12 +187,12 @@ func join(addrs []netip.Addr) string {
 	return strings.Join(out, " ")
 }
 
-func TestAdvertisedDefaultRouteIsAFactOfItsInterface(t *testing.T) {
-	for name, want := range map[string]bool{"eth0": true, "eth1": false} {
-		got, err := Choose(t.Context(), system(), Options{Iface: []string{name}}, networks[:1], Uplink{})
-		if err != nil || got.Uplink.Advert != want {
-			t.Errorf("%s: %v, %v", name, got.Uplink.Advert, err)
-		}
+func TestAdvertsAreFactsOfTheirInterfaces(t *testing.T) {
+	sys := system()
+	sys.ifaces = append(sys.ifaces, iface("eth9", "fd09::5/64 dynamic"), iface("eth8", "fd09::6/128 dynamic"))
+	got, err := Choose(t.Context(), sys, Options{Iface: []string{"eth1"}}, networks[:1], Uplink{})
+	if want := []string{"eth0", "eth9"}; err != nil || !slices.Equal(got.Adverts, want) {
+		t.Errorf("%v, want %v; %v", got.Adverts, want, err)
 	}
 }
 

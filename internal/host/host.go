@@ -26,6 +26,9 @@ type Source interface {
 	// Barriers returns the chains of other firewalls that can stop packets, sorted;
 	// or ErrNoFirewall.
 	Barriers(ctx context.Context) ([]Barrier, error)
+	// Params returns the values of those of the named kernel parameters that can be
+	// read.
+	Params(ctx context.Context, names []string) (Params, error)
 }
 
 // Interface is a network interface of this host.
@@ -71,9 +74,19 @@ type Facts struct {
 	Public []netip.Addr // announced to peers, one a family at most, v4 first
 
 	Attached []Attached // networks of the host's interfaces other than the uplink; sorted
+	Adverts  []string   // interfaces that have a default route or an address from IPv6 router advertisements
+	Bridges  []Bridge   // by which containers are reached
+	Params   Params     // that decide whether packets pass; those of weft's own devices are not among them
 
 	Barriers   []Barrier // chains of other firewalls that can stop packets, sorted
 	NoFirewall string    // why the host's firewall can be neither read nor written; "": it can
+}
+
+// Bridge is an interface other than a tunnel that has addresses in the overlay.
+// Whether it leads to containers of this host, its lease tells.
+type Bridge struct {
+	Name  string
+	Addrs []netip.Addr // those in the overlay
 }
 
 // Uplink is the interface, with its addresses, through which peers are reached.
@@ -83,7 +96,6 @@ type Uplink struct {
 	Addrs     []netip.Addr   // the chosen address, one a family at most, v4 first; on another device perhaps
 	OnLink    []netip.Prefix // destinations routed through the uplink without a gateway; masked, sorted, none overlaps another
 	Connected []netip.Prefix // prefixes that its addresses are in, on-link or not; masked, sorted
-	Advert    bool           // its IPv6 default route comes from router advertisements
 	Reason    string         // how it was chosen, for status: "default route", "--iface eth1"
 }
 

@@ -173,8 +173,8 @@ func (c *chooser) facts(p pick) Facts {
 	f := Facts{Uplink: Uplink{
 		Name: name, MTU: p.iface.MTU, Reason: p.reason,
 		OnLink: onLink(name, c.routes), Connected: connected(p.iface, c.routes),
-		Advert: slices.ContainsFunc(c.routes, func(r Route) bool { return r.Dst.Bits() == 0 && r.Dev == name && r.Advert }),
 	}, Attached: attached(name, c.ifaces, c.routes)}
+	f.Adverts, f.Bridges = c.adverts(), c.bridges(name)
 	for _, fam := range c.families {
 		addr := c.addr(&p, fam)
 		f.Uplink.Addrs = append(f.Uplink.Addrs, addr)

@@ -27,6 +27,7 @@ func (t *step) plan(attrs lease.Attrs) {
 		return
 	}
 	serves := s.serves.With(s.networks(), desired)
+	s.overwritten = s.overwritten.overwriting(s.facts.Params, desired)
 	changed := s.desired == nil || s.keepStale != !s.heard || !serves.equal(s.serves) || !sameState(s.desired, desired)
 	t.tellProblems(problems)
 	s.input, s.problems = &in, problems
@@ -96,7 +97,9 @@ func sameInput(a, b plan.Input) bool {
 }
 
 // sameState reports whether two desired states are equal.
-func sameState(a, b *netstate.State) bool { return len(netstate.Diff(a, b)) == 0 }
+func sameState(a, b *netstate.State) bool {
+	return len(netstate.Diff(a, b)) == 0 && slices.Equal(a.Sysctls.Slice(), b.Sysctls.Slice())
+}
 
 // sameReceiving reports whether two states have the same devices and addresses
 // on them: what a host needs to be reached.

@@ -24,6 +24,8 @@ type Persisted struct {
 	Had      []netip.Prefix
 	Snapshot store.Snapshot // the config in force, the leases, and by which address the store found this host
 	history  history
+
+	Overwritten Overwritten
 }
 
 // FormatVersion is that of the records. A reader of another version keeps what
@@ -41,6 +43,7 @@ const (
 	configKey    = "config"
 	uplinkKey    = "uplink"
 	nodeKey      = "node"
+	paramsKey    = "params"
 	leaseKey     = "lease/"
 )
 
@@ -68,6 +71,9 @@ func (p *Persisted) Records() (map[string]json.RawMessage, error) {
 	}
 	if a := p.Snapshot.Assigned; a != nil {
 		values[uplinkKey], values[nodeKey] = a.Uplink, a.Node
+	}
+	if len(p.Overwritten.Params) > 0 {
+		values[paramsKey] = p.Overwritten
 	}
 	var errs []error
 	if p.Self != nil {
@@ -106,6 +112,7 @@ func FromRecords(records map[string]json.RawMessage) (Persisted, []error) {
 	var p Persisted
 	// What tells this agent's objects from others' is read whatever the rest says.
 	r.read(ownsKey, &p.Owns)
+	r.read(paramsKey, &p.Overwritten)
 	var config, previous string
 	r.read(configKey, &config)
 	if config != "" {
@@ -230,7 +237,7 @@ func (t *step) persist() {
 	s := t.state
 	p := Persisted{
 		Owns: s.serves, Self: s.last, Previous: s.previous, Draining: s.draining, Had: s.had, history: s.history,
-		Snapshot: store.Snapshot{Config: s.config.doc},
+		Snapshot: store.Snapshot{Config: s.config.doc}, Overwritten: s.overwritten,
 	}
 	if a := s.store.snapshot.Assigned; a != nil {
 		p.Snapshot.Assigned = &store.Assignment{Uplink: a.Uplink, Node: a.Node}

@@ -58,6 +58,8 @@ type State struct {
 	requested *LeaseRequest      // without what is preferred
 	serves    Ownership
 
+	overwritten Overwritten
+
 	generation uint64
 	input      *plan.Input // of desired
 	desired    *netstate.State
@@ -92,6 +94,8 @@ func New(o Options, p Persisted) State {
 		had:      p.Had,
 		history:  p.history,
 		serves:   p.Owns,
+
+		overwritten: p.Overwritten.Since(o.Owner.Boot),
 	}
 	if net, err := netconf.Parse(p.Snapshot.Config); err == nil {
 		// The config may have changed meanwhile.

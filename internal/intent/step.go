@@ -26,6 +26,7 @@ func Step(s State, e Event, now time.Time) (State, Output) {
 		t.held(e.Lease)
 	case PassDone:
 		s.pass = e
+		t.overwrote(e.Overwrote)
 	case Tick:
 	}
 	if s.primed {

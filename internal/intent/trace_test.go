@@ -71,6 +71,7 @@ type tracer struct {
 	disk     map[string]json.RawMessage
 	wake     time.Duration
 	locked   error
+	params   host.Params
 	attached []host.Attached
 	broken   error // why the host's facts cannot be found
 }
@@ -120,6 +121,20 @@ func (r *tracer) do(verb, rest string) {
 			r.attached = append(r.attached, host.Attached{Prefix: netip.MustParsePrefix(w[0]), Dev: w[1], Local: strings.HasPrefix(w[1], "cni")})
 		}
 		r.step(intent.HostChanged{})
+	case "param":
+		name, value, _ := strings.Cut(rest, " ")
+		r.params = maps.Clone(r.params)
+		if r.params == nil {
+			r.params = host.Params{}
+		}
+		r.params[name] = value
+		r.step(intent.HostChanged{})
+	case "overwrote":
+		w := strings.Fields(rest)
+		r.step(intent.PassDone{Received: r.newest, Converged: r.newest, Overwrote: []intent.Parameter{{Name: w[0], Was: w[1], Now: w[2]}}})
+	case "reboot":
+		r.opts.Owner.Boot += "again"
+		r.do("restart", "")
 	case "host-fails":
 		r.broken = errors.New(rest)
 		r.step(intent.HostChanged{})
@@ -281,12 +296,15 @@ func (r *tracer) persist(p *intent.Persisted) {
 	}
 	r.disk = records
 	fmt.Fprintln(&r.out, "persist:", strings.Join(changed, " "))
+	for _, o := range p.Overwritten.Params {
+		fmt.Fprintf(&r.out, "  was %s %s, now %s\n", o.Name, o.Was, o.Now)
+	}
 }
 
 func (r *tracer) facts() host.Facts {
 	addrs := []netip.Addr{r.addr.Addr()}
 	return host.Facts{
 		Uplink: host.Uplink{Name: "eth0", MTU: 1500, Addrs: addrs, OnLink: []netip.Prefix{r.addr.Masked()}, Connected: []netip.Prefix{r.addr.Masked()}, Reason: "default route"},
-		Public: addrs, NoFirewall: "not in traces", Attached: r.attached,
+		Public: addrs, NoFirewall: "not in traces", Attached: r.attached, Params: r.params,
 	}
 }

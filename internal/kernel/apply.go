@@ -103,7 +103,7 @@ func (a *applier) run(ops []netstate.Op, errs []error) {
 
 func (a *applier) sysctl(op netstate.Op) error {
 	if op.Verb == netstate.Remove {
-		return nil // nobody knows which value was there before
+		return nil // the agent remembers which value was there before, and wants that
 	}
 	return a.ns.do(func() error { return setSysctl(op.Row.(netstate.Sysctl)) })
 }

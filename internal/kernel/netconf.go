@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -15,41 +16,53 @@ import (
 const (
 	netconfIndex      = 1 // NETCONFA_IFINDEX
 	netconfForwarding = 2 // NETCONFA_FORWARDING
+	netconfRPFilter   = 3 // NETCONFA_RP_FILTER
 	netconfAll        = -1
+	netconfDefault    = -2
 )
 
-// netconfEvent reports a change of forwarding.
+// netconfEvent reports a change of forwarding or of rp_filter. That of all devices
+// is a fact of the host: what is wanted of a device's own depends on it.
 func (w *watcher) netconfEvent(v *view, m rtnl.Message) (netstate.Event, bool) {
 	head, attrs, ok := m.Header(1)
 	if !ok {
 		return netstate.Event{}, false
 	}
-	var index, forwarding int32
-	reported := false
+	index, key, value := int32(0), "", int32(0)
 	for a := range attrs.All() {
 		switch a.Type {
 		case netconfIndex:
 			index = int32(a.Uint32())
-		case netconfForwarding:
-			forwarding, reported = int32(a.Uint32()), true
+		case netconfForwarding: // of a new device, comes with all others
+			key, value = "forwarding", int32(a.Uint32())
+		case netconfRPFilter:
+			if key == "" {
+				key, value = "rp_filter", int32(a.Uint32())
+			}
 		}
 	}
-	name := w.forwardingName(head[0], index)
-	row := netstate.Sysctl{Name: name, Value: strconv.Itoa(int(forwarding))}
-	return netstate.Event{Row: row}, reported && slices.Contains(v.scope.Sysctls, name)
+	if key == "" || index == netconfDefault {
+		return netstate.Event{}, false
+	}
+	e := netstate.Event{Facts: index == netconfAll && key == "rp_filter"}
+	name := w.parameter(head[0], index, key)
+	if slices.Contains(v.scope.Sysctls, name) {
+		e.Row = netstate.Sysctl{Name: name, Value: strconv.Itoa(int(value))}
+	}
+	return e, e.Row != nil || e.Facts
 }
 
-// forwardingName is the parameter for forwarding on a device, or on all.
-func (w *watcher) forwardingName(family uint8, index int32) string {
-	proto, dev := "ipv6", "all"
+// parameter names a parameter of a device, or of all.
+func (w *watcher) parameter(family uint8, index int32, key string) string {
+	f := netconf.V6
 	if family == unix.AF_INET {
-		proto = "ipv4"
+		f = netconf.V4
 	}
 	switch {
-	case index == netconfAll && family == unix.AF_INET:
-		return "net/ipv4/ip_forward"
 	case index != netconfAll:
-		dev = w.mirror.name(index)
+		return f.Conf(w.mirror.name(index), key)
+	case f == netconf.V4 && key == "forwarding":
+		return "net/ipv4/ip_forward"
 	}
-	return "net/" + proto + "/conf/" + dev + "/forwarding"
+	return f.Conf("all", key)
 }

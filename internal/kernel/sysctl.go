@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -52,6 +54,20 @@ func readSysctl(name string) (string, error) {
 	return strings.Join(strings.Fields(string(raw)), " "), nil
 }
 
+// Params implements host.Source.
+func (k *Kernel) Params(_ context.Context, names []string) (host.Params, error) {
+	found := host.Params{}
+	err := k.ns.do(func() error {
+		for _, name := range names {
+			if value, err := readSysctl(name); err == nil {
+				found[name] = value
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
 // setSysctl writes a parameter if it has another value, and makes sure that
 // the kernel took it.
 func setSysctl(want netstate.Sysctl) error {
@@ -59,7 +75,7 @@ func setSysctl(want netstate.Sysctl) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w (does the device or the kernel module exist?)", err)
 	}
-	if err != nil || have == want.Value {
+	if err != nil || want.Allows(have) {
 		return err
 	}
 	if err := writeSysctl(want); err != nil {

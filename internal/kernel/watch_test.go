@@ -70,6 +70,7 @@ func TestNoiseIsNotReported(t *testing.T) {
 		"somebody's nexthop":    "ip nexthop add id 9 via 10.4.7.9 dev eth0; ip nexthop del id 9",
 		"an address renewed":    "ip addr replace 10.4.7.21/24 dev eth0",
 		"forwarding on devices": "echo 1 > /proc/sys/net/ipv4/conf/eth0/forwarding",
+		"a device's filter":     "echo 1 > /proc/sys/net/ipv4/conf/eth0/rp_filter; echo 1 > /proc/sys/net/ipv4/conf/default/rp_filter",
 	} {
 		for _, e := range until(t, ns, events, script) {
 			t.Errorf("%s: reported %+v", name, e)
@@ -124,6 +125,7 @@ func TestFactsAreReported(t *testing.T) {
 		"ip addr add 10.4.9.1/24 dev eth0", "ip addr del 10.4.9.1/24 dev eth0",
 		"ip route add default via 10.4.7.1", "ip route del default",
 		"ip -6 route add default via fd00:4:7::1", "ip -6 route del default",
+		"echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter",
 		"ip link set eth0 mtu 1400", "ip link add eth1 type veth peer name eth1p; ip addr add 10.8.0.1/24 dev eth1; ip link set eth1 up",
 	} {
 		facts := false

@@ -39,6 +39,13 @@ func (f Family) String() string {
 	return "ipv6"
 }
 
+// Conf names the kernel parameter of a device of family f below /proc/sys:
+// "net/ipv4/conf/eth0/rp_filter". The devices "all" and "default" stand for
+// every device, and for those made later.
+func (f Family) Conf(dev, key string) string {
+	return "net/" + f.String() + "/conf/" + dev + "/" + key
+}
+
 // Of returns whether an address is of family f, for the slices package.
 func Of(f Family) func(netip.Addr) bool {
 	return func(a netip.Addr) bool { return FamilyOf(a) == f }

@@ -78,7 +78,7 @@ func Diff(have, want *State) []Op {
 	rest, remade, gone := withoutLostLinks(rest, want)
 	var d differ
 	diff(&d, rest.Links, want.Links, Link.Foreign)
-	diff(&d, rest.Sysctls, want.Sysctls, always)
+	d.sysctls(rest.Sysctls, want.Sysctls)
 	diff(&d, rest.Addrs, want.Addrs, never[Addr])
 	diff(&d, rest.Neighs, want.Neighs, never[Neigh])
 	diff(&d, rest.FDB, want.FDB, never[FDB])
@@ -115,10 +115,19 @@ func withoutLostLinks(have, want *State) (rest *State, remade, gone []Op) {
 
 func never[R any](R) bool { return false }
 
-func always(Sysctl) bool { return true }
-
 // differ gathers what is put and what goes.
 type differ struct{ put, remove []Op }
+
+// sysctls goes over what differs in parameters. Nobody's go.
+func (d *differ) sysctls(have, want Table[Sysctl]) {
+	var all differ
+	diff(&all, have, want, func(Sysctl) bool { return true })
+	for _, o := range all.put {
+		if have, ok := o.Have.(Sysctl); !ok || !o.Row.(Sysctl).allows(have) {
+			d.put = append(d.put, o)
+		}
+	}
+}
 
 // diff goes over what differs in two tables. keep tells which rows of have
 // stay although nobody wants them.

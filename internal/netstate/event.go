@@ -20,5 +20,8 @@ func (s *State) News(e Event) bool {
 	if e.Gone {
 		return known != nil
 	}
+	if want, ok := known.(Sysctl); ok {
+		return !want.Allows(e.Row.(Sysctl).Value)
+	}
 	return known != e.Row
 }

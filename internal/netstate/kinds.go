@@ -27,8 +27,8 @@ func KindsWith(r Row) Kinds {
 		return AllKinds &^ FirewallKind
 	case Sysctl:
 		return SysctlKind
-	case Addr:
-		return AddrKind
+	case Addr: // IPv6 addresses go when a parameter turns IPv6 off, and cannot come back before it is on again
+		return AddrKind | SysctlKind
 	case Neigh:
 		return NeighKind
 	case FDB:

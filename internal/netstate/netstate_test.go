@@ -12,6 +12,7 @@ import (
 )
 
 const sample = `link    flannel.1 vxlan vni 1 local 10.4.7.21 dev eth0 port 8472 nolearning mtu 1450 mac 0a:4f:76:eb:12:f5 up
+sysctl  net/ipv6/conf/eth0/accept_ra 2 unless 0
 sysctl  net/ipv4/ip_forward 1
 addr    172.7.21.0/32 dev flannel.1
 neigh   172.7.24.0 mac 32:11:d5:cd:3b:c9 dev flannel.1
@@ -67,7 +68,7 @@ func TestDiffOrder(t *testing.T) {
 	for _, l := range got {
 		kinds += l[:3]
 	}
-	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ r+ h+ h+ l+ s+ a+ n+ f+ r+ r+ r" {
+	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ r+ h+ h+ l+ s+ s+ a+ n+ f+ r+ r+ r" {
 		t.Errorf("order of additions: %q", got)
 	}
 	for i, l := range lines(Diff(want, &State{})) {

@@ -44,8 +44,7 @@ func underOtherName(have, want *State, w Link) (Link, bool) {
 	return Link{}, false
 }
 
-// rename gives a device another name, and so all rows that stand on it. Its
-// sysctls are to be looked at again.
+// rename gives a device another name, and so all rows that stand on it.
 func (s *State) rename(o Op) {
 	from, to := o.Have.(Link).Name, o.Row.(Link).Name
 	dev := func(name string) string {
@@ -54,6 +53,7 @@ func (s *State) rename(o Op) {
 		}
 		return name
 	}
+	s.Sysctls = moved(s.Sysctls, func(c Sysctl) Sysctl { return c.on(dev(c.Dev())) })
 	s.Addrs = moved(s.Addrs, func(a Addr) Addr { a.Dev = dev(a.Dev); return a })
 	s.Neighs = moved(s.Neighs, func(n Neigh) Neigh { n.Dev = dev(n.Dev); return n })
 	s.FDB = moved(s.FDB, func(f FDB) FDB { f.Dev = dev(f.Dev); return f })

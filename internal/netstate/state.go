@@ -105,7 +105,7 @@ func (s *State) Drop(r Row) {
 }
 
 func (s *State) dropDependents(dev string) {
-	s.Sysctls = filter(s.Sysctls, func(c Sysctl) bool { return c.dev() == dev })
+	s.Sysctls = filter(s.Sysctls, func(c Sysctl) bool { return c.Dev() == dev })
 	s.Addrs = filter(s.Addrs, func(a Addr) bool { return a.Dev == dev })
 	s.Neighs = filter(s.Neighs, func(n Neigh) bool { return n.Dev == dev })
 	s.FDB = filter(s.FDB, func(f FDB) bool { return f.Dev == dev })

@@ -70,7 +70,7 @@ func parseRow(s *Builder, fields []string) error {
 	w := &words{left: fields[1:]}
 	switch fields[0] {
 	case "sysctl":
-		s.Sysctls = append(s.Sysctls, Sysctl{Name: w.next(), Value: strings.Join(w.rest(), " ")})
+		s.Sysctls = append(s.Sysctls, parseSysctl(w.next(), w.rest()))
 	case "link":
 		s.Links = append(s.Links, parseLink(w))
 	case "addr":
@@ -197,4 +197,13 @@ func takeAfter[T any](w *words, keyword string, parse func(string) (T, error)) T
 		w.err = fmt.Errorf("expected %q, not %q", keyword, got)
 	}
 	return take(w, parse)
+}
+
+func parseSysctl(name string, words []string) Sysctl {
+	s := Sysctl{Name: name}
+	if n := len(words) - 2; n > 0 && words[n] == "unless" {
+		words, s.Unless = words[:n], words[n+1]
+	}
+	s.Value = strings.Join(words, " ")
+	return s
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/identity"
 	"github.com/weft-net/weft/internal/intent"
+	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/persister"
@@ -47,6 +48,8 @@ func Clean(ctx context.Context, o agent.Options, how Sweep) (Cleaning, error) {
 	_, persisted := persister.Open(o.StateFile(), o.Log)
 	owns, foreign := learn(ctx, o, persisted.Owns)
 	want := reconcile.Want{State: &netstate.State{}, Scope: owns.Scope(&netstate.State{})}
+	params := persisted.Overwritten.Since(identity.Mark(lease.Owner{}).Boot)
+	want.Scope.Sysctls = params.Names()
 	have, err := o.Kernel.Observe(ctx, want.Scope, netstate.AllKinds)
 	if err != nil {
 		return Cleaning{}, err
@@ -54,11 +57,18 @@ func Clean(ctx context.Context, o agent.Options, how Sweep) (Cleaning, error) {
 	if how.Firewall {
 		return sweepFirewall(ctx, o.Kernel, have.Firewall, how.Dry)
 	}
+	former := netstate.Builder{Sysctls: params.Former(have)}
+	if want.State, err = former.State(); err != nil {
+		return Cleaning{}, err
+	}
 	c := Cleaning{Ops: netstate.Diff(have, want.State), Files: leftovers(o, foreign)}
 	if how.Dry {
 		return c, nil
 	}
 	pass := reconcile.Once(ctx, o.Kernel, want)
+	if pass.Converged() && want.State.Sysctls.Len() > 0 {
+		pass = reconcile.Once(ctx, o.Kernel, want) // one parameter may have changed another
+	}
 	c.Failures = pass.Failures
 	if !pass.Converged() {
 		return c, pass.Fault()

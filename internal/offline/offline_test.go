@@ -30,6 +30,8 @@ func (source) Interfaces(context.Context) ([]host.Interface, error) {
 
 func (source) Barriers(context.Context) ([]host.Barrier, error) { return nil, nil }
 
+func (source) Params(context.Context, []string) (host.Params, error) { return host.Params{}, nil }
+
 func (source) Routes(context.Context) ([]host.Route, error) {
 	return []host.Route{
 		{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Dev: "eth0", Gateway: netip.MustParseAddr("10.4.7.1")},

@@ -34,6 +34,7 @@ func (u *amendment) apply(changes []change) {
 	}
 	u.readdress()
 	u.redirect()
+	u.count()
 }
 
 // change puts a changed lease into the index. It returns the old one if that

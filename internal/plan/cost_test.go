@@ -76,7 +76,7 @@ func contradictory(t *testing.T) Input {
 	tr := newTrace(t, `{"Type":"vxlan"}`, []netconf.Family{netconf.V6})
 	in := tr.in
 	in.Net, in.Peers = net, lease.SetOf(tr.good(3))
-	in.Host.Uplink.Name, in.Host.Uplink.Advert = "flannel-v6.1", true
+	in.Host.Uplink.Name, in.Host.Adverts = "flannel-v6.1", []string{"flannel-v6.1"}
 	return in
 }
 
@@ -95,7 +95,7 @@ func TestContradictionYieldsNoState(t *testing.T) {
 		}
 		in.Peers = lease.Set{} // nothing to go on from
 	}
-	in.Host.Uplink.Name = "eth0"
+	in.Host.Uplink.Name, in.Host.Adverts = "eth0", nil
 	if s, problems := p.Update(in); s == nil || s.Len() == 0 || len(problems) != 0 {
 		t.Errorf("no plan after the contradiction is gone: %v", problems)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan/firewall"
+	"github.com/weft-net/weft/internal/sorted"
 )
 
 // draft is a whole plan, with what led to it.
@@ -22,17 +23,29 @@ type draft struct {
 }
 
 func (d *draft) allProblems() []Problem {
-	out := report(d.lines(d.faults))
+	out := report(d.allLines())
 	if d.contradiction != nil {
 		out = append(out, Problem{Subject: "plan", Err: d.contradiction})
 	}
 	return out
 }
 
+// allLines returns what problems are made of, but for a contradiction.
+func (d *draft) allLines() sorted.Set[line] {
+	lines := d.lines(d.faults).Edit()
+	for f, peers := range d.families {
+		if l, crowded := d.crowded(f, peers.nearby); crowded {
+			lines.Put(l)
+		}
+	}
+	return lines.Set()
+}
+
 // familyDraft is the peers of a family in a draft.
 type familyDraft struct {
 	admission
-	ends []tunnelEnd // of the admitted that are tunnelled, sorted
+	ends   []tunnelEnd // of the admitted that are tunnelled, sorted
+	nearby int         // of the admitted
 }
 
 // draw plans everything.
@@ -46,7 +59,7 @@ func draw(in Input) *draft {
 		a, bad := d.admit(f, leases)
 		ends, unsent := d.send(s, f, a.admitted)
 		d.faults = slices.Concat(d.faults, bad, duplicates(f, a.admitted), unsent)
-		d.families[f] = familyDraft{a, ends}
+		d.families[f] = familyDraft{a, ends, d.countNear(f, a.admitted)}
 		// Peers that this host cannot reach may still be right to send.
 		for _, p := range a.admitted {
 			if addr, ok := p.PublicAddr(f); ok {
@@ -77,8 +90,9 @@ type basis struct {
 // newBasis adds what the host needs whoever its peers are.
 func newBasis(s *netstate.Builder, in *Input) *basis {
 	b := &basis{in: in, networks: map[netconf.Family][]netconf.Previous{}}
-	forward(s, in)
+	parameters(s, in)
 	b.tunnels, b.problems = receive(s, in)
+	b.problems = append(b.problems, withheld(in)...)
 	b.fw = firewall.Plan{Net: in.Net, Previous: in.Previous, Host: in.Host, Options: in.Firewall, Subnets: slices.Concat(in.Self.Subnets, in.Draining)}
 	for _, r := range in.Net.Ranges {
 		f := r.Family()

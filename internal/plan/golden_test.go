@@ -107,7 +107,9 @@ func render(s *netstate.State, problems []Problem) string {
 //	network PREFIX len BITS
 //	backend {JSON}
 //	uplink NAME mtu BYTES addr ADDR onlink PREFIX...
-//	advertised
+//	advertised DEV
+//	param NAME VALUE          a kernel parameter
+//	bridge DEV ADDR           an interface that has an address in the network
 //	self|peer PREFIX public ADDR vxlan VNI MAC
 //	former vxlan VNI MAC port PORT [sends]
 //	self|peer PREFIX public ADDR BACKEND
@@ -182,7 +184,18 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 			rule := &b.Rules[len(b.Rules)-1]
 			rule.When = rule.When.And(readMatch(t, w[1:], fams))
 		case "advertised":
-			in.Host.Uplink.Advert = true
+			in.Host.Adverts = append(in.Host.Adverts, w[1])
+		case "param":
+			if in.Host.Params == nil {
+				in.Host.Params = host.Params{}
+			}
+			in.Host.Params[w[1]] = strings.Join(w[2:], " ")
+		case "bridge":
+			b := host.Bridge{Name: w[1]}
+			for _, f := range fams {
+				b.Addrs = append(b.Addrs, address(f, w[2]))
+			}
+			in.Host.Bridges = append(in.Host.Bridges, b)
 		case "self":
 			in.Self = readLease(w, fams)
 			in.Host.Public = in.Self.Public

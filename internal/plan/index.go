@@ -16,6 +16,7 @@ type index struct {
 	admitted sorted.Set[bySubnet] // of those, the ones whose subnets are routed; no two overlap
 	public   sorted.Set[byPublic] // the admitted
 	ends     sorted.Set[tunnelEnd]
+	nearby   int      // of the admitted: the kernel keeps a neighbour for each
 	lengths  [129]int // number of fit peers by length of the subnet, so that wider ones are found
 }
 
@@ -47,10 +48,10 @@ var least = at(netip.Prefix{})
 
 // index makes the indexes of the last whole plan.
 func (p *Planner) index() {
-	p.lines, p.faults = p.basis.lines(p.draft.faults), sorted.Of(p.draft.faults...)
+	p.lines, p.faults = p.draft.allLines(), sorted.Of(p.draft.faults...)
 	p.families = map[netconf.Family]*index{}
 	for f, d := range p.draft.families {
-		x := &index{fit: indexed(d.fit), admitted: indexed(d.admitted), ends: sorted.FromOrdered(d.ends)}
+		x := &index{nearby: d.nearby, fit: indexed(d.fit), admitted: indexed(d.admitted), ends: sorted.FromOrdered(d.ends)}
 		var public []byPublic
 		for _, one := range d.admitted {
 			if a, ok := one.PublicAddr(f); ok {

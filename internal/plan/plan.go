@@ -74,23 +74,6 @@ func Build(in Input) (*netstate.State, []Problem) {
 	return d.state, d.allProblems()
 }
 
-// forward wants the kernel to forward packets at all. A host that forwards
-// IPv6 takes itself for a router and would drop the default route that it has
-// from router advertisements, unless told to heed them all the same
-// (accept_ra=2, Documentation/networking/ip-sysctl.rst).
-func forward(s *netstate.Builder, in *Input) {
-	names := map[netconf.Family]string{
-		netconf.V4: "net/ipv4/ip_forward",
-		netconf.V6: "net/ipv6/conf/all/forwarding",
-	}
-	for _, r := range in.Net.Ranges {
-		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: names[r.Family()], Value: "1"})
-		if r.Family() == netconf.V6 && in.Host.Uplink.Advert {
-			s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: "net/ipv6/conf/" + in.Host.Uplink.Name + "/accept_ra", Value: "2"})
-		}
-	}
-}
-
 // tunnels are this host's of one family; of two with one VNI that which is
 // sent by comes first.
 type tunnels []*vxlan.Tunnel

@@ -67,7 +67,7 @@ func newTrace(t *testing.T, backend string, fams []netconf.Family) *trace {
 		Name: "eth0", MTU: 1500,
 		Addrs:  []netip.Addr{netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("fe00::1")},
 		OnLink: []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe00::/64")},
-	}}}}
+	}, Params: host.Params{host.NeighLimit(netconf.V4): "30", host.NeighLimit(netconf.V6): "60"}}}}
 	tr.in.Self = tr.good(0)
 	tr.in.Self.Backend = net.Backend.Type
 	return tr

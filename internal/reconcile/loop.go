@@ -98,6 +98,7 @@ func (l *Loop) reconcile(ctx context.Context, wants <-chan Want, box *inbox) err
 		case <-resync.C:
 			p.doubt = netstate.AllKinds
 			p.limit.forget(time.Now())
+			l.Facts() // of what the kernel tells no change: most of its parameters
 		case <-again.timer.C:
 			again.rang()
 		}

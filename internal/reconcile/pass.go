@@ -165,7 +165,7 @@ func (p *Pass) holdBack(have *netstate.State, ops []netstate.Op) []netstate.Op {
 	})
 }
 
-// deviceOf names the device that row stands on, "" if it needs none.
+// deviceOf names the device that row stands on or belongs to, "" if it needs none.
 func deviceOf(row netstate.Row) string {
 	switch r := row.(type) {
 	case netstate.Addr:
@@ -176,6 +176,8 @@ func deviceOf(row netstate.Row) string {
 		return r.Dev
 	case netstate.Route:
 		return r.Dev
+	case netstate.Sysctl:
+		return r.Dev()
 	}
 	return ""
 }

@@ -284,7 +284,7 @@ func TestLooksAreOfTheKindsInDoubt(t *testing.T) {
 		r.wants <- want(t, append(tunnel, routeA, "table weft", "sysctl net/ipv4/ip_forward 1")...)
 		r.settle(time.Second)
 		for line, kinds := range map[string]netstate.Kinds{
-			tunnel[1]: netstate.AddrKind, tunnel[2]: netstate.NeighKind, tunnel[3]: netstate.FDBKind,
+			tunnel[1]: netstate.AddrKind | netstate.SysctlKind, tunnel[2]: netstate.NeighKind, tunnel[3]: netstate.FDBKind,
 			routeA: netstate.RouteKind, "table weft": netstate.FirewallKind,
 		} {
 			before := r.kernel.looked()

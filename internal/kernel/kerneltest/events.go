@@ -32,6 +32,7 @@ var intruders = []struct {
 	{netstate.Remove, "link flannel-v6.1 vxlan vni 1 local fd00:4:7::21 dev eth0 port 8472 nolearning mtu 1400 mac 0a:00:00:00:00:02 up"},
 	{netstate.Replace, "sysctl net/ipv4/ip_forward 0"},
 	{netstate.Replace, "sysctl net/ipv6/conf/all/forwarding 0"},
+	{netstate.Replace, "sysctl net/ipv4/conf/flannel.1/rp_filter 1"},
 }
 
 // testEvents has every change by somebody else reported, and mended.

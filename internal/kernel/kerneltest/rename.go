@@ -21,6 +21,7 @@ func testRename(t *testing.T, h Host) {
 	back := state(t, base+room(other, "w4-1-12b5", "w6-1-12b5"))
 	s := netstate.ScopeOf(networks, there)
 	s.Links = append(s.Links, "w4-1-12b5", "w6-1-12b5")
+	s.Sysctls = append(s.Sysctls, scope(t).Sysctls...)
 	for _, step := range []struct {
 		want    *netstate.State
 		renames int

@@ -63,10 +63,21 @@ func (t *Tunnel) Receive(s *netstate.Builder) {
 		addr := subnet.Masked().Addr()
 		s.Addrs = append(s.Addrs, netstate.Addr{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Dev: t.Name})
 	}
+	for _, p := range t.parameters() {
+		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: t.Family.Conf(t.Name, p[0]), Value: p[1]})
+	}
+}
+
+// parameters returns names and values of the device's kernel parameters, which
+// it would otherwise have from the host's "default" ones.
+func (t *Tunnel) parameters() [][2]string {
 	if t.Family == netconf.V6 {
 		// Peers are known from their leases; nobody on the tunnel is a router to believe.
-		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: "net/ipv6/conf/" + t.Name + "/accept_ra", Value: "0"})
+		return [][2]string{{"accept_ra", "0"}, {"disable_ipv6", "0"}}
 	}
+	// A peer that is sent to directly may still send by the tunnel, so a packet's
+	// route back may be another (2: loose, by any device).
+	return [][2]string{{"forwarding", "1"}, {"rp_filter", "2"}}
 }
 
 // Packets returns what the host needs to put packets for subnet into frames for

@@ -105,6 +105,13 @@ func (w *World) change(op netstate.Op, pid uint32) error {
 	if err := w.check(op.Row); err != nil {
 		return err
 	}
+	if want, ok := op.Row.(netstate.Sysctl); ok {
+		if have, ok := w.rows.Sysctls.Find(want); ok && want.Allows(have.Value) {
+			return nil
+		}
+		want.Unless = ""
+		op.Row = want
+	}
 	if w.rows.Find(op.Row) == op.Row {
 		return nil
 	}
