@@ -97,6 +97,9 @@ func (h *Host) addPodBridge(subnet SubnetEnv) error {
 	if err := h.Do(func() error { return netlink.LinkAdd(bridge) }); err != nil {
 		return fmt.Errorf("%s: make %s: %w", h.Name, podBridge, err)
 	}
+	if err := h.Sysctl("net/ipv6/conf/"+podBridge+"/disable_ipv6", "0"); err != nil {
+		return err
+	}
 	return h.link("bring up", podBridge, netlink.LinkSetUp)
 }
 

@@ -89,7 +89,7 @@ networkd() {
 	echo $! >/run/networkd.pid
 	await sh -c 'ip route show default | grep -q eth0'
 	await sh -c 'ip -6 route show default | grep -q eth0'
-	await grep -q 'ADMIN_STATE=configured' /run/systemd/netif/links/*
+	await sh -c 'grep -q ADMIN_STATE=configured /run/systemd/netif/links/*'
 }
 
 # keepalived_start: with /run/keepalived.conf, until it has its virtual addresses

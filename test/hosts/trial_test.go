@@ -222,7 +222,7 @@ func (tr *trial) startStore(doc string) {
 func (tr *trial) configure(doc string) {
 	ctx, cancel := context.WithTimeout(tr.t.Context(), startLimit)
 	defer cancel()
-	_, err := tr.store.Run(ctx, "weft", "config", "set", doc)
+	_, err := tr.store.Run(ctx, "weft", "config", "set", "--force", doc) // also if hosts behind the router lose their path by it
 	tr.check(err)
 }
 
