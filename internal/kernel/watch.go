@@ -210,13 +210,14 @@ func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event
 }
 
 // leadsToHosts reports whether r may decide which hosts are on-link: it leads to a
+// network without a gateway, as a VPN's device may have without an address, to a
 // link of a device that matters, or takes destinations out of one.
 func (w *watcher) leadsToHosts(r codec.Route) bool {
 	if !isHostRoute(r) {
 		return false
 	}
 	if isDirect(r) {
-		return slices.ContainsFunc(r.Hops(), func(h codec.Hop) bool { return w.matters(h.Dev) })
+		return !r.Dst.IsSingleIP() || slices.ContainsFunc(r.Hops(), func(h codec.Hop) bool { return w.matters(h.Dev) })
 	}
 	return concernsHosts(r, w.near.Load().links)
 }

@@ -127,6 +127,7 @@ func TestFactsAreReported(t *testing.T) {
 		"ip -6 route add default via fd00:4:7::1", "ip -6 route del default",
 		"echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter",
 		"ip link set eth0 mtu 1400", "ip link add eth1 type veth peer name eth1p; ip addr add 10.8.0.1/24 dev eth1; ip link set eth1 up",
+		"ip link add wg0 type bridge; ip link set wg0 addrgenmode none up; ip route add 10.66.0.0/16 dev wg0", "ip route del 10.66.0.0/16 dev wg0",
 	} {
 		facts := false
 		for _, e := range until(t, ns, events, script) {

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
@@ -117,13 +118,24 @@ func (b *basis) take(networks []host.Attached) {
 	}
 }
 
-// misplaced tells of own subnets in which other hosts are.
+// misplaced tells of own subnets in which other hosts are, or that two bridges
+// of containers have: the host reaches what is on one of them alone.
 func (b *basis) misplaced() (out []Problem) {
+	tell := func(text string, args ...any) {
+		out = append(out, Problem{Subject: "this host", Err: fmt.Errorf(text, args...)})
+	}
 	for _, own := range b.in.Self.Subnets {
+		var bridges []string
 		for _, a := range b.taken {
-			if a.Prefix.Overlaps(own) && !a.Local {
-				out = append(out, Problem{Subject: "this host", Err: fmt.Errorf("its subnet %s overlaps %s on its interface %s; %s", own, a.Prefix, a.Dev, renumber(a))})
+			switch {
+			case a.Local && a.Prefix == own:
+				bridges = append(bridges, a.Dev)
+			case !a.Local && a.Prefix.Overlaps(own):
+				tell("its subnet %s overlaps %s on its interface %s; %s", own, a.Prefix, a.Dev, renumber(a))
 			}
+		}
+		if len(bridges) > 1 {
+			tell("its subnet %s is on %s, and containers of one only are reached; let one container runtime use the subnet, and give the other another range", own, strings.Join(bridges, " and "))
 		}
 	}
 	return out
