@@ -67,13 +67,17 @@ arm64: ## build both for another architecture
 	GOARCH=arm64 $(BUILD) -o bin/weft-arm64 ./cmd/weft
 	GOARCH=arm64 $(BUILD) -o bin/weft-cni-arm64 ./cmd/weft-cni
 
+# The image that the manifests and the chart name, in REGISTRY if that is set.
+IMAGE ?= $(addsuffix /,$(REGISTRY))weft:$(shell sed -n 's/^appVersion: //p' packaging/kubernetes/chart/weft/Chart.yaml)
+
 .PHONY: image
-image: build ## build the container image IMAGE, default weft:VERSION
-	tar -c -C bin weft weft-cni -C $(CURDIR)/packaging/kubernetes Dockerfile | docker build --tag $(or $(IMAGE),weft:$(VERSION)) -
+image: build ## build the container image [REGISTRY/]weft:VERSION that the manifests name, or IMAGE
+	tar -c -C bin weft weft-cni -C $(CURDIR)/packaging/kubernetes Dockerfile | docker build --tag $(IMAGE) -
 
 .PHONY: manifests
-manifests: ## render packaging/kubernetes/*.yml from the chart
+manifests: ## render packaging/kubernetes/*.yml from the chart, with the image in REGISTRY if that is set
 	$(GO) test ./packaging/kubernetes -run TestManifests -update
+	$(if $(REGISTRY),sed -i 's|image: "weft:|image: "$(REGISTRY)/weft:|' packaging/kubernetes/*.yml)
 
 .PHONY: bench
 bench: build ## measure start-up, change, memory and idle cost at 100 to 10,000 leases; firewall, CNI, healing, live changes, outages

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,6 +81,30 @@ func mustRender(t *testing.T, values string, flags ...string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestOneImage holds that the chart, the manifest, `make image` and the guides name one image, also in a registry.
+func TestOneImage(t *testing.T) {
+	for _, registry := range []string{"", "registry.example/team"} {
+		agent := object[appsv1.DaemonSet](t, mustRender(t, "", "--set=weft.image.registry="+registry), "DaemonSet")
+		image := agent.Spec.Template.Spec.Containers[0].Image
+		if !strings.HasPrefix(image, path.Join(registry, "weft:v")) {
+			t.Errorf("in registry %q the image is %s", registry, image)
+		}
+		made, err := exec.Command("make", "--dry-run", "--directory=../..", "image", "REGISTRY="+registry).CombinedOutput()
+		if err != nil || !strings.Contains(string(made), "docker build --tag "+image+" -") {
+			t.Errorf("make builds another image than %s: %v\n%s", image, err, made)
+		}
+		if registry != "" {
+			continue
+		}
+		for _, guide := range []string{"../../README.md", "../../docs/guides/kubernetes.md"} {
+			text, err := os.ReadFile(guide)
+			if err != nil || !strings.Contains(string(text), image) {
+				t.Errorf("%s does not name the image %s: %v", guide, image, err)
+			}
+		}
+	}
 }
 
 // TestManifests holds that the manifests are what the chart says.

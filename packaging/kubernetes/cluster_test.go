@@ -67,7 +67,7 @@ func TestAPIServerTakesIt(t *testing.T) {
 }
 
 func takesManifests(t *testing.T, c *kubetest.Cluster) {
-	for _, flags := range [][]string{
+	for i, flags := range [][]string{
 		{"apply", "-f", "weft.yml"},
 		{"apply", "-f", "weft.yml"}, // again
 		{"apply", "-f", "weft-uninstall.yml"},
@@ -79,6 +79,9 @@ func takesManifests(t *testing.T, c *kubetest.Cluster) {
 		}
 		if strings.Contains(strings.ToLower(out), "warning") {
 			t.Errorf("kubectl %s:\n%s", strings.Join(flags, " "), out)
+		}
+		if again := i == 1; again && strings.Contains(out, " configured") {
+			t.Errorf("the manifest changes when it is applied again:\n%s", out)
 		}
 	}
 }

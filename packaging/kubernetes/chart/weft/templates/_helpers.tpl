@@ -21,7 +21,7 @@ annotations:
 {{- end }}
 
 {{- define "weft.image" -}}
-{{ printf "%s:%s" .Values.weft.image.repository (.Values.weft.image.tag | default .Chart.AppVersion) | quote }}
+{{ printf "%s%s:%s" (.Values.weft.image.registry | empty | ternary "" (printf "%s/" .Values.weft.image.registry)) .Values.weft.image.repository (.Values.weft.image.tag | default .Chart.AppVersion) | quote }}
 {{- end }}
 
 {{/* What is asked for and cannot be had ends the installation: a network that is not as wanted is worse than none. */}}
