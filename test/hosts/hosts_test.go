@@ -104,7 +104,7 @@ func try(t *testing.T, c configuration, o order, v variant) {
 	}
 	tr.setUp(".undo")
 	tr.clean()
-	tr.compare(bare)
+	tr.compare(o, bare)
 }
 
 // networkDoc is the network config.

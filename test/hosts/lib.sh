@@ -135,3 +135,15 @@ ufw_files() {
 	EOT
 	mount --bind /run/ufw/default /etc/default
 }
+
+# docker_start: Debian's dockerd as rootless Docker runs it, until it serves; $dir/docker.pid is its process
+docker_start() {
+	mkdir -p $dir/docker
+	echo '{}' >$dir/docker/daemon.json
+	daemon dockerd unshare --mount --pid --fork --kill-child --mount-proc \
+		sh -c 'mount -t tmpfs tmpfs /run; exec "$0" "$@"' $dir/docker/dockerd --config-file $dir/docker/daemon.json \
+		--data-root $dir/docker/data --exec-root $dir/docker/exec --pidfile $dir/docker/pid --host unix://$dir/docker/sock
+	docker_parent=$!
+	await docker version
+	pgrep -P $docker_parent >$dir/docker.pid
+}

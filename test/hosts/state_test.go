@@ -58,6 +58,7 @@ var volatile = []struct {
 	{regexp.MustCompile(`@(if\d+|[\w.-]+)`), ""},                                // of peers
 	{regexp.MustCompile(`[0-9a-f]{4}\.([0-9a-f]+:){5}[0-9a-f]+`), "BRIDGE"},     // bridge ids, of them
 	{regexp.MustCompile(`([0-9a-f]{2}:){5}[0-9a-f]{2}`), "MAC"},                 // random
+	{regexp.MustCompile(`(fd04:[78]::)[0-9a-f]+(:[0-9a-f]+){3}`), "${1}RANDOM"}, // temporary addresses
 	{regexp.MustCompile(`fe80::[0-9a-f:]+`), "LINKLOCAL"},                       // from it
 	{regexp.MustCompile(`(valid_lft|preferred_lft|expires) \d+sec`), "$1 TIME"}, // run down
 	{regexp.MustCompile(`(_timer|ageing_timer) +[\d.]+`), "$1 TIME"},
@@ -71,34 +72,31 @@ func normal(text string) string {
 	return text
 }
 
-// leftBehind is what weft clean leaves changed today: it does not put kernel parameters back, and the
-// kernel has anycast addresses where IPv6 is forwarded.
-var leftBehind = regexp.MustCompile(`^(ipv4/ip_forward|ipv[46]/conf/[^/]+/(forwarding|accept_redirects|rp_filter|accept_ra)):|^anycast `)
-
-// compare demands that every host is as it was without weft.
-func (tr *trial) compare(bare map[string]string) {
+// compare demands that every host is as it was without weft, but for what the configuration says.
+func (tr *trial) compare(o order, bare map[string]string) {
 	tr.t.Helper()
 	now := tr.states()
 	for _, name := range members {
-		if diff := difference(bare[name], now[name]); diff != "" {
+		if diff := difference(bare[name], now[name], tr.c.differing(o)); diff != "" {
 			tr.t.Errorf("%s: weft clean left a difference (- without weft, + now):\n%s", name, diff)
 		}
 	}
 }
 
-// difference lists the lines that one text has and the other has not.
-func difference(before, after string) string {
-	a, b := strings.Split(before, "\n"), strings.Split(after, "\n")
+// difference lists the lines that one text has and the other has not, without those that one of the patterns
+// matches.
+func difference(before, after string, but []*regexp.Regexp) string {
 	var out strings.Builder
-	for _, line := range a {
-		if !slices.Contains(b, line) && !leftBehind.MatchString(line) {
-			fmt.Fprintf(&out, "- %s\n", line)
+	list := func(sign, these, others string) {
+		have := strings.Split(others, "\n")
+		for line := range strings.SplitSeq(these, "\n") {
+			expected := slices.ContainsFunc(but, func(p *regexp.Regexp) bool { return p.MatchString(line) })
+			if !slices.Contains(have, line) && !expected {
+				fmt.Fprintf(&out, "%s %s\n", sign, line)
+			}
 		}
 	}
-	for _, line := range b {
-		if !slices.Contains(a, line) && !leftBehind.MatchString(line) {
-			fmt.Fprintf(&out, "+ %s\n", line)
-		}
-	}
+	list("-", before, after)
+	list("+", after, before)
 	return out.String()
 }

@@ -66,6 +66,7 @@ var verbs = map[string]struct {
 	"uplink":  {words: 1, pattern: true},
 	"path":    {backend: true, words: 4},
 	"problem": {backend: true, words: 1, pattern: true},
+	"differs": {words: 1, pattern: true},
 }
 
 // table reads all configurations.
@@ -191,6 +192,17 @@ func (c configuration) family() string {
 		return e.args[0]
 	}
 	return "dual"
+}
+
+// differing are the patterns of what may differ after weft clean.
+func (c configuration) differing(o order) []*regexp.Regexp {
+	var out []*regexp.Regexp
+	for _, e := range c.of("differs", "") {
+		if e.args[0] == string(o) {
+			out = append(out, e.pattern)
+		}
+	}
+	return out
 }
 
 // of lists the expectations of a kind that hold while b is in force.

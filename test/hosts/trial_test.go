@@ -194,6 +194,9 @@ func (tr *trial) keeper(ctx context.Context, h *lab.Host) (int, error) {
 	if p, ok := tr.keepers.of[h.Name]; ok {
 		return p.PID(), nil
 	}
+	if _, err := lab.WriteDockerd(filepath.Join(h.Dir(), "docker")); err != nil {
+		return 0, err
+	}
 	p, err := h.Start("keeper", []string{"unshare", "--mount", "sh", "-ec", "mount -t tmpfs tmpfs /run; echo ready; exec sleep infinity"})
 	if err != nil {
 		return 0, err
