@@ -53,7 +53,7 @@ func (s *State) planInput(t *step, attrs lease.Attrs) plan.Input {
 	self.Attrs = attrs
 	return plan.Input{
 		Net: *s.config.net, Host: *s.facts, Self: self,
-		Former: s.history.former(t.now), Draining: s.draining, Previous: s.previous,
+		Spare: len(s.history) > 0 && s.history[0].spare, Former: s.history.former(t.now), Draining: s.draining, Previous: s.previous,
 		Peers: s.peers(self), Firewall: s.opts.Firewall,
 	}
 }

@@ -16,6 +16,7 @@ type announcement struct {
 	backend netconf.Backend
 	attrs   lease.Attrs
 	silent  bool      // another superseded it before packets left by it, or long enough after
+	spare   bool      // its device has the spare name: another with its VNI had the plain one when it came
 	idle    time.Time // since when no lease announces this backend, or another port took its VNI; zero: some does
 }
 
@@ -40,12 +41,33 @@ func (h history) supersede(a announcement, now time.Time) history {
 	if len(h) > 0 && h[0].is(a) {
 		return h
 	}
+	a.spare = h.takesSpareName(a)
 	out := append(history{a}, h...)
 	for i := range h {
 		if i > 0 && h.sends(i, now) {
 			// Nobody was sent to by the one that was current meanwhile.
 			out[i+1].idle, out[1].silent = time.Time{}, out[1].silent || h[i].sameVNI(h[0])
 		}
+	}
+	return out
+}
+
+// takesSpareName reports whether a's device gets the spare name. A device that
+// stands keeps its name: kernels before 6.2 rename none that is up.
+func (h history) takesSpareName(a announcement) bool {
+	if i := slices.IndexFunc(h, a.sameDevice); i >= 0 {
+		return h[i].spare
+	}
+	return slices.ContainsFunc(h, func(o announcement) bool { return o.sameVNI(a) && !o.spare })
+}
+
+// named returns h in which of those with one VNI one has the plain name: the
+// first, once that which had it is gone.
+func (h history) named() history {
+	out := slices.Clone(h)
+	for i, a := range out {
+		plain := func(o announcement) bool { return o.sameVNI(a) && !o.spare }
+		out[i].spare = a.spare && slices.ContainsFunc(out, plain)
 	}
 	return out
 }
@@ -80,7 +102,7 @@ func (h history) prune(used func(vni uint32) bool, now time.Time) (history, time
 		wait = sooner(wait, left)
 		kept = append(kept, a)
 	}
-	return kept, wait
+	return kept.named(), wait
 }
 
 // former returns all but the current announcement, as the plan takes them.
@@ -88,7 +110,7 @@ func (h history) former(now time.Time) []plan.Former {
 	var out []plan.Former
 	for i, a := range h {
 		if i > 0 {
-			out = append(out, plan.Former{Backend: a.backend, Attrs: a.attrs, Sends: h.sends(i, now)})
+			out = append(out, plan.Former{Backend: a.backend, Attrs: a.attrs, Sends: h.sends(i, now), Spare: a.spare})
 		}
 	}
 	return out

@@ -57,6 +57,7 @@ type announcementRecord struct {
 	Config string          `json:"config"`
 	Value  json.RawMessage `json:"value"`
 	Silent bool            `json:"silent,omitempty"`
+	Spare  bool            `json:"spare,omitempty"`
 	Idle   time.Time       `json:"idle,omitzero"`
 }
 
@@ -84,7 +85,7 @@ func (p *Persisted) Records() (map[string]json.RawMessage, error) {
 	for _, a := range p.history {
 		value, err := lease.MarshalAttrs(a.attrs)
 		errs = append(errs, err)
-		announced = append(announced, announcementRecord{Config: string(a.doc), Value: value, Silent: a.silent, Idle: a.idle})
+		announced = append(announced, announcementRecord{Config: string(a.doc), Value: value, Silent: a.silent, Spare: a.spare, Idle: a.idle})
 	}
 	values[announcedKey] = announced
 	out := map[string]json.RawMessage{}
@@ -181,7 +182,7 @@ func (r *reader) history() history {
 		attrs, err := lease.ParseAttrs(a.Value)
 		r.fail(announcedKey, err)
 		if err == nil {
-			out = append(out, announcement{doc: []byte(a.Config), backend: net.Backend, attrs: attrs, silent: a.Silent, idle: a.Idle})
+			out = append(out, announcement{doc: []byte(a.Config), backend: net.Backend, attrs: attrs, silent: a.Silent, spare: a.Spare, idle: a.Idle})
 		}
 	}
 	return out

@@ -105,7 +105,12 @@ func (a *applier) sysctl(op netstate.Op) error {
 	if op.Verb == netstate.Remove {
 		return nil // the agent remembers which value was there before, and wants that
 	}
-	return a.ns.do(func() error { return setSysctl(op.Row.(netstate.Sysctl)) })
+	want := op.Row.(netstate.Sysctl)
+	path, err := a.devs.parameter(want.Name)
+	if err != nil {
+		return err
+	}
+	return a.ns.do(func() error { return setSysctl(want, path) })
 }
 
 // simple carries out ops whose rows are one message each.

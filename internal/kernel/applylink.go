@@ -45,25 +45,6 @@ func foreignDevice(have link) error {
 		have.Kind, have.Name, syscall.EEXIST)
 }
 
-// renameLink gives a device another name while it carries packets. Kernels
-// before 6.2 do not rename a device that is up (IFF_LIVE_RENAME_OK of
-// linux/netdevice.h is for few kinds); there it goes, and both are made anew.
-func (a *applier) renameLink(from, to netstate.Link) error {
-	defer func() { a.devs = newDevices(a.conn) }()
-	have, found, err := a.devs.named(from.Name)
-	if err != nil || !found {
-		return errors.Join(err, fmt.Errorf("there is no device %s: %w", from.Name, syscall.ENODEV))
-	}
-	var b rtnl.Batch
-	b.Message(unix.RTM_NEWLINK, 0, codec.LinkHeader(have.index, 0, 0)...)
-	b.String(unix.IFLA_IFNAME, to.Name)
-	a.own(have.index, to.Name)
-	if err = a.one(&b); errors.Is(err, syscall.EBUSY) {
-		err = errors.Join(err, a.removeLink(have))
-	}
-	return err
-}
-
 func (a *applier) removeLink(have link) error {
 	var b rtnl.Batch
 	b.Message(unix.RTM_DELLINK, 0, codec.LinkHeader(have.index, 0, 0)...)

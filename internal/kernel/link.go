@@ -21,6 +21,7 @@ const kindDevice = "device"
 // link is a device as the kernel describes it.
 type link struct {
 	netstate.Link        // Dev is empty: see lower
+	kernelName    string // Name, unless that is an alternative one: see knownAs
 	index         int32  //
 	lower         int32  // index of a vxlan's lower device, or 0
 	master        int32  // index of the bridge or other device that it is a port of, or 0
@@ -31,7 +32,8 @@ type link struct {
 // linkOf returns l, which shares nothing with the message it was read from.
 func linkOf(l codec.Link) link {
 	out := link{index: l.Index, master: l.Master, flags: l.Flags, mac: slices.Clone(l.MAC)}
-	out.Name, out.Kind, out.MTU, out.Up = l.Name, cmp.Or(l.Kind, kindDevice), l.MTU, l.Up()
+	out.kernelName = l.Name
+	out.Name, out.Kind, out.MTU, out.Up = knownAs(l), cmp.Or(l.Kind, kindDevice), l.MTU, l.Up()
 	if len(l.MAC) == len(out.MAC) {
 		out.MAC = netstate.MAC(l.MAC)
 	}

@@ -30,7 +30,11 @@ func (o *observer) sysctls() error {
 	return o.ns.do(func() error {
 		o.state.Sysctls = nil
 		for _, name := range o.scope.Sysctls {
-			value, err := readSysctl(name)
+			path, err := o.devs.parameter(name)
+			value := ""
+			if err == nil {
+				value, err = readSysctl(path)
+			}
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
@@ -68,29 +72,29 @@ func (k *Kernel) Params(_ context.Context, names []string) (host.Params, error) 
 	return found, err
 }
 
-// setSysctl writes a parameter if it has another value, and makes sure that
-// the kernel took it.
-func setSysctl(want netstate.Sysctl) error {
-	have, err := readSysctl(want.Name)
+// setSysctl writes a parameter, which the kernel has at path, if it has another
+// value, and makes sure that the kernel took it.
+func setSysctl(want netstate.Sysctl, path string) error {
+	have, err := readSysctl(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w (does the device or the kernel module exist?)", err)
 	}
 	if err != nil || want.Allows(have) {
 		return err
 	}
-	if err := writeSysctl(want); err != nil {
+	if err := writeSysctl(path, want.Value); err != nil {
 		return fmt.Errorf("%w%s", err, sysctlHint(err, want))
 	}
-	have, err = readSysctl(want.Name)
+	have, err = readSysctl(path)
 	if err == nil && have != want.Value {
 		err = fmt.Errorf("the kernel keeps the value %q", have)
 	}
 	return err
 }
 
-func writeSysctl(want netstate.Sysctl) error {
-	err := os.WriteFile(filepath.Join(procSys, want.Name), []byte(want.Value), 0)
-	if errors.Is(err, syscall.EROFS) && os.WriteFile(filepath.Join(hostProcSys, want.Name), []byte(want.Value), 0) == nil {
+func writeSysctl(path, value string) error {
+	err := os.WriteFile(filepath.Join(procSys, path), []byte(value), 0)
+	if errors.Is(err, syscall.EROFS) && os.WriteFile(filepath.Join(hostProcSys, path), []byte(value), 0) == nil {
 		return nil
 	}
 	return err

@@ -67,7 +67,7 @@ func (s *State) applyAll(ops []Op) {
 // they must be made: what others stand on comes first, removal is the
 // reverse, and nothing is removed before its successor stands, but for
 // devices and firewall tables that have to be made anew. A device that is
-// wanted under another name gets that first. Firewall rows are put
+// wanted under another name gets that first, of one that nobody wants if need be. Firewall rows are put
 // before all else and go last. Rows of have that somebody else owns are
 // replaced when they stand where a wanted row belongs and never removed, but
 // for what flanneld left on devices that are ours.

@@ -2,39 +2,55 @@ package netstate
 
 // withNewNames returns have with those devices renamed that are wanted under
 // another name, and how. A device whose name is wanted for another one makes
-// room, instead of going down with all that stands on it.
+// room, instead of going down with all that stands on it; if nobody wants it,
+// it goes first.
 func withNewNames(have, want *State) (rest *State, ops []Op) {
 	rest = have
+	change := func(op Op) {
+		if rest == have {
+			rest = have.Clone()
+		}
+		rest.Apply(op)
+		ops = append(ops, op)
+	}
 	for again := true; again; {
 		again = false
 		for w := range want.Links.All() {
-			if _, taken := rest.Links.Find(w); taken || w.Foreign() {
-				continue
+			for _, op := range giveName(rest, want, w) {
+				change(op)
+				again = true
 			}
-			h, ok := underOtherName(rest, want, w)
-			if !ok {
-				continue
-			}
-			if rest == have {
-				rest = have.Clone()
-			}
-			row := h
-			row.Name = w.Name
-			op := Op{Verb: Rename, Row: row, Have: h}
-			rest.Apply(op)
-			ops, again = append(ops, op), true
 		}
 	}
 	return rest, ops
+}
+
+// giveName returns what gives the device that w is, but for its name, that
+// name: nothing if there is no such device, or the name is in use.
+func giveName(have, want *State, w Link) (ops []Op) {
+	if w.Foreign() {
+		return nil
+	}
+	h, ok := underOtherName(have, want, w)
+	if !ok {
+		return nil
+	}
+	if t, taken := have.Links.Find(w); taken {
+		if t.Foreign() || t.mendable(w) || wanted(want, t) {
+			return nil
+		}
+		ops = append(ops, Op{Verb: Remove, Row: t, Have: t})
+	}
+	row := h
+	row.Name = w.Name
+	return append(ops, Op{Verb: Rename, Row: row, Have: h})
 }
 
 // underOtherName finds the device that w is but for its name and what can be
 // changed in place, unless it is wanted as it is named.
 func underOtherName(have, want *State, w Link) (Link, bool) {
 	for h := range have.Links.All() {
-		named := w
-		named.Name = h.Name
-		if h.Foreign() || !h.mendable(named) {
+		if h.Name == w.Name || h.Foreign() || !h.sameBut(w) {
 			continue
 		}
 		if right, wanted := want.Links.Find(h); !wanted || !h.mendable(right) {
@@ -42,6 +58,23 @@ func underOtherName(have, want *State, w Link) (Link, bool) {
 		}
 	}
 	return Link{}, false
+}
+
+// wanted reports whether a device is wanted under whatever name.
+func wanted(want *State, h Link) bool {
+	for w := range want.Links.All() {
+		if h.sameBut(w) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameBut reports whether l is the device w but for its name and what can be
+// changed in place.
+func (l Link) sameBut(w Link) bool {
+	w.Name = l.Name
+	return l.mendable(w)
 }
 
 // rename gives a device another name, and so all rows that stand on it.

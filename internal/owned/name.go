@@ -8,6 +8,12 @@ import (
 	"github.com/weft-net/weft/internal/netconf"
 )
 
+// spareName is the form of the names that SpareDeviceName gives.
+var spareName = regexp.MustCompile(`^w[46]-[0-9a-f]+-[0-9a-f]+$`)
+
+// IsSpareDeviceName reports whether name may be one of SpareDeviceName.
+func IsSpareDeviceName(name string) bool { return spareName.MatchString(name) }
+
 // deviceName is the form of the names that DeviceName and SpareDeviceName give.
 var deviceName = regexp.MustCompile(`^(flannel(-v6)?\.[0-9]+|w[46]-[0-9a-f]+-[0-9a-f]+)$`)
 
@@ -25,9 +31,9 @@ func DeviceName(f netconf.Family, vni uint32) string {
 	return "flannel." + number
 }
 
-// SpareDeviceName returns the name of the device with another port than the
-// present one: "w4-1-2118" or "w6-1-2118" for VNI 1 and port 8472. Both
-// numbers are hexadecimal, since names have 15 characters at most (IFNAMSIZ of
+// SpareDeviceName returns the name of a device while another one with its VNI
+// and another port has the plain name: "w4-1-2118" or "w6-1-2118" for VNI 1
+// and port 8472. Both numbers are hexadecimal, since names have 15 characters at most (IFNAMSIZ of
 // linux/if.h).
 func SpareDeviceName(f netconf.Family, vni uint32, port uint16) string {
 	return fmt.Sprintf("w%d-%x-%x", f, vni, port)

@@ -142,6 +142,8 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 			}
 		case "backend":
 			doc["Backend"] = json.RawMessage(strings.Join(w[1:], " "))
+		case "spare":
+			in.Spare = true
 		case "uplink":
 			in.Host.Uplink.Name = w[1]
 			in.Host.Uplink.MTU, _ = strconv.Atoi(w[3])
@@ -206,7 +208,8 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 			in.Former = append(in.Former, Former{
 				Backend: netconf.Backend{Type: VXLAN, VXLAN: netconf.VXLAN{VNI: uint32(vni), Port: uint16(port)}},
 				Attrs:   l.Attrs,
-				Sends:   len(w) > 6,
+				Sends:   slices.Contains(w, "sends"),
+				Spare:   slices.Contains(w, "spare"),
 			})
 		case "drains":
 			for _, f := range fams {

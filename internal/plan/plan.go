@@ -30,6 +30,7 @@ type Input struct {
 	Net      netconf.Network
 	Host     host.Facts
 	Self     lease.Lease        // as announced, or about to be
+	Spare    bool               // the present tunnel device has the spare name: a former one with its VNI came first
 	Former   []Former           // what was announced before and peers may still go by
 	Draining []netip.Prefix     // draining subnets: this host's previous ones, which peers still send to
 	Previous []netconf.Previous // previous networks, in which there still are leases
@@ -48,6 +49,7 @@ type Former struct {
 	Backend netconf.Backend
 	Attrs   lease.Attrs
 	Sends   bool // peers that announce its VNI are still sent to by its port: they may not have opened the present one
+	Spare   bool // its device has the spare name
 }
 
 // Problem is a fault of one peer, or of the host itself, that the plan works
@@ -106,19 +108,19 @@ func receive(s *netstate.Builder, in *Input) (map[netconf.Family]tunnels, []Prob
 // end is an end of a tunnel on this host.
 type end struct {
 	Former
-	present   bool
-	displaced bool // another has its VNI, and the name that goes with it
+	present bool
 }
 
-// ends returns this host's ends of tunnels, the present one first.
+// ends returns this host's ends of tunnels, the present one first. Of two with
+// one VNI only one has the name that goes with it.
 func (in *Input) ends() []end {
 	var out []end
-	for i, f := range append([]Former{{Backend: in.Net.Backend, Attrs: in.Self.Attrs}}, in.Former...) {
+	for i, f := range append([]Former{{Backend: in.Net.Backend, Attrs: in.Self.Attrs, Spare: in.Spare}}, in.Former...) {
 		e := end{Former: f, present: i == 0}
 		twice := false
 		for _, o := range out {
 			same := o.Backend.VXLAN.VNI == f.Backend.VXLAN.VNI
-			e.displaced = e.displaced || same
+			e.Spare = e.Spare || same && !o.Spare
 			twice = twice || same && o.Backend.VXLAN.Port == f.Backend.VXLAN.Port
 		}
 		if f.Backend.Type == VXLAN && !twice {
@@ -130,7 +132,7 @@ func (in *Input) ends() []end {
 
 // device names this host's end of the tunnel.
 func (e end) device(f netconf.Family) string {
-	if e.displaced {
+	if e.Spare {
 		return owned.SpareDeviceName(f, e.Backend.VXLAN.VNI, e.Backend.VXLAN.Port)
 	}
 	return owned.DeviceName(f, e.Backend.VXLAN.VNI)
@@ -138,12 +140,13 @@ func (e end) device(f netconf.Family) string {
 
 // sendsBy names the device by which packets leave for peers that announce vni.
 func (in *Input) sendsBy(f netconf.Family, vni uint32) string {
+	name := ""
 	for _, e := range in.ends() {
-		if e.Sends && e.Backend.VXLAN.VNI == vni {
-			return e.device(f)
+		if e.Backend.VXLAN.VNI == vni && (name == "" || e.Sends) {
+			name = e.device(f)
 		}
 	}
-	return owned.DeviceName(f, vni)
+	return name
 }
 
 // find returns the tunnel to send by to peers with the given VNI, or nil.

@@ -110,9 +110,10 @@ func (tr *trace) elsewhere() {
 		for vni := range uint32(tr.rng.IntN(3)) {
 			in.Former = append(in.Former, Former{
 				Backend: netconf.Backend{Type: VXLAN, VXLAN: netconf.VXLAN{VNI: 1 + vni, Port: 4789}},
-				Attrs:   tr.good(0).Attrs, Sends: tr.rng.IntN(2) == 0,
+				Attrs:   tr.good(0).Attrs, Sends: tr.rng.IntN(2) == 0, Spare: tr.rng.IntN(2) == 0,
 			})
 		}
+		in.Spare = tr.rng.IntN(2) == 0
 	case 5:
 		in.Previous = nil
 		if tr.rng.IntN(2) == 0 {

@@ -14,7 +14,8 @@ type Link struct {
 	Master int32  // IFLA_MASTER: the bridge or other device that it is a port of, or 0
 	Flags  uint32 // IFF_*
 	Name   string
-	Kind   string // IFLA_INFO_KIND; "": a device of none, such as an Ethernet card or the loopback
+	Alt    []string // other names by which it is found (IFLA_ALT_IFNAME, since 5.5)
+	Kind   string   // IFLA_INFO_KIND; "": a device of none, such as an Ethernet card or the loopback
 	MTU    int
 	MAC    []byte     // of any length; valid until the next message is read
 	Data   rtnl.Attrs // IFLA_INFO_DATA, what only devices of its kind have; likewise
@@ -51,9 +52,19 @@ func DecodeLink(m rtnl.Message) (Link, bool) {
 			l.MAC = a.Value
 		case unix.IFLA_LINKINFO:
 			l.decodeInfo(a.Attrs())
+		case unix.IFLA_PROP_LIST:
+			l.decodeNames(a.Attrs())
 		}
 	}
 	return l, true
+}
+
+func (l *Link) decodeNames(attrs rtnl.Attrs) {
+	for a := range attrs.All() {
+		if a.Type == unix.IFLA_ALT_IFNAME {
+			l.Alt = append(l.Alt, a.String())
+		}
+	}
 }
 
 func (l *Link) decodeInfo(attrs rtnl.Attrs) {
@@ -114,6 +125,19 @@ func ReadLinks(conn *rtnl.Conn, kind string, yield func(Link)) error {
 		}
 	}
 	return nil
+}
+
+// EncodeAltName puts the request to give a device another name beside its own,
+// or to take it away.
+func EncodeAltName(b *rtnl.Batch, index int32, name string, remove bool) {
+	typ := uint16(unix.RTM_NEWLINKPROP)
+	if remove {
+		typ = unix.RTM_DELLINKPROP
+	}
+	b.Message(typ, 0, LinkHeader(index, 0, 0)...)
+	names := b.Nest(unix.IFLA_PROP_LIST)
+	b.String(unix.IFLA_ALT_IFNAME, name)
+	b.End(names)
 }
 
 // EncodeUp puts the request to bring a device up, or down.
