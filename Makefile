@@ -37,6 +37,20 @@ test-kubernetes: setup ## run weft on a real Kubernetes cluster of three nodes, 
 test-kubernetes-full: setup ## the same with every combination, and Kubernetes' own network tests
 	$(GO) test ./test/kubernetes -kubernetes=full -v -count=1 -timeout=90m
 
+.PHONY: test-kernels
+test-kernels: setup ## run tests in virtual machines with the kernels KERNELS, default 6.1 and 6.12
+	packaging/test-setup/install kernels-amd64
+	$(GO) run ./test/kernels $(or $(KERNELS),6.1 6.12)
+
+.PHONY: test-kernels-all
+test-kernels-all: ## the same with 5.10 and the newest kernel as well
+	$(MAKE) test-kernels KERNELS="5.10 6.1 6.12 newest"
+
+.PHONY: test-arch
+test-arch: ## run the kernel's tests and the demo in a virtual machine of ARCH, arm64 or s390x (big-endian)
+	packaging/test-setup/install kernels-$(ARCH)
+	$(GO) run ./test/kernels -arch $(ARCH) -limit 60m $(or $(KERNELS),6.1)
+
 .PHONY: race
 race: setup ## run the tests under the race detector (needs a C compiler)
 	packaging/test-setup/install race
@@ -62,10 +76,14 @@ lint: ## check formatting, vet, staticcheck, tidiness of each go.mod
 	$(GO) mod tidy -diff
 	for mod in test/*/go.mod; do (cd $$(dirname $$mod) && $(GO) mod tidy -diff) || exit; done
 
-.PHONY: arm64
-arm64: ## build both for another architecture
-	GOARCH=arm64 $(BUILD) -o bin/weft-arm64 ./cmd/weft
-	GOARCH=arm64 $(BUILD) -o bin/weft-cni-arm64 ./cmd/weft-cni
+.PHONY: arches
+arches: ## build and vet for the other architectures, into bin/weft-ARCH
+	for arch in arm64 arm ppc64le riscv64 s390x; do \
+		export GOARCH=$$arch && \
+		$(BUILD) -o bin/weft-$$arch ./cmd/weft && \
+		$(BUILD) -o bin/weft-cni-$$arch ./cmd/weft-cni && \
+		$(GO) vet ./cmd/... ./internal/... || exit; \
+	done
 
 # The image that the manifests and the chart name, in REGISTRY if that is set.
 IMAGE ?= $(addsuffix /,$(REGISTRY))weft:$(shell sed -n 's/^appVersion: //p' packaging/kubernetes/chart/weft/Chart.yaml)

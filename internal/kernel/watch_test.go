@@ -90,7 +90,8 @@ func TestSilentLossesAreReported(t *testing.T) {
 		{"no carrier", "ip link set eth0-peer down", "ip link set eth0-peer up"},
 		{"address gone", "ip addr flush dev eth0 scope global", home},
 		{"nexthops gone", "ip nexthop flush proto 119", "true"},
-		{"device moved away", "ip link set eth0 name eth9", "ip link set eth9 name eth0"},
+		{"device moved away", "ip link set eth0 name eth9 || { ip link set eth0 down; ip link set eth0 name eth9; }", // before 6.2
+			"ip link set eth9 down; ip link set eth9 name eth0; ip link set eth0 up; ip addr replace fd00:4:7::21/64 dev eth0 nodad"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a.T = t

@@ -1,0 +1,140 @@
+// Package debian gets kernels and programs of any architecture out of Debian's
+// packages, into a folder of its own: nothing is installed, and neither apt's
+// nor dpkg's records of this machine are touched.
+package debian
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Cache is the folder of one architecture's packages, with the indexes that
+// they are found by.
+type Cache struct {
+	dir  string
+	arch string // as dpkg(1) names it
+}
+
+// fresh is for how long the indexes are used as they are.
+const fresh = 7 * 24 * time.Hour
+
+// programSuite is where programs come from; kernels come from all suites.
+const programSuite = "bookworm"
+
+// suites are the Debian releases with the kernels that weft is tested on, and
+// those with security updates: 5.10, 6.1, 6.12 and the newest. They come from
+// the machine's own mirrors.
+var suites = map[bool][]string{
+	false: {programSuite, "trixie", "trixie-backports"},
+	true:  {"bullseye-security", "bookworm-security", "trixie-security"},
+}
+
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg" // of the package debian-archive-keyring
+
+// Open returns the cache of an architecture in a folder below dir, with
+// indexes not older than a week.
+func Open(ctx context.Context, dir, arch string) (*Cache, error) {
+	c := &Cache{dir: filepath.Join(dir, arch), arch: arch}
+	for _, sub := range []string{"lists/partial", "archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(c.dir, sub), 0o755); err != nil {
+			return nil, fmt.Errorf("make the package cache: %w", err)
+		}
+	}
+	if err := c.configure(ctx); err != nil {
+		return nil, fmt.Errorf("write apt's configuration in %s: %w", c.dir, err)
+	}
+	stamp := filepath.Join(c.dir, "updated")
+	if info, err := os.Stat(stamp); err == nil && time.Since(info.ModTime()) < fresh {
+		return c, nil
+	}
+	if _, err := c.apt(ctx, "apt-get", "-q", "update"); err != nil {
+		return nil, err
+	}
+	return c, c.write("updated", "")
+}
+
+// configure writes sources.list, and an apt.conf after which apt knows nothing
+// of this machine: no package is installed, and c.arch is its architecture.
+func (c *Cache) configure(ctx context.Context) error {
+	mirrors, err := mirrors(ctx)
+	if err != nil {
+		return err
+	}
+	var sources strings.Builder
+	for security, names := range suites {
+		for _, suite := range names {
+			fmt.Fprintf(&sources, "deb [signed-by=%s] %s %s main\n", keyring, mirrors[security], suite)
+		}
+	}
+	conf := fmt.Sprintf(`Dir::State %[1]q;
+Dir::State::lists "lists";
+Dir::State::status %[2]q;
+Dir::Cache %[1]q;
+Dir::Cache::archives "archives";
+Dir::Etc::sourcelist %[3]q;
+Dir::Etc::sourceparts "-";
+APT::Architecture %[4]q;
+#clear APT::Architectures;
+APT::Architectures { %[4]q; };
+APT::Default-Release %[5]q;
+APT::Install-Recommends "false";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Debug::NoLocking "true";
+`, c.dir, c.path("status"), c.path("sources.list"), c.arch, programSuite)
+	return errors.Join(c.write("sources.list", sources.String()), c.write("apt.conf", conf), c.write("status", ""))
+}
+
+// release is a Debian release as sources name it.
+var release = regexp.MustCompile(`^(oldstable|stable|testing|bullseye|bookworm|trixie|forky)(-security)?$`)
+
+// mirrors returns where this machine gets Debian from, and its security updates.
+func mirrors(ctx context.Context) (found map[bool]string, err error) {
+	out, err := output(exec.CommandContext(ctx, "apt-get", "indextargets", "--no-release-info",
+		"--format", "$(COMPONENT) $(RELEASE) $(REPO_URI)", "Created-By: Packages"))
+	found = map[bool]string{}
+	for line := range strings.Lines(out) {
+		f := strings.Fields(line)
+		if len(f) != 3 || f[0] != "main" {
+			continue
+		}
+		if m := release.FindStringSubmatch(f[1]); m != nil {
+			found[m[2] != ""] = f[2]
+		}
+	}
+	if err == nil && len(found) < len(suites) {
+		err = errors.New("apt's sources do not name Debian and its security updates: see sources.list(5)")
+	}
+	return found, err
+}
+
+func (c *Cache) path(name string) string { return filepath.Join(c.dir, name) }
+
+func (c *Cache) write(name, text string) error {
+	return os.WriteFile(c.path(name), []byte(text), 0o644)
+}
+
+// apt runs one of apt's programs on the cache.
+func (c *Cache) apt(ctx context.Context, program string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, append([]string{"-c", c.path("apt.conf")}, args...)...)
+	cmd.Dir = c.path("archives")
+	return output(cmd)
+}
+
+func output(cmd *exec.Cmd) (string, error) {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, &stderr)
+	}
+	return string(out), nil
+}

@@ -1,0 +1,29 @@
+package debian
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestNewest(t *testing.T) {
+	lines := []string{
+		"linux-image-6.1.0-9-cloud-amd64 - Linux", "linux-image-6.1.0-56-cloud-amd64 - Linux", "linux-image-6.1.0-57-cloud-amd64-unsigned - Linux",
+		"linux-image-6.1.0-0.deb11.52-cloud-amd64 - Linux", "linux-image-6.12.117+deb12-cloud-amd64 - Linux", "linux-image-6.12-cloud-amd64 - meta",
+		"linux-image-6.12.99+deb12-cloud-amd64 - Linux", "linux-image-7.3.4+deb13-cloud-amd64-dbg - Linux", "linux-image-7.3.4+deb13-cloud-amd64 - Linux", "",
+	}
+	for series, want := range map[string]string{
+		"6.1": "linux-image-6.1.0-56-cloud-amd64", "6.12": "linux-image-6.12.117+deb12-cloud-amd64", Newest: "linux-image-7.3.4+deb13-cloud-amd64", "5.4": "",
+	} {
+		if got := newest(lines, series, "cloud-amd64"); got != want {
+			t.Errorf("%s: %q, want %q", series, got, want)
+		}
+	}
+}
+
+func TestInstalled(t *testing.T) {
+	got := installed("Reading package lists...\nInst busybox-static (1:1.35.0-4+b1 Debian:12.15/oldstable [amd64])\n" +
+		"Inst libc6 (2.36-9 Debian:12.15/oldstable, Debian-Security:12/oldstable-security [amd64]) []\nConf libc6 (2.36-9 Debian:12 [amd64])\n")
+	if want := []string{"busybox-static_1%3a1.35.0-4+b1_amd64.deb", "libc6_2.36-9_amd64.deb"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/weft-net/weft/test/kernels/debian"
+	"github.com/weft-net/weft/test/kernels/suite"
+)
+
+// machine is a virtual machine of one architecture.
+type machine struct {
+	program string
+	args    []string
+	console string // the kernel's name of the serial line
+}
+
+var machines = map[string]machine{
+	"amd64": {"qemu-system-x86_64", []string{"-M", "q35", "-cpu", "max"}, "ttyS0"},
+	"arm64": {"qemu-system-aarch64", []string{"-M", "virt", "-cpu", "max,pauth-impdef=on"}, "ttyAMA0"},
+	"s390x": {"qemu-system-s390x", []string{"-M", "s390-ccw-virtio", "-cpu", "max"}, "ttysclp0"},
+}
+
+// runOn runs the suites on one kernel and prints how they went.
+func (b *base) runOn(ctx context.Context, cache *debian.Cache, m machine, series string) error {
+	k, err := cache.Kernel(ctx, series)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("# linux %s %s\n", k.Version, b.arch)
+	file := filepath.Join(b.work, "guest.cpio")
+	if err := b.image(file, k); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file) }()
+	log, err := os.Create(filepath.Join(b.work, k.Version+".log"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	start := time.Now()
+	r := newReport(os.Stdout)
+	g := guest{kernel: k.Image, initrd: file, disk: filepath.Join(b.work, "guest.disk"), limit: b.limit}
+	if err := g.newDisk(); err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(g.disk) }()
+	for boot := 1; err == nil && slices.ContainsFunc(b.suites, func(s suite.Suite) bool { return s.Boot == boot }); boot++ {
+		r.boots(b.suites, boot)
+		err = m.boot(ctx, g, boot, func(line string) {
+			_, _ = fmt.Fprintln(log, line)
+			r.line(line)
+		})
+		err = errors.Join(err, r.verdict())
+	}
+	if err != nil {
+		return fmt.Errorf("%w\nthe whole console is in %s", err, log.Name())
+	}
+	fmt.Printf("# linux %s: all passed in %.0fs\n", k.Version, time.Since(start).Seconds())
+	return nil
+}
+
+// guest is what a virtual machine starts with, boot after boot.
+type guest struct {
+	kernel, initrd string
+	disk           string
+	limit          time.Duration // of one boot
+}
+
+const diskSize = 64 << 20
+
+func (g guest) newDisk() error {
+	f, err := os.Create(g.disk)
+	if err == nil {
+		err = errors.Join(f.Truncate(diskSize), f.Close())
+	}
+	return err
+}
+
+// boot starts a guest and hands over its console line by line until it is off.
+func (m machine) boot(ctx context.Context, g guest, number int, line func(string)) error {
+	ctx, cancel := context.WithTimeout(ctx, g.limit)
+	defer cancel()
+	args := append(m.args, m.accel()...)
+	args = append(args, "-smp", "2", "-m", "2048", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-serial", "stdio", "-kernel", g.kernel, "-initrd", g.initrd, "-drive", "if=virtio,format=raw,file="+g.disk,
+		"-append", fmt.Sprintf("console=%s panic=-1 quiet random.trust_cpu=on mitigations=off %s=%d", m.console, suite.BootVariable, number))
+	cmd := exec.CommandContext(ctx, m.program, args...)
+	console, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", m.program, err)
+	}
+	readLines(console, line)
+	err = cmd.Wait()
+	if ctx.Err() != nil {
+		err = fmt.Errorf("the guest was ended: %w", ctx.Err())
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", m.program, err, &stderr)
+	}
+	return err
+}
+
+// readLines hands over lines without the carriage returns of a terminal.
+func readLines(r io.Reader, line func(string)) {
+	in := bufio.NewReader(r)
+	for {
+		text, err := in.ReadBytes('\n')
+		if len(text) > 0 {
+			line(string(bytes.TrimRight(text, "\r\n")))
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// accel uses this machine's own virtualization where its CPU has it; /dev/kvm
+// may be there without. Other architectures are always emulated.
+func (m machine) accel() []string {
+	cpu, err := os.ReadFile("/proc/cpuinfo")
+	virtual := err == nil && (bytes.Contains(cpu, []byte(" vmx ")) || bytes.Contains(cpu, []byte(" svm ")))
+	if virtual && m.program == machines["amd64"].program {
+		if kvm, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err == nil {
+			_ = kvm.Close()
+			return []string{"-accel", "kvm"}
+		}
+	}
+	return []string{"-accel", "tcg,thread=multi"}
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/weft-net/weft/test/kernels/suite"
+)
+
+// lastLines is how much of the console is shown of a guest that did not end
+// well.
+const lastLines = 50
+
+// report reads a guest's console and prints what go test would.
+type report struct {
+	out     io.Writer
+	want    int // suites
+	ended   int
+	failed  []string
+	done    bool
+	running string   // the package of the suite that runs
+	lines   []string // of it, or of the kernel before the first
+	passed  int
+	skipped []string
+}
+
+func newReport(out io.Writer) *report { return &report{out: out} }
+
+// boots begins another boot of the guest.
+func (r *report) boots(all []suite.Suite, boot int) {
+	*r = report{out: r.out}
+	for _, s := range all {
+		if s.Boot == boot {
+			r.want++
+		}
+	}
+}
+
+// line takes in a line of the console.
+func (r *report) line(line string) {
+	switch {
+	case strings.HasPrefix(line, suite.Begin):
+		r.running, r.lines, r.passed, r.skipped = strings.TrimPrefix(line, suite.Begin), nil, 0, nil
+	case strings.HasPrefix(line, suite.End):
+		r.end(strings.TrimPrefix(line, suite.End))
+	case line == suite.Done:
+		r.done = true
+	default:
+		r.lines = append(r.lines, line)
+		switch text := strings.TrimSpace(line); {
+		case strings.HasPrefix(text, "--- PASS"):
+			r.passed++
+		case strings.HasPrefix(text, "--- SKIP"):
+			r.skipped = append(r.skipped, strings.Fields(text)[2])
+		}
+	}
+}
+
+// end prints the result of a suite: of one that failed with its output.
+func (r *report) end(result string) {
+	var name string
+	var code int
+	var seconds float64
+	if _, err := fmt.Sscan(result, &name, &code, &seconds); err != nil {
+		r.lines = append(r.lines, result)
+		return
+	}
+	r.ended++
+	switch {
+	case code != 0:
+		r.failed = append(r.failed, name)
+		_, _ = fmt.Fprintf(r.out, "%s\nFAIL\t%s\t%.1fs\n", strings.Join(slices.DeleteFunc(r.lines, quiet), "\n"), name, seconds)
+	case len(r.skipped) > 0:
+		_, _ = fmt.Fprintf(r.out, "ok  \t%s\t%.1fs\t%d passed, skipped %s\n", name, seconds, r.passed, strings.Join(r.skipped, " "))
+	case r.passed > 0:
+		_, _ = fmt.Fprintf(r.out, "ok  \t%s\t%.1fs\t%d passed\n", name, seconds, r.passed)
+	default:
+		_, _ = fmt.Fprintf(r.out, "ok  \t%s\t%.1fs\n", name, seconds)
+	}
+	r.running, r.lines = "", nil
+}
+
+// quiet reports a line that go test shows only if it is told to.
+func quiet(line string) bool {
+	line = strings.TrimSpace(line)
+	return strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "--- PASS")
+}
+
+// verdict tells whether all suites passed and the guest came to its end.
+func (r *report) verdict() error {
+	var err error
+	if len(r.failed) > 0 {
+		err = fmt.Errorf("failed: %s", strings.Join(r.failed, " "))
+	}
+	if r.done && r.ended == r.want {
+		return err
+	}
+	last := strings.Join(r.lines[max(0, len(r.lines)-lastLines):], "\n")
+	return errors.Join(err, fmt.Errorf("the guest did not come to its end (%d of %d packages, running: %s); its last lines:\n%s", r.ended, r.want, r.running, last))
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/weft-net/weft/test/kernels/suite"
+)
+
+func TestReport(t *testing.T) {
+	one := suite.Begin + "a/b\n=== RUN   TestX\n    x_test.go:3: wrong\n--- FAIL: TestX (0.00s)\n--- PASS: TestY (0.00s)\n--- SKIP: TestZ (0.00s)\n"
+	for name, tc := range map[string]struct{ console, out, err string }{
+		"all is well":   {one + suite.End + "a/b 0 1.5\n" + suite.Done, "ok  \ta/b\t1.5s\t1 passed, skipped TestZ\n", ""},
+		"a test failed": {one + suite.End + "a/b 1 1.5\n" + suite.Done, "    x_test.go:3: wrong\n--- FAIL: TestX (0.00s)\n--- SKIP: TestZ (0.00s)\nFAIL\ta/b\t1.5s\n", "failed: a/b"},
+		"a panic":       {one + "Kernel panic - not syncing: Fatal exception", "", "Kernel panic - not syncing"},
+		"a hang":        {one, "", "running: a/b"},
+		"no suite":      {suite.Done, "", "0 of 1 packages"},
+	} {
+		var out strings.Builder
+		r := newReport(&out)
+		r.boots([]suite.Suite{{Package: "a/b", Boot: 1}, {Package: "a/b", Boot: 2}}, 1)
+		for line := range strings.Lines(tc.console) {
+			r.line(strings.TrimSuffix(line, "\n"))
+		}
+		if out.String() != tc.out {
+			t.Errorf("%s: printed %q, want %q", name, out.String(), tc.out)
+		}
+		switch err := r.verdict(); {
+		case (err == nil) != (tc.err == ""):
+			t.Errorf("%s: %v", name, err)
+		case err != nil && !strings.Contains(err.Error(), tc.err):
+			t.Errorf("%s: %v does not say %q", name, err, tc.err)
+		}
+	}
+}
