@@ -93,7 +93,26 @@ func TestRoutes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
+	got := describe(routes)
+	want := []string{
+		"0.0.0.0/0 via 10.4.7.2 dev eth0", "0.0.0.0/0 dev eth0-peer", "0.0.0.0/0 via 10.4.7.1 dev eth0 src 10.9.9.1 metric 200",
+		"10.4.7.0/24 dev eth0 src 10.4.7.21", "10.4.9.1/32 dev eth0", // and not 10.4.9.0/24, which is no part of a link
+		"10.4.7.128/25 via 10.4.77.1 dev eth0", "10.4.7.64/26 via fe80::9 dev eth0",
+		"10.4.7.32/28 via 10.4.7.1 dev eth0", "10.4.7.32/28 dev eth0", "10.4.7.16/28 dev ",
+		"10.4.7.8/29 via 10.4.7.3 dev eth0", "10.66.0.0/16 dev eth0",
+		"fd00:4:7::/64 dev eth0 metric 256", "fd66::/64 dev eth0 metric 100 ra", "::/0 via fd00:4:7::1 dev eth0 metric 1024",
+	}
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if first := routes[0]; first.Dst.Bits() != 0 || !first.Dst.Addr().Is4() || first.Metric != 0 {
+		t.Errorf("first is %v", first)
+	}
+}
+
+// describe returns routes in the words of ip, sorted.
+func describe(routes []host.Route) (out []string) {
 	for _, r := range routes {
 		text := r.Dst.String()
 		if r.Gateway.IsValid() {
@@ -109,23 +128,50 @@ func TestRoutes(t *testing.T) {
 		if r.Advert {
 			text += " ra"
 		}
-		got = append(got, text)
+		out = append(out, text)
 	}
+	slices.Sort(out)
+	return out
+}
+
+// TestRoutesByNexthopObjects has the kernel tell of objects by their ids alone.
+func TestRoutesByNexthopObjects(t *testing.T) {
+	const script = `
+		ip nexthop add id 1 via 10.4.7.3 dev eth0
+		ip nexthop add id 2 via 10.4.7.4 dev eth0
+		ip nexthop add id 3 group 1/2
+		ip nexthop add id 4 dev eth0
+		ip nexthop add id 5 blackhole
+		ip -6 nexthop add id 6 via fd00:4:7::3 dev eth0
+		ip -6 nexthop add id 7 via fd00:4:7::4 dev eth0
+		ip nexthop add id 8 group 6/7
+		ip route add default nhid 3
+		ip route add 10.66.0.0/16 nhid 4
+		ip route add 10.66.1.0/24 nhid 1
+		ip route add 10.66.2.0/24 nhid 5
+		ip -6 route add default nhid 8`
 	want := []string{
-		"0.0.0.0/0 via 10.4.7.2 dev eth0", "0.0.0.0/0 dev eth0-peer", "0.0.0.0/0 via 10.4.7.1 dev eth0 src 10.9.9.1 metric 200",
-		"10.4.7.0/24 dev eth0 src 10.4.7.21", "10.4.9.1/32 dev eth0", // and not 10.4.9.0/24, which is no part of a link
-		"10.4.7.128/25 via 10.4.77.1 dev eth0", "10.4.7.64/26 via fe80::9 dev eth0",
-		"10.4.7.32/28 via 10.4.7.1 dev eth0", "10.4.7.32/28 dev eth0", "10.4.7.16/28 dev ",
-		"10.4.7.8/29 via 10.4.7.3 dev eth0", "10.66.0.0/16 dev eth0",
-		"fd00:4:7::/64 dev eth0 metric 256", "fd66::/64 dev eth0 metric 100 ra", "::/0 via fd00:4:7::1 dev eth0 metric 1024",
+		"0.0.0.0/0 via 10.4.7.3 dev eth0", "0.0.0.0/0 via 10.4.7.4 dev eth0", "10.4.7.0/24 dev eth0 src 10.4.7.21",
+		"10.66.0.0/16 dev eth0", "10.66.1.0/24 via 10.4.7.3 dev eth0", "10.66.2.0/24 dev ",
+		"::/0 via fd00:4:7::3 dev eth0 metric 1024", "::/0 via fd00:4:7::4 dev eth0 metric 1024", "fd00:4:7::/64 dev eth0 metric 256",
 	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-	if first := routes[0]; first.Dst.Bits() != 0 || !first.Dst.Addr().Is4() || first.Metric != 0 {
-		t.Errorf("first is %v", first)
+	for _, mode := range []string{"0", "1"} {
+		ns := newHost(t)
+		shell(t, ns, "echo "+mode+" > /proc/sys/net/ipv4/nexthop_compat_mode"+script)
+		a := newAgent(t, ns, networks...)
+		a.observe()
+		routes, err := a.k.Routes(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := describe(routes); !slices.Equal(got, want) {
+			t.Errorf("mode %s: got\n%s\nwant\n%s", mode, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		a.mustReport(ns, a.watch(), []string{
+			"ip nexthop replace id 4 via 10.4.7.9 dev eth0", "ip nexthop replace id 2 via 10.4.7.5 dev eth0",
+			"ip nexthop add id 9 via 10.4.7.6 dev eth0; ip nexthop replace id 3 group 1/9", "ip nexthop del id 4",
+			"ip nexthop add id 4 dev eth0; ip route add 10.66.0.0/16 nhid 4",
+		})
 	}
 }
 

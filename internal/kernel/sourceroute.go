@@ -21,20 +21,22 @@ func (k *Kernel) Routes(ctx context.Context) (out []host.Route, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var found hostRoutes
-	err = again(ctx, func() error {
+	var objects hostNexthops
+	err = again(ctx, func() (err error) {
 		found = hostRoutes{}
 		for _, f := range netconf.Families {
 			if err := readRoutes(k.conn, f, found.add); err != nil {
 				return err
 			}
 		}
-		return nil
+		objects, err = found.resolve(k.conn)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	links := found.links()
-	k.near.Store(&near{links, found.leading()})
+	k.near.Store(&near{links, found.leading(), objects, objects.used(found)})
 	known := newDevices(k.conn)
 	for _, r := range found {
 		if !concernsHosts(r, links) {
@@ -53,17 +55,26 @@ func (k *Kernel) Routes(ctx context.Context) (out []host.Route, err error) {
 // near is what Watch has to know of routes to other hosts. It is replaced, never
 // changed.
 type near struct {
-	links   []netip.Prefix // on-link through any device
-	leading []int32        // devices of default routes
+	links    []netip.Prefix  // on-link through any device
+	leading  []int32         // devices of default routes
+	nexthops hostNexthops    // nil: no route went through one
+	used     map[uint32]bool // nexthop objects that routes go through, directly or by a group
+}
+
+// hostRoute is a route with the ways that it leads.
+type hostRoute struct {
+	codec.Route
+	hops []codec.Hop
 }
 
 // hostRoutes are routes by which other hosts may be reached.
-type hostRoutes []codec.Route
+type hostRoutes []hostRoute
 
 func (h *hostRoutes) add(r codec.Route) {
 	if isHostRoute(r) {
-		r.Multipath = slices.Clone(r.Multipath)
-		*h = append(*h, r)
+		hops := r.Hops()
+		r.Multipath = nil
+		*h = append(*h, hostRoute{r, hops})
 	}
 }
 
@@ -84,7 +95,7 @@ func (h hostRoutes) leading() (out []int32) {
 		if r.Dst.Bits() > 0 {
 			continue
 		}
-		for _, hop := range r.Hops() {
+		for _, hop := range r.hops {
 			out = append(out, hop.Dev)
 		}
 	}
@@ -100,14 +111,14 @@ func isHostRoute(r codec.Route) bool {
 }
 
 // isDirect reports whether r leads somewhere without a gateway.
-func isDirect(r codec.Route) bool {
+func isDirect(r hostRoute) bool {
 	return r.Kind == unix.RTN_UNICAST &&
-		slices.ContainsFunc(r.Hops(), func(h codec.Hop) bool { return !h.Via.IsValid() })
+		slices.ContainsFunc(r.hops, func(h codec.Hop) bool { return !h.Via.IsValid() })
 }
 
 // concernsHosts reports whether r says where hosts are: it is a default route, leads to
 // a link, or takes destinations out of one of links.
-func concernsHosts(r codec.Route, links []netip.Prefix) bool {
+func concernsHosts(r hostRoute, links []netip.Prefix) bool {
 	if r.Dst.Bits() == 0 {
 		return r.Kind == unix.RTN_UNICAST
 	}
@@ -117,9 +128,9 @@ func concernsHosts(r codec.Route, links []netip.Prefix) bool {
 }
 
 // appendRoute adds r in the words of package host, once for each of its hops.
-func appendRoute(out []host.Route, r codec.Route, known *devices) ([]host.Route, error) {
+func appendRoute(out []host.Route, r hostRoute, known *devices) ([]host.Route, error) {
 	row := host.Route{Dst: r.Dst, Src: r.Src, Metric: r.Metric, Advert: r.Protocol == unix.RTPROT_RA}
-	hops := r.Hops()
+	hops := r.hops
 	if r.Kind != unix.RTN_UNICAST || len(hops) == 0 {
 		hops = []codec.Hop{{}}
 	}

@@ -212,14 +212,22 @@ func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event
 // leadsToHosts reports whether r may decide which hosts are on-link: it leads to a
 // network without a gateway, as a VPN's device may have without an address, to a
 // link of a device that matters, or takes destinations out of one.
-func (w *watcher) leadsToHosts(r codec.Route) bool {
-	if !isHostRoute(r) {
+func (w *watcher) leadsToHosts(route codec.Route) bool {
+	if !isHostRoute(route) {
 		return false
 	}
-	if isDirect(r) {
-		return !r.Dst.IsSingleIP() || slices.ContainsFunc(r.Hops(), func(h codec.Hop) bool { return w.matters(h.Dev) })
+	r := hostRoute{route, route.Hops()}
+	near := w.near.Load()
+	if r.Nexthop != 0 && len(r.hops) == 0 {
+		if _, known := near.nexthops[r.Nexthop]; !known {
+			return true
+		}
+		r.hops = near.nexthops.hops(r.Nexthop)
 	}
-	return concernsHosts(r, w.near.Load().links)
+	if isDirect(r) {
+		return !r.Dst.IsSingleIP() || slices.ContainsFunc(r.hops, func(h codec.Hop) bool { return w.matters(h.Dev) })
+	}
+	return concernsHosts(r, near.links)
 }
 
 // matters reports whether packets to peers may go through the device: whether it
@@ -244,12 +252,15 @@ func neighbourEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {
 	return e, true
 }
 
-// nexthopEvent reports what others do to our nexthop objects: with one its
-// routes go without a word.
+// nexthopEvent reports what others do to our nexthop objects, and to those of
+// routes to other hosts: with one its routes go, or change, without a word.
 func (w *watcher) nexthopEvent(m rtnl.Message, gone bool) (netstate.Event, bool) {
 	id, protocol, h, ok := decodeNexthop(m)
 	if !ok {
 		return netstate.Event{}, false
+	}
+	if w.near.Load().used[id] {
+		return netstate.Event{Facts: true}, true
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

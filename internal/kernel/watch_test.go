@@ -117,8 +117,7 @@ func TestFactsAreReported(t *testing.T) {
 	if _, err := a.k.Routes(t.Context()); err != nil { // what is on-link now
 		t.Fatal(err)
 	}
-	events := a.watch()
-	for _, script := range []string{
+	a.mustReport(ns, a.watch(), []string{
 		"ip route add 10.4.77.0/24 dev eth0", "ip route del 10.4.77.0/24 dev eth0",
 		"ip route add 10.4.7.128/25 via 10.4.7.1", "ip route del 10.4.7.128/25 via 10.4.7.1",
 		"ip route add unreachable 10.4.7.64/26", "ip route del unreachable 10.4.7.64/26",
@@ -129,13 +128,19 @@ func TestFactsAreReported(t *testing.T) {
 		"echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter",
 		"ip link set eth0 mtu 1400", "ip link add eth1 type veth peer name eth1p; ip addr add 10.8.0.1/24 dev eth1; ip link set eth1 up",
 		"ip link add wg0 type bridge; ip link set wg0 addrgenmode none up; ip route add 10.66.0.0/16 dev wg0", "ip route del 10.66.0.0/16 dev wg0",
-	} {
+	})
+}
+
+// mustReport runs scripts, each of which must lead to news of the host's facts.
+func (a *agent) mustReport(ns *netns.NS, events <-chan netstate.Event, scripts []string) {
+	a.Helper()
+	for _, script := range scripts {
 		facts := false
-		for _, e := range until(t, ns, events, script) {
+		for _, e := range until(a.T, ns, events, script) {
 			facts = facts || e.Facts
 		}
 		if !facts {
-			t.Errorf("%s: nothing reported", script)
+			a.Errorf("%s: nothing reported", script)
 		}
 	}
 }
@@ -153,19 +158,10 @@ func TestFactsOfAnUplinkWithoutAddresses(t *testing.T) {
 	if _, err := a.k.Routes(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	events := a.watch()
-	for _, script := range []string{
+	a.mustReport(ns, a.watch(), []string{
 		"ip route add 10.4.77.0/24 dev eth0", "ip route del 10.4.77.0/24 dev eth0",
 		"ip link set eth0 mtu 1400", "ip link set eth0 down",
-	} {
-		facts := false
-		for _, e := range until(t, ns, events, script) {
-			facts = facts || e.Facts
-		}
-		if !facts {
-			t.Errorf("%s: nothing reported", script)
-		}
-	}
+	})
 }
 
 // TestObserveWhileAllChanges looks at a kernel that somebody else writes to.

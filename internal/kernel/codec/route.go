@@ -91,7 +91,8 @@ type Hop struct {
 }
 
 // Hops returns the ways that r leads: more than one if it is a multipath
-// route, none if it leads nowhere or names a nexthop object alone.
+// route, none if it leads nowhere or names a nexthop object alone. Ways that the
+// kernel passes over, since their device is down, are left out.
 func (r Route) Hops() []Hop {
 	if r.Dev != 0 {
 		return []Hop{{r.Via, r.Dev}}
@@ -112,7 +113,9 @@ func (r Route) Hops() []Hop {
 				h.Via = viaOf(a)
 			}
 		}
-		out = append(out, h)
+		if rest[2]&unix.RTNH_F_DEAD == 0 {
+			out = append(out, h)
+		}
 		rest = rest[min((size+3)&^3, len(rest)):]
 	}
 	return out
