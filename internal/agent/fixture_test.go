@@ -50,11 +50,11 @@ func (s *fixture) Barriers(context.Context) ([]host.Barrier, error) { return nil
 
 func (s *fixture) Params(context.Context, []string) (host.Params, error) { return host.Params{}, nil }
 
-func (s *fixture) Routes(context.Context) ([]host.Route, error) {
-	return []host.Route{
-		{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Dev: "eth0", Gateway: netip.MustParseAddr("10.4.7.1")},
-		{Dst: s.addr.Masked(), Dev: "eth0"},
-	}, nil
+func (s *fixture) Routing(context.Context, []netip.Prefix) (host.Routing, error) {
+	return host.Routing{Routes: []host.Route{
+		{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Dev: "eth0", Gateway: netip.MustParseAddr("10.4.7.1"), Table: host.MainTable},
+		{Dst: s.addr.Masked(), Dev: "eth0", Table: host.MainTable},
+	}}, nil
 }
 
 func (s *fixture) RouteTo(context.Context, netip.Addr) (host.Route, error) {

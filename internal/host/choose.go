@@ -25,13 +25,13 @@ func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix,
 	if err != nil {
 		return Facts{}, fmt.Errorf("list interfaces: %w", err)
 	}
-	routes, err := src.Routes(ctx)
+	routing, err := src.Routing(ctx, networks)
 	if err != nil {
 		return Facts{}, fmt.Errorf("list routes: %w", err)
 	}
 	c := &chooser{
 		src: src, opts: o, networks: networks, families: familiesOf(networks),
-		ifaces: ifaces, routes: routes, current: current,
+		ifaces: ifaces, routing: routing, current: current,
 	}
 	p, err := c.pick(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ type chooser struct {
 	networks []netip.Prefix
 	families []netconf.Family
 	ifaces   []Interface
-	routes   []Route
+	routing  Routing
 	current  Uplink
 	passed   []string // why candidates were not selected
 }
@@ -194,7 +194,7 @@ func (c *chooser) ofNode() *pick {
 // the families needed.
 func (c *chooser) byDefaultRoute() *pick {
 	for _, r := range c.defaults() {
-		if p := c.byRoute(r, "default route"); p != nil {
+		if p := c.byRoute(r, reasonOf(r)); p != nil {
 			return p
 		}
 	}

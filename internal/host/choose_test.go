@@ -15,6 +15,7 @@ import (
 type fixed struct {
 	ifaces []Interface
 	routes []Route
+	rules  []PolicyRule
 	to     map[netip.Addr]Route
 }
 
@@ -23,7 +24,9 @@ func (f fixed) Barriers(context.Context) ([]Barrier, error)     { return nil, ni
 func (f fixed) Params(context.Context, []string) (Params, error) {
 	return Params{}, nil
 }
-func (f fixed) Routes(context.Context) ([]Route, error) { return f.routes, nil }
+func (f fixed) Routing(context.Context, []netip.Prefix) (Routing, error) {
+	return Routing{Rules: f.rules, Routes: f.routes}, nil
+}
 func (f fixed) RouteTo(_ context.Context, dst netip.Addr) (Route, error) {
 	if r, ok := f.to[dst]; ok {
 		return r, nil
@@ -41,7 +44,10 @@ func (f *fixed) noDefaults() {
 func routes(texts ...string) (out []Route) {
 	for _, text := range texts {
 		w := strings.Fields(text)
-		r := Route{Advert: slices.Contains(w, "ra")}
+		r := Route{Advert: slices.Contains(w, "ra"), Table: MainTable, Wide: slices.Contains(w, "wide")}
+		if r.Throw = w[0] == "throw"; r.Throw {
+			w = w[1:]
+		}
 		switch w[0] {
 		case "default":
 			r.Dst = netip.MustParsePrefix("0.0.0.0/0")
@@ -61,6 +67,9 @@ func routes(texts ...string) (out []Route) {
 			case "metric":
 				n, _ := strconv.Atoi(w[i+1])
 				r.Metric = uint32(n)
+			case "table":
+				n, _ := strconv.Atoi(w[i+1])
+				r.Table = uint32(n)
 			}
 		}
 		out = append(out, r)

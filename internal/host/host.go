@@ -16,10 +16,12 @@ import (
 type Source interface {
 	// Interfaces returns all interfaces with their addresses, by index.
 	Interfaces(ctx context.Context) ([]Interface, error)
-	// Routes returns the routes of the main table that say how other hosts are
-	// reached: the default routes, those without a gateway, and those that lead to
-	// a part of a destination of these. v4 first, best metric first.
-	Routes(ctx context.Context) ([]Route, error)
+	// Routing returns the policy rules, and of the tables that they name the routes
+	// that say how other hosts are reached: the default routes, those without a
+	// gateway, those that lead to a part of a destination of these, in other tables
+	// than main those that overlap one or a network of the overlay; and, if they are
+	// not too many, the rest.
+	Routing(ctx context.Context, overlay []netip.Prefix) (Routing, error)
 	// RouteTo returns the route that packets to dst take, and the source address
 	// that they get.
 	RouteTo(ctx context.Context, dst netip.Addr) (Route, error)
@@ -43,6 +45,8 @@ type Interface struct {
 	Local    bool // only containers of this host are behind it: a dummy, or a bridge whose ports all lead to containers
 	MAC      net.HardwareAddr
 	Addrs    []Addr
+	VRF      string // that it belongs to; "": none
+	Table    uint32 // of that VRF
 }
 
 // Addr is an address of an interface.
@@ -63,6 +67,24 @@ type Route struct {
 	Src     netip.Addr   // source address that packets get, if the route names one
 	Metric  uint32
 	Advert  bool // learned from an IPv6 router advertisement
+	Table   uint32
+	Wide    bool // IPv4: its scope is wider than link, so that the kernel takes no address in Dst for a gateway
+	Throw   bool // it leaves the decision to the rules that follow; Dev is ""
+}
+
+// String returns the route as ip-route(8) lists it.
+func (r Route) String() string {
+	out := r.Dst.String()
+	if r.Dst.Bits() == 0 {
+		out = "default"
+	}
+	if r.Gateway.IsValid() {
+		out += " via " + r.Gateway.String()
+	}
+	if r.Dev == "" {
+		return "unreachable " + out
+	}
+	return out + " dev " + r.Dev
 }
 
 // Family is that of the destination.
@@ -80,6 +102,8 @@ type Facts struct {
 
 	Barriers   []Barrier // chains of other firewalls that can stop packets, sorted
 	NoFirewall string    // why the host's firewall can be neither read nor written; "": it can
+
+	Diversions []Diversion // policy rules that take packets to containers away from weft's routes
 }
 
 // Bridge is an interface other than a tunnel that has addresses in the overlay.
@@ -95,6 +119,9 @@ type Uplink struct {
 	MTU       int            // bytes
 	Addrs     []netip.Addr   // the chosen address, one a family at most, v4 first; on another device perhaps
 	OnLink    []netip.Prefix // destinations routed through the uplink without a gateway; masked, sorted, none overlaps another
+	ByFlag    []netip.Prefix // the part of OnLink where the kernel accepts gateways only with the flag onlink
+	Unreached []Unreached    // addresses to which a tunnel's packets do not leave by the uplink
+	VRF       string         // that it belongs to, "": none; what arrives there does not get to containers by itself
 	Connected []netip.Prefix // prefixes that its addresses are in, on-link or not; masked, sorted
 	Reason    string         // how it was chosen, for status: "default route", "--iface eth1"
 }

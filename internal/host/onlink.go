@@ -6,6 +6,34 @@ import (
 	"slices"
 )
 
+// links returns the destinations that are on-link to i, v4 or v6 as src is: the
+// kernel routes to them without a gateway, whoever asks, or for packets from src alone. byFlag
+// are those where it must be told so to accept a gateway: it asks without an address of the sender,
+// and for routes of scope link (fib_check_nh_v4_gw in net/ipv4/fib_semantics.c).
+func (t *Routing) links(i Interface, src netip.Addr) (link, byFlag []netip.Prefix) {
+	from := underlay(i, src)
+	open := from
+	open.src = netip.Prefix{}
+	link = t.direct(i.Name, open, func(Route) bool { return true })
+	link = union(link, t.direct(i.Name, from, func(Route) bool { return true }))
+	byFlag = subtract(link, t.direct(i.Name, open, func(r Route) bool { return !r.Wide || r.Gateway.IsValid() }))
+	slices.SortFunc(link, comparePrefixes)
+	slices.SortFunc(byFlag, comparePrefixes)
+	return link, byFlag
+}
+
+// direct returns the destinations that the packets of f reach through dev
+// without a gateway, by the routes that count.
+func (t *Routing) direct(dev string, f flow, counts func(Route) bool) (out []netip.Prefix) {
+	for s := range t.lookup(f, every(f.family), settled) {
+		if s.all {
+			routes := slices.DeleteFunc(s.routes, func(r Route) bool { return !counts(r) })
+			out = union(out, shared(onLink(dev, routes), s.dst))
+		}
+	}
+	return out
+}
+
 // onLink returns the destinations that routes lead to through dev without a
 // gateway, less what more specific or better routes lead to otherwise. A default
 // route tells nothing about where hosts are.
@@ -45,47 +73,6 @@ func byPrecedence(dev string, routes []Route) []Route {
 }
 
 func (r Route) direct(dev string) bool { return r.Dev == dev && !r.Gateway.IsValid() }
-
-// with adds p to prefixes none of which overlaps another and none of which is
-// longer than p.
-func with(prefixes []netip.Prefix, p netip.Prefix) []netip.Prefix {
-	if slices.ContainsFunc(prefixes, p.Overlaps) {
-		return prefixes
-	}
-	return append(prefixes, p)
-}
-
-// without takes p out of prefixes.
-func without(prefixes []netip.Prefix, p netip.Prefix) []netip.Prefix {
-	var out []netip.Prefix
-	for _, whole := range prefixes {
-		switch {
-		case !whole.Overlaps(p):
-			out = append(out, whole)
-		case whole.Bits() < p.Bits():
-			out = append(out, rest(whole, p)...)
-		}
-	}
-	return out
-}
-
-// rest returns the prefixes that make up whole together with hole, which lies
-// inside of it.
-func rest(whole, hole netip.Prefix) []netip.Prefix {
-	var out []netip.Prefix
-	for bits := whole.Bits() + 1; bits <= hole.Bits(); bits++ {
-		out = append(out, netip.PrefixFrom(flip(hole.Addr(), bits-1), bits).Masked())
-	}
-	return out
-}
-
-// flip inverts the bit of a at an index, 0 for the highest.
-func flip(a netip.Addr, index int) netip.Addr {
-	raw := a.AsSlice()
-	raw[index/8] ^= 0x80 >> (index % 8)
-	out, _ := netip.AddrFromSlice(raw)
-	return out
-}
 
 // connected returns the prefixes that addresses of i are in: their own, and
 // those to which a route leads without a gateway.

@@ -105,7 +105,7 @@ func (p Params) rounded() Params {
 func (c *chooser) adverts() []string {
 	var out []string
 	for _, i := range c.ifaces {
-		route := slices.ContainsFunc(c.routes, func(r Route) bool { return r.Dst.Bits() == 0 && r.Dev == i.Name && r.Advert })
+		route := slices.ContainsFunc(c.routing.Routes, func(r Route) bool { return r.Dst.Bits() == 0 && r.Dev == i.Name && r.Advert })
 		addr := slices.ContainsFunc(i.Addrs, func(a Addr) bool { return a.Addr().Is6() && a.Dynamic && a.Bits() == 64 })
 		if (route || addr) && !i.Loopback {
 			out = append(out, i.Name)

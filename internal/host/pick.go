@@ -74,42 +74,18 @@ func (c *chooser) standing() *pick {
 				return nil
 			}
 		}
-		p := &pick{iface: i, holders: []Interface{i}, reason: "default route"}
+		p := &pick{iface: i, holders: []Interface{i}, reason: c.reason(i)}
 		if owner.Name != i.Name {
 			p.holders = append(p.holders, owner)
 		}
 		if c.leads(i) && c.fits(p) {
-			switch {
-			case slices.Contains(c.opts.Node, a):
+			if slices.Contains(c.opts.Node, a) {
 				p.reason = nodeAddress
-			case len(c.defaults()) == 0:
-				p.reason = c.current.Reason
 			}
 			return p
 		}
 	}
 	return nil
-}
-
-// leads reports whether of each family that has a default route one leads
-// through i. With none at all i must be known by name: after a restart the
-// other rules decide.
-func (c *chooser) leads(i Interface) bool {
-	defaults := c.defaults()
-	if len(defaults) == 0 {
-		return c.current.Name != ""
-	}
-	for _, f := range c.families {
-		some, here := false, false
-		for _, r := range defaults {
-			some = some || r.Family() == f
-			here = here || r.Family() == f && r.Dev == i.Name
-		}
-		if some && !here {
-			return false
-		}
-	}
-	return true
 }
 
 // addr returns the address of family f that p announces: the one asked for,
@@ -144,13 +120,6 @@ func (c *chooser) addr(p *pick, f netconf.Family) netip.Addr {
 	return netip.Addr{}
 }
 
-// defaults returns the default routes of the families needed.
-func (c *chooser) defaults() []Route {
-	return slices.DeleteFunc(slices.Clone(c.routes), func(r Route) bool {
-		return r.Dst.Bits() > 0 || !slices.Contains(c.families, r.Family())
-	})
-}
-
 func (c *chooser) iface(name string) (Interface, bool) {
 	i := slices.IndexFunc(c.ifaces, func(i Interface) bool { return i.Name == name })
 	if i < 0 {
@@ -172,8 +141,8 @@ func (c *chooser) facts(p pick) Facts {
 	name := p.iface.Name
 	f := Facts{Uplink: Uplink{
 		Name: name, MTU: p.iface.MTU, Reason: p.reason,
-		OnLink: onLink(name, c.routes), Connected: connected(p.iface, c.routes),
-	}, Attached: attached(name, c.ifaces, c.routes)}
+		Connected: connected(p.iface, c.routing.Routes), VRF: p.iface.VRF,
+	}, Attached: attached(name, c.ifaces, c.routing.main())}
 	f.Adverts, f.Bridges = c.adverts(), c.bridges(name)
 	for _, fam := range c.families {
 		addr := c.addr(&p, fam)
@@ -183,6 +152,36 @@ func (c *chooser) facts(p pick) Facts {
 			public = c.opts.Public[i]
 		}
 		f.Public = append(f.Public, public)
+		c.reach(&f.Uplink, p.iface, addr)
 	}
+	f.Diversions = c.routing.diversions(c.networks, f.Uplink, c.overlayDevices())
 	return f
+}
+
+// reach finds out what is on-link and what is not reached from an address of
+// the uplink.
+func (c *chooser) reach(u *Uplink, i Interface, addr netip.Addr) {
+	link, byFlag := c.routing.links(i, addr)
+	for _, one := range c.routing.unreached(i, addr) {
+		for _, p := range subtract([]netip.Prefix{one.Dst}, link) {
+			u.Unreached = append(u.Unreached, Unreached{p, one.Rule})
+		}
+	}
+	if i.VRF == "" {
+		u.OnLink, u.ByFlag = append(u.OnLink, link...), append(u.ByFlag, byFlag...)
+	}
+}
+
+// overlayDevices names the devices that lead to containers: tunnels, and those with an address
+// in the overlay.
+func (c *chooser) overlayDevices() (out []string) {
+	for _, i := range c.ifaces {
+		inside := func(a Addr) bool {
+			return slices.ContainsFunc(c.networks, func(n netip.Prefix) bool { return n.Contains(a.Addr()) })
+		}
+		if i.Tunnel || slices.ContainsFunc(i.Addrs, inside) {
+			out = append(out, i.Name)
+		}
+	}
+	return out
 }

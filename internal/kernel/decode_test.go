@@ -8,6 +8,7 @@ import (
 
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/owned"
 )
@@ -21,6 +22,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(codec.RouteHeader(unix.AF_INET6, 64, unix.RT_TABLE_MAIN, owned.RouteProtocol, 0, unix.RTN_UNICAST, 0))
 	f.Add(append(codec.RouteHeader(unix.AF_INET, 24, unix.RT_TABLE_MAIN, 4, 0, unix.RTN_UNICAST, 0), 8, 0, 1, 0, 10, 5, 2, 0, 12, 0, 9, 0, 8, 0, 0, 0, 2, 0, 0, 0))
 	f.Add(nexthopHeader(unix.AF_INET, owned.RouteProtocol, 0))
+	f.Add(append([]byte{unix.AF_INET, 8, 0, 0, 100, 0, 0, 1, 0, 0, 0, 0}, 8, 0, unix.FRA_DST, 0, 10, 0, 0, 0))
 	v := &view{
 		scope: netstate.Scope{
 			Networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/1"), netip.MustParsePrefix("::/1")},
@@ -31,10 +33,10 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		w := &watcher{Kernel: &Kernel{}, mirror: mirror{1: {name: "flannel.1"}}}
-		w.near.Store(&near{links: v.scope.Networks, leading: []int32{1}})
+		w.near.Store(&near{links: v.scope.Networks, leading: map[netconf.Family][]int32{netconf.V4: {1}}})
 		for _, typ := range []uint16{
 			unix.RTM_DELLINK, unix.RTM_NEWADDR, unix.RTM_DELADDR, unix.RTM_NEWROUTE, unix.RTM_DELROUTE,
-			unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH, unix.RTM_NEWNEXTHOP, unix.RTM_NEWNETCONF,
+			unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH, unix.RTM_NEWNEXTHOP, unix.RTM_NEWNETCONF, unix.RTM_NEWRULE,
 		} {
 			m := rtnl.Message{Type: typ, Data: data}
 			e, ok := w.translate(v, m)

@@ -27,6 +27,7 @@ type link struct {
 	master        int32  // index of the bridge or other device that it is a port of, or 0
 	flags         uint32 // IFF_*
 	mac           []byte // of any length
+	vrfTable      uint32 // of a VRF
 }
 
 // linkOf returns l, which shares nothing with the message it was read from.
@@ -39,6 +40,13 @@ func linkOf(l codec.Link) link {
 	}
 	if l.Kind == netstate.KindVXLAN {
 		out.decodeVXLAN(l.Data)
+	}
+	if l.Kind == "vrf" {
+		for a := range l.Data.All() {
+			if a.Type == unix.IFLA_VRF_TABLE {
+				out.vrfTable = a.Uint32()
+			}
+		}
 	}
 	return out
 }

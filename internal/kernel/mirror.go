@@ -14,10 +14,11 @@ import (
 type mirror map[int32]mirrored
 
 type mirrored struct {
-	name  string
-	mtu   int
-	flags uint32
-	addrs map[netip.Prefix]uint32 // with their flags
+	name   string
+	mtu    int
+	master int32
+	flags  uint32
+	addrs  map[netip.Prefix]uint32 // with their flags
 }
 
 // linkFlags and addressFlags are those that make a difference to weft.
@@ -34,9 +35,9 @@ func (m mirror) link(l link, gone bool) (changed bool) {
 		delete(m, l.index)
 		return known
 	}
-	now := mirrored{name: l.Name, mtu: l.MTU, flags: l.flags & linkFlags, addrs: old.addrs}
+	now := mirrored{name: l.Name, mtu: l.MTU, master: l.master, flags: l.flags & linkFlags, addrs: old.addrs}
 	m[l.index] = now
-	return !known || old.name != now.name || old.mtu != now.mtu || old.flags != now.flags
+	return !known || old.name != now.name || old.mtu != now.mtu || old.master != now.master || old.flags != now.flags
 }
 
 // address takes in the news of an address and reports whether it is news.
@@ -63,6 +64,18 @@ func (m mirror) matters(index int32) bool {
 	for p := range m[index].addrs {
 		if !p.Addr().Is6() || !p.Addr().IsLinkLocalUnicast() {
 			return true
+		}
+	}
+	return false
+}
+
+// has reports whether a device has the address.
+func (m mirror) has(addr netip.Addr) bool {
+	for _, d := range m {
+		for p := range d.addrs {
+			if p.Addr() == addr {
+				return true
+			}
 		}
 	}
 	return false

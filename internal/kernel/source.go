@@ -37,6 +37,7 @@ func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
 	}
 	slices.SortFunc(links, func(a, b link) int { return cmp.Compare(a.index, b.index) })
 	outward := leadingOut(links)
+	vrfs := vrfsOf(links)
 	out := make([]host.Interface, 0, len(links))
 	for _, l := range links {
 		i := host.Interface{
@@ -46,6 +47,8 @@ func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
 			Overlay:  l.Kind == netstate.KindVXLAN && owned.IsDeviceName(l.Name) || owned.IsFlannelDevice(l.Name),
 			Local:    l.Kind == "dummy" || l.Kind == "bridge" && !outward[l.index],
 			MAC:      net.HardwareAddr(l.mac),
+			VRF:      vrfs[l.master].name,
+			Table:    vrfs[l.master].table,
 		}
 		for _, a := range addrs {
 			if a.Index == l.index {

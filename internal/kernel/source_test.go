@@ -89,14 +89,15 @@ func TestRoutes(t *testing.T) {
 		ip route add 10.4.7.98 via 10.4.7.1 tos 4
 		ip route add 10.5.2.0/24 dev eth0 proto 119
 		ip route add 10.5.1.7 dev eth0 proto 118`)
-	routes, err := open(t, ns).Routes(t.Context())
+	routing, err := open(t, ns).Routing(t.Context(), networks)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := describe(routes)
+	got := describe(routing.Routes)
 	want := []string{
 		"0.0.0.0/0 via 10.4.7.2 dev eth0", "0.0.0.0/0 dev eth0-peer", "0.0.0.0/0 via 10.4.7.1 dev eth0 src 10.9.9.1 metric 200",
-		"10.4.7.0/24 dev eth0 src 10.4.7.21", "10.4.9.1/32 dev eth0", // and not 10.4.9.0/24, which is no part of a link
+		"10.4.7.0/24 dev eth0 src 10.4.7.21", "10.4.9.1/32 dev eth0",
+		"10.4.9.0/24 via 10.4.9.1 dev eth0", "10.77.0.0/16 via 10.4.7.1 dev eth0", // there are default routes by two devices
 		"10.4.7.128/25 via 10.4.77.1 dev eth0", "10.4.7.64/26 via fe80::9 dev eth0",
 		"10.4.7.32/28 via 10.4.7.1 dev eth0", "10.4.7.32/28 dev eth0", "10.4.7.16/28 dev ",
 		"10.4.7.8/29 via 10.4.7.3 dev eth0", "10.66.0.0/16 dev eth0",
@@ -106,7 +107,7 @@ func TestRoutes(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if first := routes[0]; first.Dst.Bits() != 0 || !first.Dst.Addr().Is4() || first.Metric != 0 {
+	if first := routing.Routes[0]; first.Dst.Bits() != 0 || !first.Dst.Addr().Is4() || first.Metric != 0 {
 		t.Errorf("first is %v", first)
 	}
 }
@@ -160,11 +161,11 @@ func TestRoutesByNexthopObjects(t *testing.T) {
 		shell(t, ns, "echo "+mode+" > /proc/sys/net/ipv4/nexthop_compat_mode"+script)
 		a := newAgent(t, ns, networks...)
 		a.observe()
-		routes, err := a.k.Routes(t.Context())
+		routing, err := a.k.Routing(t.Context(), networks)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := describe(routes); !slices.Equal(got, want) {
+		if got := describe(routing.Routes); !slices.Equal(got, want) {
 			t.Errorf("mode %s: got\n%s\nwant\n%s", mode, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 		a.mustReport(ns, a.watch(), []string{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -23,6 +24,7 @@ var groups = []int{
 	unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH,
 	unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
 	unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE,
+	unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
 	unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
 	unix.RTNLGRP_NEXTHOP,
 }
@@ -129,6 +131,8 @@ func (w *watcher) translate(v *view, m rtnl.Message) (netstate.Event, bool) {
 		return neighbourEvent(v, m, gone)
 	case unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
 		return w.nexthopEvent(m, gone)
+	case unix.RTM_NEWRULE, unix.RTM_DELRULE:
+		return w.ruleEvent(m)
 	case unix.RTM_NEWNETCONF:
 		return w.netconfEvent(v, m)
 	}
@@ -198,7 +202,7 @@ func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event
 	case !ok:
 		return netstate.Event{}, false
 	case r.Dst.Bits() == 0:
-		return netstate.Event{Facts: true}, r.Table == unix.RT_TABLE_MAIN
+		return netstate.Event{Facts: true}, w.near.Load().looksUp(r.Table)
 	case r.Protocol == owned.PodProtocol: // pods come and go without the agent
 		return netstate.Event{}, false
 	case !isManagedRoute(r, v.scope):
@@ -213,28 +217,42 @@ func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event
 // network without a gateway, as a VPN's device may have without an address, to a
 // link of a device that matters, or takes destinations out of one.
 func (w *watcher) leadsToHosts(route codec.Route) bool {
-	if !isHostRoute(route) {
+	near := w.near.Load()
+	if !isHostRoute(route) || !near.looksUp(route.Table) {
 		return false
 	}
 	r := hostRoute{route, route.Hops()}
-	near := w.near.Load()
 	if r.Nexthop != 0 && len(r.hops) == 0 {
 		if _, known := near.nexthops[r.Nexthop]; !known {
 			return true
 		}
 		r.hops = near.nexthops.hops(r.Nexthop)
 	}
-	if isDirect(r) {
+	if r.isDirect() && route.Table == unix.RT_TABLE_MAIN {
 		return !r.Dst.IsSingleIP() || slices.ContainsFunc(r.hops, func(h codec.Hop) bool { return w.matters(h.Dev) })
 	}
-	return concernsHosts(r, near.links)
+	return near.concerns(r)
+}
+
+// ruleEvent reports a policy rule, unless it is about one address that is neither this
+// host's nor in the overlay: other network plugins have one for each pod.
+func (w *watcher) ruleEvent(m rtnl.Message) (netstate.Event, bool) {
+	r, ok := codec.DecodeRule(m)
+	if !ok {
+		return netstate.Event{}, false
+	}
+	elsewhere := func(p netip.Prefix) bool {
+		return p.IsSingleIP() && r.Flags&unix.FIB_RULE_INVERT == 0 && !w.mirror.has(p.Addr()) &&
+			!slices.ContainsFunc(w.near.Load().overlay, p.Overlaps)
+	}
+	return netstate.Event{Facts: true}, !elsewhere(r.Src)
 }
 
 // matters reports whether packets to peers may go through the device: whether it
 // has an address or a default route. Where the host's address is on the
 // loopback, the uplink has none.
 func (w *watcher) matters(index int32) bool {
-	return w.mirror.matters(index) || slices.Contains(w.near.Load().leading, index)
+	return w.mirror.matters(index) || w.near.Load().leads(index)
 }
 
 func neighbourEvent(v *view, m rtnl.Message, gone bool) (netstate.Event, bool) {

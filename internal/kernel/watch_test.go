@@ -57,7 +57,11 @@ func until(t *testing.T, ns *netns.NS, events <-chan netstate.Event, script stri
 func TestNoiseIsNotReported(t *testing.T) {
 	ns := newHost(t)
 	a := newAgent(t, ns, networks...)
+	shell(t, ns, "ip route add default via 10.4.7.1; ip -6 route add default via fd00:4:7::1")
 	a.settle(tunnels + "route 10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink")
+	if _, err := a.k.Routing(t.Context(), networks); err != nil {
+		t.Fatal(err)
+	}
 	events := a.watch()
 	for name, script := range map[string]string{
 		"a pod":                 "ip link add pod type veth peer name podp; ip link set pod up; ip link set podp up; ip link del pod",
@@ -67,6 +71,7 @@ func TestNoiseIsNotReported(t *testing.T) {
 		"another table":         "ip route add 10.5.7.0/24 via 10.4.7.9 table 100; ip route flush table 100",
 		"another metric":        "ip route add 10.5.7.0/24 via 10.4.7.9 metric 50; ip route del 10.5.7.0/24 metric 50",
 		"another network":       "ip route add 10.77.0.0/24 via 10.4.7.9; ip route del 10.77.0.0/24; ip -6 route add fd77::/64 via fd00:4:7::9; ip -6 route del fd77::/64",
+		"a pod's rule":          "ip rule add from 10.99.0.7 lookup 2; ip rule del from 10.99.0.7 lookup 2",
 		"somebody's nexthop":    "ip nexthop add id 9 via 10.4.7.9 dev eth0; ip nexthop del id 9",
 		"an address renewed":    "ip addr replace 10.4.7.21/24 dev eth0",
 		"forwarding on devices": "echo 1 > /proc/sys/net/ipv4/conf/eth0/forwarding",
@@ -114,7 +119,7 @@ func TestFactsAreReported(t *testing.T) {
 	ns := newHost(t)
 	a := newAgent(t, ns, networks...)
 	a.observe()
-	if _, err := a.k.Routes(t.Context()); err != nil { // what is on-link now
+	if _, err := a.k.Routing(t.Context(), networks); err != nil { // what is on-link now
 		t.Fatal(err)
 	}
 	a.mustReport(ns, a.watch(), []string{
@@ -126,6 +131,9 @@ func TestFactsAreReported(t *testing.T) {
 		"ip route add default via 10.4.7.1", "ip route del default",
 		"ip -6 route add default via fd00:4:7::1", "ip -6 route del default",
 		"echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter",
+		"ip rule add from 10.4.7.21 lookup main", "ip rule del from 10.4.7.21 lookup main",
+		"ip -6 rule add from fd05::7 lookup main", "ip rule add not fwmark 7 lookup main suppress_prefixlength 0",
+		"ip route add 10.77.0.0/16 via 10.4.7.9",
 		"ip link set eth0 mtu 1400", "ip link add eth1 type veth peer name eth1p; ip addr add 10.8.0.1/24 dev eth1; ip link set eth1 up",
 		"ip link add wg0 type bridge; ip link set wg0 addrgenmode none up; ip route add 10.66.0.0/16 dev wg0", "ip route del 10.66.0.0/16 dev wg0",
 	})
@@ -155,7 +163,7 @@ func TestFactsOfAnUplinkWithoutAddresses(t *testing.T) {
 		ip route add default via 10.4.7.1 src 10.9.9.1`)
 	a := newAgent(t, ns, networks...)
 	a.observe()
-	if _, err := a.k.Routes(t.Context()); err != nil {
+	if _, err := a.k.Routing(t.Context(), networks); err != nil {
 		t.Fatal(err)
 	}
 	a.mustReport(ns, a.watch(), []string{

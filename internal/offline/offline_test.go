@@ -32,11 +32,11 @@ func (source) Barriers(context.Context) ([]host.Barrier, error) { return nil, ni
 
 func (source) Params(context.Context, []string) (host.Params, error) { return host.Params{}, nil }
 
-func (source) Routes(context.Context) ([]host.Route, error) {
-	return []host.Route{
-		{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Dev: "eth0", Gateway: netip.MustParseAddr("10.4.7.1")},
-		{Dst: netip.MustParsePrefix("10.4.7.0/24"), Dev: "eth0"},
-	}, nil
+func (source) Routing(context.Context, []netip.Prefix) (host.Routing, error) {
+	return host.Routing{Routes: []host.Route{
+		{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Dev: "eth0", Gateway: netip.MustParseAddr("10.4.7.1"), Table: host.MainTable},
+		{Dst: netip.MustParsePrefix("10.4.7.0/24"), Dev: "eth0", Table: host.MainTable},
+	}}, nil
 }
 
 func (source) RouteTo(context.Context, netip.Addr) (host.Route, error) {

@@ -26,6 +26,7 @@ const (
 	sharing                     // its subnet overlaps a network of this host
 	addressing                  // its address is another host's as well
 	sending                     // there is no path to it
+	straying                    // the tunnel's packets to it do not leave by the uplink
 )
 
 // fault returns a fault of p; without err it is a probe for one.

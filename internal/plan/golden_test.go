@@ -110,6 +110,10 @@ func render(s *netstate.State, problems []Problem) string {
 //	advertised DEV
 //	param NAME VALUE          a kernel parameter
 //	bridge DEV ADDR           an interface that has an address in the network
+//	vrf NAME                  that the uplink belongs to
+//	byflag PREFIX             a part of what is on-link
+//	unreached PREFIX TABLE    by a rule with priority 7; none: by no route
+//	diverts TABLE DEV         a rule with priority 7 does that; none none: it refuses
 //	self|peer PREFIX public ADDR vxlan VNI MAC
 //	former vxlan VNI MAC port PORT [sends]
 //	self|peer PREFIX public ADDR BACKEND
@@ -198,6 +202,28 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 				b.Addrs = append(b.Addrs, address(f, w[2]))
 			}
 			in.Host.Bridges = append(in.Host.Bridges, b)
+		case "vrf":
+			in.Host.Uplink.VRF = w[1]
+		case "byflag":
+			for _, f := range fams {
+				in.Host.Uplink.ByFlag = append(in.Host.Uplink.ByFlag, prefix(f, w[1]))
+			}
+		case "unreached":
+			for _, f := range fams {
+				u := host.Unreached{Dst: prefix(f, w[1])}
+				if w[2] != "none" {
+					u.Rule = policyRule(f, w[2])
+				}
+				in.Host.Uplink.Unreached = append(in.Host.Uplink.Unreached, u)
+			}
+		case "diverts":
+			for _, f := range fams {
+				d := host.Diversion{Rule: policyRule(f, w[1]), Network: prefix(f, "172.7.0.0/16"), Before: 7}
+				if w[2] != "none" {
+					d.Route = host.Route{Dst: netip.PrefixFrom(address(f, "0.0.0.0"), 0).Masked(), Dev: w[2], Table: d.Rule.Table}
+				}
+				in.Host.Diversions = append(in.Host.Diversions, d)
+			}
 		case "self":
 			in.Self = readLease(w, fams)
 			in.Host.Public = in.Self.Public
@@ -234,6 +260,16 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		t.Fatal(err)
 	}
 	return in
+}
+
+// policyRule leads to a table, or nowhere.
+func policyRule(f netconf.Family, table string) host.PolicyRule {
+	r := host.PolicyRule{Family: f, Priority: 7, Suppress: -1}
+	n, err := strconv.ParseUint(table, 10, 32)
+	if r.Table = uint32(n); err != nil {
+		r.Action = host.Refuse
+	}
+	return r
 }
 
 // readMatch reads pairs of a key and a value.

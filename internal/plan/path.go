@@ -28,6 +28,7 @@ type Path struct {
 	Remote netip.Addr   // the peer's public address
 	MAC    netstate.MAC // the peer's tunnel device; Tunnelled only
 	VNI    uint32       // of the tunnel; Tunnelled only
+	OnLink bool         // the kernel must be told that Via is on-link; Direct only
 }
 
 // PathTo returns how packets to p's subnet of family f travel, or why they
@@ -53,12 +54,14 @@ func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 		return Path{}, fmt.Errorf("announces this host's own address %s", remote)
 	}
 	near := onLink(in.Host.Uplink.OnLink, remote)
-	direct := Path{Kind: Direct, Via: remote, Dev: in.Host.Uplink.Name, Remote: remote}
+	direct := Path{Kind: Direct, Via: remote, Dev: in.Host.Uplink.Name, Remote: remote, OnLink: onLink(in.Host.Uplink.ByFlag, remote)}
 	switch {
 	case p.Backend != HostGW && p.Backend != VXLAN:
 		return Path{}, fmt.Errorf("announces backend %q, which is unsupported; supported are vxlan and host-gw", p.Backend)
 	case near && (p.Backend == HostGW || in.direct()):
 		return direct, nil
+	case p.Backend == HostGW && in.Host.Uplink.VRF != "":
+		return Path{}, fmt.Errorf("announces host-gw, which this host does not support: its uplink %s belongs to VRF %s; use vxlan without DirectRouting", in.Host.Uplink.Name, in.Host.Uplink.VRF)
 	case p.Backend == HostGW:
 		return Path{}, fmt.Errorf("its address %s is not in a directly connected subnet of %s, and it announces host-gw, which cannot cross a router; use vxlan with DirectRouting", remote, in.Host.Uplink.Name)
 	}

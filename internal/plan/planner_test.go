@@ -65,8 +65,9 @@ func newTrace(t *testing.T, backend string, fams []netconf.Family) *trace {
 	}
 	tr := &trace{rng: rand.New(rand.NewPCG(3, 1)), fams: fams, in: Input{Net: net, Host: host.Facts{Uplink: host.Uplink{
 		Name: "eth0", MTU: 1500,
-		Addrs:  []netip.Addr{netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("fe00::1")},
-		OnLink: []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe00::/64")},
+		Addrs:     []netip.Addr{netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("fe00::1")},
+		OnLink:    []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fe00::/64")},
+		Unreached: []host.Unreached{{Dst: netip.MustParsePrefix("0.0.0.0/2")}, {Dst: netip.MustParsePrefix("fe00:0:0:1::/64")}},
 	}, Params: host.Params{host.NeighLimit(netconf.V4): "30", host.NeighLimit(netconf.V6): "60"}}}}
 	tr.in.Self = tr.good(0)
 	tr.in.Self.Backend = net.Backend.Type

@@ -7,6 +7,7 @@ func (u *amendment) redirect() {
 	holders := map[uint64]*peer{} // before
 	for _, p := range u.gone {
 		u.fault(p.fault(u.family, sending, nil))
+		u.fault(p.fault(u.family, straying, nil))
 		path, err := pathTo(u.in, p.Lease, u.family)
 		if err != nil {
 			continue
@@ -89,6 +90,7 @@ func (u *amendment) resend(p *peer) {
 		}
 	}
 	u.fault(p.fault(u.family, sending, err))
+	u.fault(p.fault(u.family, straying, u.strays(&path, err)))
 	if err == nil {
 		var rows netstate.Builder
 		u.sendPackets(&rows, u.family, p, &path)

@@ -28,6 +28,9 @@ func (b *basis) send(s *netstate.Builder, f netconf.Family, peers []*peer) (ends
 			faults = append(faults, p.fault(f, sending, err))
 			continue
 		}
+		if err := b.strays(&paths[i], nil); err != nil {
+			faults = append(faults, p.fault(f, straying, err))
+		}
 		b.sendPackets(s, f, p, &paths[i])
 	}
 	return ends, faults
@@ -111,7 +114,7 @@ func (b *basis) sharedMAC(f netconf.Family, path *Path, holder *peer, held *Path
 // has said already why.
 func (b *basis) sendPackets(s *netstate.Builder, f netconf.Family, p *peer, path *Path) {
 	if path.Kind == Direct {
-		s.Routes = append(s.Routes, hostgw.Route(p.subnet, path.Via, path.Dev))
+		s.Routes = append(s.Routes, hostgw.Route(p.subnet, path.Via, path.Dev, path.OnLink))
 	} else if t := b.tunnels[f].find(path.VNI); t != nil {
 		neigh, route := t.Packets(p.subnet, path.MAC)
 		s.Neighs, s.Routes = append(s.Neighs, neigh), append(s.Routes, route)

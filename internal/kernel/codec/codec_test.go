@@ -51,7 +51,7 @@ func TestRouteReadsBack(t *testing.T) {
 	p, a := netip.MustParsePrefix, netip.MustParseAddr
 	for _, want := range []Route{
 		{Dst: p("10.5.2.0/24"), Via: a("10.4.7.22"), Dev: 7, Table: unix.RT_TABLE_MAIN, Flags: unix.RTNH_F_ONLINK},
-		{Dst: p("10.5.1.7/32"), Dev: 7, Table: unix.RT_TABLE_MAIN},
+		{Dst: p("10.5.1.7/32"), Dev: 7, Table: unix.RT_TABLE_MAIN, Scope: unix.RT_SCOPE_LINK},
 		{Dst: p("0.0.0.0/0"), Via: a("169.254.1.1"), Dev: 7, Table: 1007},
 		{Dst: p("::/0"), Via: a("fe80::1"), Dev: 7, Table: unix.RT_TABLE_MAIN},
 		{Dst: p("fd05:0:0:2::/64"), Nexthop: 1 << 30, Table: unix.RT_TABLE_MAIN},

@@ -11,7 +11,7 @@ import (
 // Link is a device.
 type Link struct {
 	Index  int32
-	Master int32  // IFLA_MASTER: the bridge or other device that it is a port of, or 0
+	Master int32  // IFLA_MASTER: the bridge, VRF or other device that it is a port of, or 0
 	Flags  uint32 // IFF_*
 	Name   string
 	Alt    []string // other names by which it is found (IFLA_ALT_IFNAME, since 5.5)
@@ -46,10 +46,10 @@ func DecodeLink(m rtnl.Message) (Link, bool) {
 			l.Name = a.String()
 		case unix.IFLA_MTU:
 			l.MTU = int(a.Uint32())
-		case unix.IFLA_MASTER:
-			l.Master = int32(a.Uint32())
 		case unix.IFLA_ADDRESS:
 			l.MAC = a.Value
+		case unix.IFLA_MASTER:
+			l.Master = int32(a.Uint32())
 		case unix.IFLA_LINKINFO:
 			l.decodeInfo(a.Attrs())
 		case unix.IFLA_PROP_LIST:

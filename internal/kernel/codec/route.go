@@ -26,6 +26,7 @@ type Route struct {
 	Flags     uint32 // RTM_F_*, RTNH_F_*
 	Protocol  uint8
 	Kind      uint8 // RTN_*
+	Scope     uint8 // RT_SCOPE_*
 	TOS       uint8
 	Multipath rtnl.Attrs // struct rtnexthop...; valid until the next message is read
 }
@@ -45,7 +46,7 @@ func DecodeRoute(m rtnl.Message) (Route, bool) {
 	if !ok {
 		return Route{}, false
 	}
-	r := Route{TOS: head[3], Table: uint32(head[4]), Protocol: head[5], Kind: head[7], Flags: native.Uint32(head[8:])}
+	r := Route{TOS: head[3], Table: uint32(head[4]), Protocol: head[5], Scope: head[6], Kind: head[7], Flags: native.Uint32(head[8:])}
 	dst := netip.IPv6Unspecified()
 	if head[0] == unix.AF_INET {
 		dst = netip.IPv4Unspecified()

@@ -9,7 +9,8 @@ import (
 )
 
 // Route returns what the host needs to reach subnet directly: the route
-// through gateway, an address in a directly connected subnet of dev.
-func Route(subnet netip.Prefix, gateway netip.Addr, dev string) netstate.Route {
-	return netstate.Route{Dst: subnet, Via: gateway, Dev: dev}
+// through gateway, an address in a directly connected subnet of dev. onlink
+// says so where the kernel does not find it by itself.
+func Route(subnet netip.Prefix, gateway netip.Addr, dev string, onlink bool) netstate.Route {
+	return netstate.Route{Dst: subnet, Via: gateway, Dev: dev, OnLink: onlink}
 }
