@@ -54,12 +54,14 @@ func (f *follower) pass(p reconcile.Pass) {
 	if p.Converged() {
 		f.newest.Converged = max(converged, p.Generation)
 	}
-	if f.overwrote(p.Ops) || f.newest.Received != received || f.newest.Converged != converged {
+	if p.Repair && f.overwrote(p.Ops) || f.newest.Received != received || f.newest.Converged != converged {
 		f.done.Put(f.newest)
 	}
 }
 
-// overwrote notes which parameters ops changed, and reports whether there are any.
+// overwrote notes which parameters ops changed that others had changed, and
+// reports whether there are any. What they were before the plan was first applied,
+// the host's facts tell.
 func (f *follower) overwrote(ops []netstate.Op) (some bool) {
 	for _, o := range ops {
 		now, ok := o.Row.(netstate.Sysctl)

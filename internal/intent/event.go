@@ -49,7 +49,7 @@ type PassDone struct {
 	Received  uint64 // the newest generation by which this host can be reached
 	Converged uint64 // the newest generation that the kernel was equal to
 
-	Overwrote []Parameter // so far; the last of each
+	Overwrote []Parameter // by repairs so far; the last of each
 }
 
 // Tick says that Output.Wake has come.

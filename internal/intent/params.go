@@ -112,14 +112,18 @@ func consequences(have host.Params, name string) []Parameter {
 	return out
 }
 
-// overwrote notes what the kernel was made to change from: before the first
-// change the facts have told already, later somebody's hand may have been
-// between.
+// overwrote notes what repairs have changed parameters from: others want them so
+// now. Whoever turns forwarding off may also have turned redirects off, which
+// cannot be told from what the kernel does: they stay off.
 func (t *step) overwrote(params []Parameter) {
 	s := t.state
 	for _, p := range params {
-		if s.desired != nil && !belongsTo(s.desired, netstate.Sysctl{Name: p.Name}) {
-			s.overwritten = s.overwritten.with(p)
+		if s.desired == nil || belongsTo(s.desired, netstate.Sysctl{Name: p.Name}) {
+			continue
+		}
+		s.overwritten = s.overwritten.with(p)
+		if p.Name == host.Forwarding(netconf.V4) {
+			s.overwritten = s.overwritten.with(Parameter{Name: netconf.V4.Conf("all", "accept_redirects"), Was: "0", Now: "0"})
 		}
 	}
 }
