@@ -62,11 +62,13 @@ const defaultPrefix = etcd.DefaultPrefix
 // storeFlagPrefix begins the names of all flags that choose the store.
 const storeFlagPrefix = "etcd-"
 
+const endpointsFlag = "etcd-endpoints"
+
 // kubeFlag is the flag that chooses the store on Kubernetes.
 const kubeFlag = "kube-subnet-mgr"
 
 func addStoreFlags(fs *flag.FlagSet, s *storeSettings) {
-	fs.Var(newValue(&s.endpoints, "urls", defaultEndpoints, parseEndpoints), "etcd-endpoints",
+	fs.Var(newValue(&s.endpoints, "urls", defaultEndpoints, parseEndpoints), endpointsFlag,
 		"comma-separated addresses of the etcd servers")
 	fs.Var(newValue(&s.prefix, "path", defaultPrefix, parsePrefix), "etcd-prefix",
 		"path in etcd under which the network's config and leases are stored")

@@ -86,6 +86,10 @@ func takeFlags(cmd *cobra.Command, fs *flag.FlagSet) {
 		_, ignored := ignoredFlags[f.Name]
 		pf.Hidden = ignored
 		pf.Shorthand = ""
+		if f.Name == endpointsFlag {
+			pf.DefValue = "" // flanneld's, and in force only when another flag of etcd's is given
+			pf.Usage += "; without any --etcd flag an embedded etcd is used, and with others " + defaultEndpoints
+		}
 		cmd.Flags().AddFlag(pf)
 		complete(cmd, pf)
 	})

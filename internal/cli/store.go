@@ -63,6 +63,9 @@ func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (*agentS
 	}
 	log.Info("no --etcd-endpoints given: using an embedded etcd for this host only",
 		"directory", embeddedDir(s.stateDir))
+	if isEtcd(ctx, localEtcdURL) {
+		log.Warn("an etcd runs on this host, and is not used; to join the hosts that use it, start the agent with --etcd-endpoints", "etcd", localEtcdURL)
+	}
 	st, endpoints, err := openEmbedded(ctx, s.stateDir, s.prefix, log)
 	if err != nil {
 		return nil, err
