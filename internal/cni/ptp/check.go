@@ -82,8 +82,11 @@ func addedLink(r cni.Request, c config) (podlink.Link, error) {
 	}
 	at := -1
 	for i, dev := range prev.Interfaces {
+		if dev.Name == link.Host && dev.Sandbox == "" {
+			link.MTU = dev.MTU
+		}
 		if dev.Name == r.IfName && dev.Sandbox != "" {
-			at, link.MTU = i, dev.MTU
+			at = i
 			if mac, err := parseMAC(dev.MAC); err == nil { // the runtime may have requested it
 				link.PodMAC = mac
 			}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/containernetworking/cni/pkg/types"
 	current "github.com/containernetworking/cni/pkg/types/100"
@@ -225,7 +226,7 @@ func talk(t *testing.T, caller, called *container, to netip.Addr) netip.Addr {
 	defer func() { _ = ln.Close() }()
 	var conn net.Conn
 	in(caller, func() (err error) {
-		conn, err = net.Dial("tcp", ln.Addr().String())
+		conn, err = net.DialTimeout("tcp", ln.Addr().String(), 10*time.Second)
 		return err
 	})
 	defer func() { _ = conn.Close() }()

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -80,9 +81,10 @@ func ReadNeighs(conn *rtnl.Conn, family uint8, index int32, yield func(Neigh)) e
 	return nil
 }
 
-// EncodeNeigh puts the request to set n, whose state is permanent then.
+// EncodeNeigh puts the request to set n, whose state is permanent unless n says
+// another.
 func EncodeNeigh(b *rtnl.Batch, n Neigh) {
-	b.Message(unix.RTM_NEWNEIGH, Replace, NeighHeader(n.Family, n.Index, unix.NUD_PERMANENT, n.Flags)...)
+	b.Message(unix.RTM_NEWNEIGH, Replace, NeighHeader(n.Family, n.Index, cmp.Or(n.State, unix.NUD_PERMANENT), n.Flags)...)
 	b.Addr(unix.NDA_DST, n.Dst)
 	b.Bytes(unix.NDA_LLADDR, n.MAC[:]...)
 	if n.Protocol != 0 {

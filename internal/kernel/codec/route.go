@@ -170,6 +170,9 @@ func EncodeRoute(b *rtnl.Batch, how uint16, r Route) {
 	if small == 0 {
 		b.Uint32(unix.RTA_TABLE, r.Table)
 	}
+	if r.Metric != 0 {
+		b.Uint32(unix.RTA_PRIORITY, r.Metric)
+	}
 	if r.Nexthop != 0 {
 		b.Uint32(rtaNexthopID, r.Nexthop)
 		return

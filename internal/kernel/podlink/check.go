@@ -30,7 +30,8 @@ func Exists(name string) (bool, error) {
 }
 
 // Check returns everything in which the link differs from what Make made;
-// pod is a descriptor of the pod's namespace.
+// pod is a descriptor of the pod's namespace. The MTU counts on the host's end:
+// the pod's is for other plugins to change.
 func (l Link) Check(pod int) error {
 	conn, err := rtnl.Open()
 	if err != nil {
@@ -62,6 +63,7 @@ func (l Link) checkPod() error {
 }
 
 func (l Link) checkPodWith(conn *rtnl.Conn) error {
+	l.MTU = 0
 	d, err := l.checkDevice(conn, l.Pod, l.PodMAC)
 	if err != nil {
 		return fmt.Errorf("in the pod: %w", err)
@@ -101,20 +103,23 @@ func (l Link) checkDevice(conn *rtnl.Conn, name string, mac MAC) (device, error)
 }
 
 func (l Link) checkRoutes(conn *rtnl.Conn, d device, want []codec.Route) error {
-	have := map[netip.Prefix]netip.Addr{}
+	type way struct {
+		dst netip.Prefix
+		via netip.Addr
+	}
+	have := map[way]bool{}
 	for _, a := range l.families() {
 		list, err := routes(conn, a, d.index)
 		if err != nil {
 			return err
 		}
 		for _, r := range list {
-			have[r.Dst] = r.Via
+			have[way{r.Dst, r.Via}] = true
 		}
 	}
 	var missing error
 	for _, r := range want {
-		via, ok := have[r.Dst]
-		if !ok || via != r.Via {
+		if !have[way{r.Dst, r.Via}] {
 			missing = errors.Join(missing, fmt.Errorf("there is no route to %s on %s", r.Dst, d.name))
 		}
 	}

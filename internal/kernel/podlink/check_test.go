@@ -14,11 +14,13 @@ func TestCheckSeesWhatIsWrong(t *testing.T) {
 		do    func() error
 		says  string
 	}{
-		"host's end down":  {false, down("weftpod1"), "weftpod1 is down"},
-		"no way to it":     {false, flush("weftpod1"), "no route to 10.5.1.1/32 on weftpod1"},
-		"no way out":       {true, flush("eth0"), "no route to 0.0.0.0/0 on eth0"},
-		"no address":       {true, unaddress("eth0"), "does not have the address 10.5.1.1"},
-		"another MTU":      {true, func() error { return change("eth0", func(l netlink.Link) error { return netlink.LinkSetMTU(l, 1300) }) }, "has MTU 1300, not 1400"},
+		"host's end down": {false, down("weftpod1"), "weftpod1 is down"},
+		"no way to it":    {false, flush("weftpod1"), "no route to 10.5.1.1/32 on weftpod1"},
+		"no way out":      {true, flush("eth0"), "no route to 0.0.0.0/0 on eth0"},
+		"no address":      {true, unaddress("eth0"), "does not have the address 10.5.1.1"},
+		"another MTU": {false, func() error {
+			return change("weftpod1", func(l netlink.Link) error { return netlink.LinkSetMTU(l, 1300) })
+		}, "has MTU 1300, not 1400"},
 		"no device at all": {true, func() error { return change("eth0", netlink.LinkDel) }, "eth0: no such device"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,7 +2,8 @@
 // one end is the pod's interface, and routes on both sides, without a bridge.
 //
 // The host's end has no address of the network. Each side knows the other's
-// MAC from the start (permanent neighbours), so that nobody has to ask for it:
+// MAC from the start, so that nobody has to ask for it; when a program changes
+// the MAC in the pod, the pod says so:
 //
 //	host  route 10.5.1.7/32 dev weft3x… proto 118     neigh 10.5.1.7 → the pod's MAC
 //	pod   route default via 169.254.1.1 dev eth0      neigh 169.254.1.1 → the host's MAC

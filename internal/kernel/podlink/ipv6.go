@@ -33,7 +33,10 @@ func (l Link) setPod6() error {
 	if !l.has6() {
 		return nil
 	}
-	return set6(l.Pod, "disable_ipv6", "0")
+	if err := set6(l.Pod, "disable_ipv6", "0"); err != nil {
+		return err
+	}
+	return set6(l.Pod, "ndisc_notify", "1") // see encodeNotify
 }
 
 // set6 writes a kernel parameter of a device in the calling thread's

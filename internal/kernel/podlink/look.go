@@ -38,11 +38,11 @@ func find(conn *rtnl.Conn, name string) (d device, err error) {
 	return d, nil
 }
 
-// routes returns the routes that lead to a device, of the family of like, in
-// the main table and the device's own.
+// routes returns the routes that lead to a device, of the family of like, in any
+// table: the plugin sbr moves them to one of its own.
 func routes(conn *rtnl.Conn, like netip.Addr, dev int32) (all []codec.Route, err error) {
 	err = codec.Routes{Dev: dev}.Read(conn, codec.Family(like), func(r codec.Route) {
-		if r.Table == unix.RT_TABLE_MAIN || r.Table == ownTable(dev) {
+		if r.Table != unix.RT_TABLE_LOCAL {
 			r.Multipath = nil
 			all = append(all, r)
 		}

@@ -60,7 +60,7 @@ func (l Link) configureHost(conn *rtnl.Conn) error {
 		encodeAddr(&b, gateway6, 64, d.index)
 	}
 	for _, a := range l.Addrs {
-		encodeNeigh(&b, a, l.PodMAC, d.index)
+		encodeLearned(&b, a, l.PodMAC, d.index)
 	}
 	if err := exec(conn, &b); err != nil {
 		return fmt.Errorf("set up %s: %w", l.Host, err)
@@ -95,12 +95,16 @@ func (l Link) address(conn *rtnl.Conn) (out []netip.Addr, err error) {
 		return nil, err
 	}
 	var b rtnl.Batch
+	encodeNotify(&b, d.index)
 	codec.EncodeUp(&b, d.index, true)
 	for _, a := range l.Addrs {
 		encodeAddr(&b, a, a.BitLen(), d.index)
 	}
 	for _, a := range l.families() {
 		encodeNeigh(&b, Gateway(a), l.HostMAC, d.index)
+		if a.Is4() { // the gateway of IPv6 is link-local, which is on-link everywhere
+			codec.EncodeRoute(&b, codec.Create, toGateway(a, d.index))
+		}
 	}
 	if err := exec(conn, &b); err != nil {
 		return nil, fmt.Errorf("set up the pod's %s: %w", l.Pod, err)

@@ -20,6 +20,7 @@ const (
 	confForwarding = 1
 	confProxyARP   = 3
 	confRPFilter   = 8
+	confARPNotify  = 22
 
 	addrGenModeNone = 1 // IN6_ADDR_GEN_MODE_NONE of linux/if_link.h
 )
@@ -86,6 +87,27 @@ func encodeNeigh(b *rtnl.Batch, a netip.Addr, mac MAC, index int32) {
 	codec.EncodeNeigh(b, codec.Neigh{Family: codec.Family(a), Index: index, Dst: a, MAC: mac})
 }
 
+// encodeLearned puts the request to know a's MAC until it turns out to be
+// another: a plugin behind weft's in a list may change it. As an entry that was
+// learned elsewhere it does not count towards the kernel's limit.
+func encodeLearned(b *rtnl.Batch, a netip.Addr, mac MAC, index int32) {
+	codec.EncodeNeigh(b, codec.Neigh{
+		Family: codec.Family(a), Index: index, Dst: a, MAC: mac, State: unix.NUD_REACHABLE, Flags: unix.NTF_EXT_LEARNED,
+	})
+}
+
+// encodeNotify has the pod's end tell the host's of another MAC at once.
+func encodeNotify(b *rtnl.Batch, index int32) {
+	b.Message(unix.RTM_NEWLINK, 0, codec.LinkHeader(index, 0, 0)...)
+	families := b.Nest(unix.IFLA_AF_SPEC)
+	inet := b.Nest(unix.AF_INET)
+	conf := b.Nest(unix.IFLA_INET_CONF)
+	b.Uint32(confARPNotify, 1)
+	b.End(conf)
+	b.End(inet)
+	b.End(families)
+}
+
 // toPod is the host's route to a pod's address.
 func toPod(a netip.Addr, dev int32) codec.Route {
 	return codec.Route{Table: unix.RT_TABLE_MAIN, Dst: alone(a), Dev: dev, Protocol: owned.PodProtocol}
@@ -96,6 +118,12 @@ func wayOut(a netip.Addr, dev int32, table uint32) codec.Route {
 	return codec.Route{
 		Table: table, Dst: everything(a), Via: Gateway(a), Dev: dev, Protocol: unix.RTPROT_BOOT, Flags: unix.RTNH_F_ONLINK,
 	}
+}
+
+// toGateway is the pod's route to the gateway of a's family on a link, which is
+// no other's: programs that add a route by it need not know that it is on-link.
+func toGateway(a netip.Addr, dev int32) codec.Route {
+	return codec.Route{Table: unix.RT_TABLE_MAIN, Dst: alone(Gateway(a)), Dev: dev, Metric: ownTable(dev), Protocol: unix.RTPROT_BOOT}
 }
 
 // encodeRule puts the request to route what comes from a by a table.
