@@ -31,6 +31,19 @@ func newNode(name string) (*Node, error) {
 	return n, nil
 }
 
+// Open returns a node of a network namespace that another program made, such as a pod of a container
+// runtime; path names it. The caller closes it.
+func Open(name, path string) (*Node, error) {
+	ns, err := netns.Open(name, path)
+	if err != nil {
+		return nil, err
+	}
+	return &Node{Name: name, ns: ns}, nil
+}
+
+// Close leaves a node of Open as it is. Other nodes end with their lab.
+func (n *Node) Close() error { return n.ns.Close() }
+
 // settle makes the namespace's IPv6 usable at once and free of surprises: addresses are not probed
 // for duplicates first, and survive their device going down as IPv4 addresses do.
 func (n *Node) settle() error {

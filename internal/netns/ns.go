@@ -21,6 +21,7 @@ var ErrClosed = errors.New("the network namespace is closed")
 type NS struct {
 	hostname string
 	file     *os.File // the namespace itself, kept open so that devices can be moved into it
+	foreign  bool     // it was opened, not made
 	work     chan task
 	stop     chan struct{}
 	stopOnce sync.Once
@@ -32,15 +33,41 @@ type task struct {
 	done chan error
 }
 
+// Open enters a network namespace that another program made, such as a pod's; path names it. Close
+// leaves it and its processes as they are, but for those that Start started.
+func Open(hostname, path string) (*NS, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the network namespace of %s: %w", hostname, err)
+	}
+	ns, err := start(&NS{hostname: hostname, file: file, foreign: true}, func() error {
+		return os.NewSyscallError("setns", unix.Setns(int(file.Fd()), unix.CLONE_NEWNET))
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("enter the network namespace %s of %s: %w", path, hostname, err), file.Close())
+	}
+	return ns, nil
+}
+
 // New makes an empty network namespace whose processes see hostname as their host's name. The
 // loopback device is up. The caller must Close it.
 func New(hostname string) (*NS, error) {
-	ns := &NS{hostname: hostname, work: make(chan task), stop: make(chan struct{}), stopped: make(chan struct{})}
+	ns := &NS{hostname: hostname}
+	ns, err := start(ns, ns.unshare)
+	if err != nil {
+		return nil, fmt.Errorf("make a network namespace for %s: %w", hostname, err)
+	}
+	return ns, nil
+}
+
+// start runs the thread of ns, which enter moves into the namespace.
+func start(ns *NS, enter func() error) (*NS, error) {
+	ns.work, ns.stop, ns.stopped = make(chan task), make(chan struct{}), make(chan struct{})
 	ready := make(chan error)
-	go onOwnThread(func() { ns.serve(ready) })
+	go onOwnThread(func() { ns.serve(ready, enter) })
 	if err := <-ready; err != nil {
 		<-ns.stopped
-		return nil, fmt.Errorf("make a network namespace for %s: %w", hostname, err)
+		return nil, err
 	}
 	return ns, nil
 }
@@ -62,10 +89,10 @@ func onOwnThread(f func()) {
 	runtime.UnlockOSThread()
 }
 
-// serve moves the calling thread into a new namespace and then runs tasks until Close.
-func (ns *NS) serve(ready chan<- error) {
+// serve moves the calling thread into the namespace and then runs tasks until Close.
+func (ns *NS) serve(ready chan<- error, enter func() error) {
 	defer close(ns.stopped)
-	err := ns.unshare()
+	err := enter()
 	ready <- err
 	if err != nil {
 		return
@@ -132,7 +159,7 @@ func (ns *NS) Start(cmd *exec.Cmd) error {
 	return ns.Do(cmd.Start)
 }
 
-// Close kills every process in the namespace and gives the namespace up; the kernel removes its
+// Close kills every process in the namespace, unless it was opened, and gives the namespace up; the kernel removes its
 // devices. Commands that Start started still have to be waited for by their owner. A second call
 // does nothing.
 func (ns *NS) Close() error {
@@ -140,7 +167,10 @@ func (ns *NS) Close() error {
 	ns.stopOnce.Do(func() {
 		close(ns.stop)
 		<-ns.stopped
-		err = errors.Join(killMembers(ns.file), ns.file.Close())
+		if !ns.foreign {
+			err = killMembers(ns.file)
+		}
+		err = errors.Join(err, ns.file.Close())
 	})
 	return err
 }

@@ -62,6 +62,33 @@ func TestSysctlsBelongToTheNamespace(t *testing.T) {
 	}
 }
 
+func TestOpenedNamespaceOutlivesItsClose(t *testing.T) {
+	made := newNS(t, "made")
+	opened, err := netns.Open("opened", made.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := func() error {
+		listener, err := net.Listen("tcp", "127.0.0.1:7777")
+		if err == nil {
+			t.Cleanup(func() { _ = listener.Close() })
+		}
+		return err
+	}
+	if err := opened.Do(listen); err != nil {
+		t.Fatal(err)
+	}
+	if err := made.Do(listen); err == nil {
+		t.Error("the opened namespace is not the one that was made: one port was free in both")
+	}
+	if err := opened.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := made.Do(func() error { return nil }); err != nil {
+		t.Errorf("after Close of the opened one: %v", err)
+	}
+}
+
 func TestListenersBelongToTheNamespace(t *testing.T) {
 	a, b := newNS(t, "a"), newNS(t, "b")
 	for _, ns := range []*netns.NS{a, b} {
