@@ -34,7 +34,7 @@ test-kubernetes: setup ## run weft on a real Kubernetes cluster of three nodes, 
 	$(GO) test ./test/kubernetes -kubernetes=gate -v -count=1 -timeout=20m
 
 .PHONY: test-kubernetes-full
-test-kubernetes-full: setup ## the same with every combination, and Kubernetes' own network tests
+test-kubernetes-full: setup ## the same with every combination of CNI type, backend and kube-proxy's mode
 	$(GO) test ./test/kubernetes -kubernetes=full -v -count=1 -timeout=90m
 
 .PHONY: test-kernels

@@ -16,8 +16,6 @@ import (
 
 // listedLease is one line of lease list, and one object with -o json.
 type listedLease struct {
-	Host     string         `json:"host,omitempty"`
-	Version  string         `json:"version,omitempty"` // of the host's agent
 	Subnets  []netip.Prefix `json:"subnets,omitempty"`
 	Key      string         `json:"key"`
 	Public   []netip.Addr   `json:"public,omitempty"`
@@ -83,9 +81,8 @@ func listLeases(snap store.Snapshot) []listedLease {
 	members := regularHosts(net, netErr, snap)
 	list := []listedLease{} // not nil: no leases are [] in JSON
 	for l := range snap.Leases.All() {
-		h, _ := snap.Hosts.Find(lease.HostOf(l.Subnets))
 		entry := listedLease{
-			Host: h.Name, Version: h.Version, Subnets: l.Subnets, Key: lease.Key(l.Subnets), Public: l.Public, Backend: l.Backend,
+			Subnets: l.Subnets, Key: lease.Key(l.Subnets), Public: l.Public, Backend: l.Backend,
 			Reserved: l.Reserved, Seconds: int64(l.TTL.Seconds()), term: leaseTerm(l),
 		}
 		if netErr == nil {
@@ -139,13 +136,13 @@ func showLeases(w io.Writer, list []listedLease) error {
 		return err
 	}
 	t := newTable(w, columnGap)
-	t.row("HOST", "SUBNET", "PUBLIC", "BACKEND", "TERM", "PROBLEM")
+	t.row("SUBNET", "PUBLIC", "BACKEND", "TERM", "PROBLEM")
 	for _, l := range list {
 		name := lease.FormatSubnets(l.Subnets)
 		if name == "" {
 			name = l.Key
 		}
-		t.row(orNone(l.Host), name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem))
+		t.row(name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem))
 	}
 	return t.flush()
 }

@@ -116,7 +116,7 @@ func buildPrograms(ctx context.Context, dir string) error {
 
 // manifestPod is the pod of a manifest's DaemonSet on a host, with the config of weft.yml.
 func manifestPod(h *lab.Host, manifest string) (pod, error) {
-	p := pod{node: h, configs: func(_, name string) (map[string]string, error) {
+	p := pod{node: h, configs: func(name string) (map[string]string, error) {
 		c, err := readObject[corev1.ConfigMap]("weft.yml", "ConfigMap")
 		if err == nil && c.Name != name {
 			err = fmt.Errorf("weft.yml has no ConfigMap %s", name)

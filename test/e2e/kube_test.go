@@ -73,17 +73,16 @@ func (w *world) startKube(ts *testscript.TestScript, is6 []bool) {
 // kubeDir has the files of the control plane on h.
 func kubeDir(h *lab.Host) string { return filepath.Join(h.Dir(), "kube") }
 
-// controlPlaneOn starts etcd and the API server on h, which will run these controllers, too.
-func controlPlaneOn(ctx context.Context, h *lab.Host, controllers ...string) (*kubetest.Cluster, error) {
+// controlPlaneOn starts etcd and the API server on h.
+func controlPlaneOn(ctx context.Context, h *lab.Host) (*kubetest.Cluster, error) {
 	if err := os.Mkdir(kubeDir(h), 0o700); err != nil {
 		return nil, err
 	}
 	return kubetest.Start(ctx, kubetest.Options{
-		Dir:         kubeDir(h),
-		Addr:        netip.AddrPortFrom(h.Addrs[0].Addr(), apiPort),
-		Controllers: controllers,
-		Launch:      h.StartCommand,
-		Dial:        dialFrom(h),
+		Dir:    kubeDir(h),
+		Addr:   netip.AddrPortFrom(h.Addrs[0].Addr(), apiPort),
+		Launch: h.StartCommand,
+		Dial:   dialFrom(h),
 	})
 }
 

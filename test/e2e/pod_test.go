@@ -16,12 +16,9 @@ import (
 // and mounts and no others. What it mounts from its node lies in a directory of the lab's, but for
 // the kernel's own.
 type pod struct {
-	node            *lab.Host
-	namespace, name string // "": of no API server's
-	spec            corev1.PodSpec
-	configs         func(namespace, name string) (map[string]string, error) // ConfigMaps
-	token           string                                                  // directory of the ServiceAccount's; "": none
-	env             []string                                                // that the kubelet adds
+	node    *lab.Host
+	spec    corev1.PodSpec
+	configs func(name string) (map[string]string, error) // ConfigMaps
 }
 
 // initialize runs the init containers to their end, and returns what they printed.
@@ -50,23 +47,9 @@ func (p pod) start(ctx context.Context, c corev1.Container) error {
 	return err
 }
 
-// stop ends a container as the kubelet does, with SIGTERM first, and removes it.
-func (p pod) stop(ctx context.Context, c corev1.Container) error {
-	if _, err := p.node.Run(ctx, "docker", "stop", p.nameOf(c)); err != nil {
-		return err
-	}
-	_, err := p.node.Run(ctx, "docker", "rm", p.nameOf(c))
-	return err
-}
-
-func (p pod) nameOf(c corev1.Container) string { return strings.TrimPrefix(p.name+"-"+c.Name, "-") }
-
 // flags are docker run's for a container, its image and command included.
 func (p pod) flags(c corev1.Container) ([]string, error) {
-	flags := append([]string{"--name=" + p.nameOf(c), "--entrypoint=" + c.Command[0]}, p.limits(c)...)
-	for _, kv := range p.env {
-		flags = append(flags, "--env="+kv)
-	}
+	flags := append([]string{"--name=" + c.Name, "--entrypoint=" + c.Command[0]}, p.limits(c)...)
 	for _, e := range c.Env {
 		value := e.Value
 		if e.ValueFrom != nil && e.ValueFrom.FieldRef.FieldPath == "spec.nodeName" {
@@ -109,9 +92,6 @@ func (p pod) limits(c corev1.Container) (flags []string) {
 func (p pod) volume(name string) (string, error) {
 	i := slices.IndexFunc(p.spec.Volumes, func(v corev1.Volume) bool { return v.Name == name })
 	v := p.spec.Volumes[i]
-	if v.Projected != nil { // by the API server, for the token
-		return p.token, nil
-	}
 	if v.ConfigMap != nil {
 		return p.configDir(v.ConfigMap.Name), p.writeConfig(v.ConfigMap.Name)
 	}
@@ -123,13 +103,13 @@ func (p pod) volume(name string) (string, error) {
 }
 
 func (p pod) configDir(name string) string {
-	return filepath.Join(rootOf(p.node), "configs", p.namespace, name)
+	return filepath.Join(rootOf(p.node), "configs", name)
 }
 
 // writeConfig makes the files of a ConfigMap what it says, all at once by the rename of a link, as the
 // kubelet does.
 func (p pod) writeConfig(name string) error {
-	files, err := p.configs(p.namespace, name)
+	files, err := p.configs(name)
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,7 @@ type cluster struct {
 	admin   *lab.Host
 	outside *lab.Host
 	nodes   []*node
+	hosts   []server // in hosts' own networks
 	began   time.Time
 }
 

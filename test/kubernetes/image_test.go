@@ -73,7 +73,7 @@ func (i image) archive(path string) error {
 	}
 	config, err := json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux",
-		"config": map[string]any{"Entrypoint": i.entrypoint, "Env": []string{"PATH=/bin:/"}},
+		"config": map[string]any{"Entrypoint": i.entrypoint, "Env": []string{"PATH=/bin:/usr/bin:/"}},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
 	})
 	if err != nil {

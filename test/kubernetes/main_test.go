@@ -40,10 +40,11 @@ func mainIn(m *testing.M) int {
 }
 
 func build(ctx context.Context) error {
-	for set, dir := range map[*programs.Set]*string{
+	sets := map[*programs.Set]*string{
 		&programs.Kube: &built.kube, &programs.Containerd: &built.containerd, &programs.CoreDNS: &built.coredns,
 		&programs.CNI: &built.cni, &programs.Helm: &built.helm,
-	} {
+	}
+	for set, dir := range sets {
 		var err error
 		if *dir, err = set.Dir(ctx); err != nil {
 			return err

@@ -41,6 +41,10 @@ mount -t overlay -o "lowerdir=/etc,upperdir=$disk/etc,workdir=$disk/etc.work" ov
 mount --bind "$disk/opt" /opt
 mount --bind "$disk/lib" /var/lib
 mount --bind "$disk/log" /var/log
+# Where this user may create cgroups, they would stay behind a node that lost its power.
+awk '$5 ~ "^/sys/fs/cgroup/" { print $5 }' /proc/self/mountinfo | while read -r group; do
+	mount -o remount,bind,ro,nosuid,nodev,noexec "$group"
+done
 cat /proc/sys/kernel/random/uuid >/run/boot_id
 mount --bind /run/boot_id /proc/sys/kernel/random/boot_id
 printf '%s\n' "$machine" >/etc/machine-id
@@ -107,12 +111,22 @@ func (n *node) run(ctx context.Context, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// withPID notes the number of a daemon's process, which has another parent's number outside the node.
-const withPID = `echo $$ >"/run/$0.pid" && exec "$@"`
+// supervise runs a program as an init system does: it starts it again when it ends, and ends it, and
+// itself, on SIGTERM. It notes its own number on the node, which is another than outside.
+const supervise = `
+echo $$ >"/run/$0.pid"
+trap 'kill "$child"; wait "$child"; exit' TERM
+while :; do
+	"$@" &
+	child=$!
+	wait "$child" || :
+	sleep 0.5
+done
+`
 
 // daemon starts a program that keeps running on the node.
 func (n *node) daemon(name string, args ...string) error {
-	p, err := n.Launch(name, n.command(context.Background(), append([]string{"sh", "-c", withPID, name}, args...)...))
+	p, err := n.Launch(name, n.command(context.Background(), append([]string{"sh", "-c", supervise, name}, args...)...))
 	n.daemons[name] = p
 	return err
 }
@@ -139,19 +153,19 @@ func (n *node) start(ctx context.Context) error {
 	if err := n.writeFiles(); err != nil {
 		return fmt.Errorf("%s: write the node's files: %w", n.Name, err)
 	}
-	for _, start := range []func() error{n.startContainerd, n.startProxy, n.startKubelet} {
+	for _, start := range []func() error{n.startContainerd, n.startProxy} {
 		if err := start(); err != nil {
 			return err
 		}
 	}
-	return n.awaitContainerd(ctx)
+	if err := n.awaitContainerd(ctx); err != nil { // without it the kubelet ends
+		return err
+	}
+	return n.startKubelet()
 }
 
 func (n *node) awaitContainerd(ctx context.Context) error {
 	return within(ctx, startLimit, func() error {
-		if p := n.daemons["containerd"]; !p.Running() {
-			return fmt.Errorf("%s: containerd ended:\n%s", n.Name, p.Tail(10))
-		}
 		_, err := n.run(ctx, "ctr", "version")
 		return err
 	})
@@ -186,15 +200,15 @@ func (n *node) importImages(ctx context.Context, archives []string) error {
 	return nil
 }
 
-// reboot ends everything on the node at once, empties what a machine's kernel would have lost, and
-// starts the node anew. It returns when the first process of the node would start.
+// powerOff ends everything on the node at once, and takes from its network what a machine's kernel
+// loses. What is on the node's disk stays for the next start.
 func (n *node) powerOff(ctx context.Context) error {
 	n.init.Kill()
-	_, err := n.Run(ctx, "sh", "-c", loseState, "reboot", lab.Uplink)
+	_, err := n.Run(ctx, "sh", "-c", loseState, lab.Uplink)
 	return err
 }
 
-// loseState leaves of the network only the uplink with its addresses and default routes.
+// loseState takes the uplink's name. Only it stays of the network, with its addresses and default routes.
 const loseState = `
 set -e
 routes() { ip "-$1" route show default dev "$0" | sed 's/ proto .*//'; }
@@ -214,29 +228,24 @@ test -z "$six" || ip -6 route replace $six dev "$0"
 // writeFiles writes what is configured on a node: the files of its programs, and the CNI plugins that
 // distributions install.
 func (n *node) writeFiles() error {
-	runtime := n.path("/opt/runc")
-	errs := []error{os.MkdirAll(n.path("/opt/cni/bin"), 0o755), os.MkdirAll(n.path("/etc/cni/net.d"), 0o755), lab.WriteRunc(runtime)}
+	errs := []error{os.MkdirAll(n.path("/opt/cni/bin"), 0o755), os.MkdirAll(n.path("/etc/cni/net.d"), 0o755), lab.WriteRunc(n.path("/opt/runc"))}
 	plugins, err := filepath.Glob(filepath.Join(built.cni, "*"))
 	errs = append(errs, err)
 	for _, plugin := range plugins {
-		errs = append(errs, replaceLink(plugin, n.path(filepath.Join("/opt/cni/bin", filepath.Base(plugin)))))
+		program, err := os.ReadFile(plugin)
+		errs = append(errs, err, os.WriteFile(n.path(filepath.Join("/opt/cni/bin", filepath.Base(plugin))), program, 0o755))
+	}
+	values := map[string]string{
+		"PAUSE": pauseImage, "CA": n.cluster.api.CA(), "KUBECONFIG": n.cluster.api.ProxyConfig(),
+		"NODE": n.Name, "MODE": n.cluster.proxy, "PODS": n.cluster.podCIDRs(),
 	}
 	for file, text := range map[string]string{
-		"/etc/containerd.toml": fmt.Sprintf(containerdConfig, pauseImage),
-		"/etc/kubelet.yml":     strings.NewReplacer("CA", n.cluster.api.CA()).Replace(kubeletConfig),
-		"/etc/kube-proxy.yml": strings.NewReplacer("KUBECONFIG", n.cluster.api.ProxyConfig(), "NODE", n.Name,
-			"MODE", n.cluster.proxy, "PODS", n.cluster.podCIDRs()).Replace(proxyConfig),
+		"/etc/containerd.toml": containerdConfig, "/etc/kubelet.yml": kubeletConfig, "/etc/kube-proxy.yml": proxyConfig,
 	} {
-		errs = append(errs, os.WriteFile(n.path(file), []byte(text), 0o644))
+		expanded := os.Expand(text, func(name string) string { return values[name] })
+		errs = append(errs, os.WriteFile(n.path(file), []byte(expanded), 0o644))
 	}
 	return errors.Join(errs...)
-}
-
-func replaceLink(target, path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return os.Symlink(target, path)
 }
 
 var (

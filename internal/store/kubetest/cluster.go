@@ -32,10 +32,6 @@ type Options struct {
 	// module's version, run in this process.
 	Etcd string
 
-	// Controllers are run in addition to the one that assigns PodCIDRs, by
-	// kube-controller-manager's names for them.
-	Controllers []string
-
 	// Nodes are hosts that run a kubelet. With any, all controllers run, and
 	// the cluster gives every node and component the permissions that they
 	// have in a cluster of kubeadm, and no more: StartScheduler,

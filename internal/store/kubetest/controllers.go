@@ -35,7 +35,7 @@ func (c *Cluster) controllerNames() string {
 	if len(c.o.Nodes) > 0 {
 		return "*"
 	}
-	return strings.Join(append(c.o.Controllers, "node-ipam-controller"), ",")
+	return "node-ipam-controller"
 }
 
 // StartScheduler starts the scheduler of a cluster with kubelets. It returns at

@@ -1,6 +1,6 @@
 // Package kubetest gives tests a real Kubernetes control plane: an etcd, the
 // kube-apiserver and, where PodCIDRs are wanted, the kube-controller-manager
-// with its node-ipam controller and those that a test names. Nodes are only
+// with its node-ipam controller. Nodes are only
 // objects, unless Options.Nodes names hosts on which the caller runs kubelets:
 // then all controllers and the scheduler run.
 //
