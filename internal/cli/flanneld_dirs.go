@@ -45,7 +45,8 @@ func networkName(prefix, subnetFile string) string {
 // maxSlug leaves room in a table's name, of which 24 characters are free.
 const maxSlug = 15
 
-// slug is the end of a path in letters that every name may have.
+// slug is the end of a path, whole words if that can be, in letters that every
+// name may have.
 func slug(path string) string {
 	s := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -53,7 +54,11 @@ func slug(path string) string {
 		}
 		return '-'
 	}, strings.ToLower(path))
-	s = strings.Trim(s[max(len(s)-maxSlug, 0):], "-")
+	s = strings.Trim(s, "-")
+	if cut := len(s) - maxSlug; cut > 0 {
+		_, words, _ := strings.Cut(s[cut-1:], "-")
+		s = cmp.Or(strings.Trim(words, "-"), s[cut:])
+	}
 	return cmp.Or(s, "network")
 }
 

@@ -15,6 +15,14 @@ func TestNetworkNameTellsCommandLinesApart(t *testing.T) {
 	if name := networkName(defaultPrefix, "/run/flannel/../flannel/subnet.env"); name != "" {
 		t.Errorf("the default subnet file in other words is %q", name)
 	}
+	for path, want := range map[string]string{
+		"/atomic.io/network": "io-network", "/coreos.com/network": "com-network", "/a/exactly15letters": "exactly15letters"[1:],
+		"/a/fifteenletters1": "fifteenletters1", "/Blue/": "blue", "/é": "network",
+	} {
+		if got := slug(path); got != want {
+			t.Errorf("the slug of %s is %q, want %q", path, got, want)
+		}
+	}
 	seen := map[string]string{}
 	for _, args := range [][2]string{
 		{"/vxlan/network", "/vxlan.env"},
