@@ -35,7 +35,7 @@ func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix,
 	}
 	p, err := c.pick(ctx)
 	if err != nil {
-		return Facts{}, err
+		return Facts{}, c.withDisabled(ctx, err)
 	}
 	f := c.facts(p)
 	f.Barriers, err = src.Barriers(ctx)

@@ -131,3 +131,27 @@ func (c *chooser) bridges(uplink string) []Bridge {
 	}
 	return out
 }
+
+// withDisabled adds to err, for which there is no uplink, the interfaces that can
+// have no address of a family needed since IPv6 is disabled.
+func (c *chooser) withDisabled(ctx context.Context, err error) error {
+	if !slices.Contains(c.families, netconf.V6) {
+		return err
+	}
+	var names []string
+	for _, i := range c.ifaces {
+		if i.Up && !i.Loopback {
+			names = append(names, netconf.V6.Conf(i.Name, "disable_ipv6"))
+		}
+	}
+	found, failed := c.src.Params(ctx, names)
+	if failed != nil {
+		return err
+	}
+	for _, name := range names {
+		if found[name] == "1" {
+			err = fmt.Errorf("%w\n  IPv6 is disabled; enable it with: sysctl -w %s=0", err, name)
+		}
+	}
+	return err
+}

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"maps"
+	"strings"
 	"testing"
 )
 
@@ -52,5 +53,16 @@ func TestParamsAreThoseOfTheWay(t *testing.T) {
 	sys.params[connCount] = "10"
 	if got, err = Choose(t.Context(), sys, Options{}, networks, Uplink{}); err != nil || got.Params[ConnLimit] != "" {
 		t.Errorf("%v; %v", got.Params, err)
+	}
+}
+
+func TestRefusalSaysWhereIPv6IsDisabled(t *testing.T) {
+	const name = "net/ipv6/conf/eth0.5/disable_ipv6"
+	sys := tuned{params: Params{name: "1", "net/ipv6/conf/lo/disable_ipv6": "1"}}
+	sys.ifaces = []Interface{iface("lo", "127.0.0.1/8"), iface("eth0.5", "10.4.7.21/24"), iface("eth1")}
+	sys.routes = routes("default via 10.4.7.1 dev eth0.5")
+	_, err := Choose(t.Context(), sys, Options{}, networks, Uplink{})
+	if err == nil || strings.Count(err.Error(), "sysctl -w") != 1 || !strings.Contains(err.Error(), "sysctl -w "+name+"=0") {
+		t.Error(err)
 	}
 }

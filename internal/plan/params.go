@@ -92,8 +92,8 @@ func withheld(in *Input) []Problem {
 	if _, v4 := in.Net.Range(netconf.V4); v4 {
 		uplink := in.Host.Uplink.Name
 		if ignore := in.Host.Params.Highest(netconf.V4, uplink, "arp_ignore"); ignore == noARP || ignore == sameSubnet && alone(in.Host.Uplink) {
-			complain("net.ipv4.conf.%[1]s.arp_ignore=%[2]d: the kernel answers no ARP request for this host's address, so hosts of its segment cannot reach it; "+
-				"set 0 or 1 with: sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.%[1]s.arp_ignore=1", uplink, ignore)
+			complain("arp_ignore=%[2]d on %[1]s: the kernel answers no ARP request for this host's address, so hosts of its segment cannot reach it; "+
+				"set 0 or 1 with: sysctl -w net/ipv4/conf/all/arp_ignore=1 net/ipv4/conf/%[1]s/arp_ignore=1", uplink, ignore)
 		}
 	}
 	if limit := in.Host.Params.Number(host.ConnLimit); limit > 0 {
