@@ -67,11 +67,7 @@ func add(ctx context.Context, r cni.Request, conf object) (types.Result, error) 
 	if err != nil {
 		return nil, types.NewError(types.ErrIOFailure, "give the bridge of the containers its address in this host's subnet: "+err.Error(), "")
 	}
-	d, err := newDelegate(conf)
-	if err != nil {
-		return nil, err
-	}
-	return d.add(ctx, r)
+	return addApart(ctx, r, conf)
 }
 
 // Check has the delegate compare a container with the result of its Add.
