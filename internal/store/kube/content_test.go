@@ -22,7 +22,7 @@ var sameSnapshot = cmp.Options{
 	cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}),
 	cmpopts.EquateEmpty(),
 	cmp.Transformer("leases", lease.Set.Slice), cmp.Transformer("hosts", lease.HostSet.Slice),
-	cmp.Comparer(func(a, b error) bool { return a.Error() == b.Error() }),
+	cmp.Comparer(func(a, b error) bool { return a == b || a != nil && b != nil && a.Error() == b.Error() }),
 	cmpopts.IgnoreFields(store.Snapshot{}, "Revision"),
 }
 
