@@ -78,7 +78,8 @@ func (f *follower) session(ctx context.Context, s *session.Session) error {
 }
 
 func (f *follower) listAndWatch(ctx context.Context) error {
-	if f.from == 0 {
+	allowed, changed := f.rights.get()
+	for f.from == 0 || allowed != f.listed {
 		l, err := f.list(ctx)
 		if err != nil {
 			return err
@@ -87,11 +88,7 @@ func (f *follower) listAndWatch(ctx context.Context) error {
 		f.view, f.listed = l.view, l.allowed
 		f.present.Delivered()
 		f.feed.Replace(l.view)
-	}
-	allowed, changed := f.rights.get()
-	if allowed != f.listed {
-		f.from = 0 // the listing was of other keys
-		return errRights
+		allowed, changed = f.rights.get()
 	}
 	spans := f.spans(allowed, f.keys.flannels(), f.keys.notes())
 	f.heard = slices.Repeat([]int64{f.from}, len(spans))

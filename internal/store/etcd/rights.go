@@ -77,8 +77,8 @@ func (s *Store) permitted(ctx context.Context, op func() error) error {
 	return op()
 }
 
-// askRights asks etcd what is allowed. Writes are asked for by a transaction whose condition is never true: etcd
-// checks the permissions of all its parts.
+// askRights asks etcd what is allowed. Writes are asked for by a transaction
+// whose condition is never true: etcd checks the permissions of all its parts.
 func (s *Store) askRights(ctx context.Context) (err error) {
 	own := path.Join(s.keys.prefix, ownKeys)
 	never := clientv3.Compare(clientv3.Version(own+"/rights"), "<", 0)
