@@ -115,12 +115,19 @@ func (s *ruleset) barrier(c chain) (host.Barrier, error) {
 		b.Family = "netdev"
 	}
 	f := flattener{ruleset: s, accepts: b.Manager == ""}
-	if err := f.chain(c.chain, host.Match{Family: familyOf(c.family)}, nil); err != nil {
+	all := host.Match{Family: familyOf(c.family)}
+	switch b.Hook {
+	case "ingress":
+		all.In = c.devices
+	case "egress":
+		all.Out = c.devices
+	}
+	if err := f.chain(c.chain, all, nil); err != nil {
 		return b, err
 	}
 	b.Rules = f.out
 	if c.policy == verdictDrop {
-		b.Rules = append(b.Rules, host.Rule{Stops: "policy drop"})
+		b.Rules = append(b.Rules, host.Rule{When: host.Match{In: all.In, Out: all.Out}, Stops: "policy drop"})
 	}
 	return b, nil
 }

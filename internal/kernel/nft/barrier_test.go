@@ -123,10 +123,18 @@ EOT`, []string{"through: policy drop", "into: policy drop"}},
 	{"mangle", `iptables -t mangle -A FORWARD -s 10.5.0.0/16 -j DROP; iptables -t mangle -A PREROUTING -j MARK --set-mark 1`,
 		[]string{"FORWARD: drop in chain FORWARD"}},
 	{"a device's own chain", `
+		ip link add name eth0 type veth peer name eth1
 		nft add table netdev mine
-		nft add chain netdev mine into '{ type filter hook ingress device lo priority 0; }'
+		nft add chain netdev mine into '{ type filter hook ingress device eth0 priority 0; }'
 		nft add rule netdev mine into ip saddr 203.0.113.9 drop
 		nft add rule netdev mine into udp dport 8472 drop`, []string{"into: drop in chain into"}},
+	{"chains of devices that the packets do not use", `
+		ip link add name eth0 type veth peer name eth1
+		nft add table netdev mine
+		nft add chain netdev mine uplink '{ type filter hook ingress device eth0 priority 0; }'
+		nft add rule netdev mine uplink ip saddr 10.0.0.0/8 drop
+		nft add chain netdev mine other '{ type filter hook ingress devices = { eth1, lo } priority 0; policy drop; }'
+		nft add rule netdev mine other udp dport 8472 drop`, []string{"other: drop in chain other"}},
 	{"filters of reverse paths", `nft -f - <<'EOT'
 		table inet firewalld {
 			chain filter_PREROUTING {
@@ -185,7 +193,9 @@ func TestWhatStopsTheNetwork(t *testing.T) {
 			for _, b := range found {
 				kinds := []host.Traffic{inside}
 				switch b.Hook {
-				case "input", "ingress":
+				case "ingress":
+					kinds = append(kinds, tunnel)
+				case "input":
 					kinds = []host.Traffic{tunnel}
 				case "output":
 					kinds = append(kinds, sent)

@@ -27,6 +27,9 @@ const (
 	udataKeyByteorder  = 0    // libnftnl's NFTNL_UDATA_SET_KEYBYTEORDER
 	udataBigEndian     = 2
 	udataComment       = 0 // libnftnl's NFTNL_UDATA_RULE_COMMENT
+	hookDevices        = 4 // NFTA_HOOK_DEVS: a list of
+	deviceName         = 1 // NFTA_DEVICE_NAME and, since Linux 6.16,
+	devicePrefix       = 2 // NFTA_DEVICE_PREFIX
 )
 
 // message begins a message about nftables.

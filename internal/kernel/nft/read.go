@@ -26,6 +26,7 @@ type chain struct {
 	priority int32
 	policy   uint32
 	kind     string
+	devices  []string // whose packets it sees, with "*" for any ending; nil: those of all
 }
 
 // rule is a rule of anybody's.
@@ -112,11 +113,28 @@ func decodeChain(m rtnl.Message) (c chain, ok bool) {
 					c.hook = h.Uint32BE()
 				case unix.NFTA_HOOK_PRIORITY:
 					c.priority = int32(h.Uint32BE())
+				case unix.NFTA_HOOK_DEV:
+					c.devices = append(c.devices, h.String())
+				case hookDevices:
+					c.devices = append(c.devices, deviceNames(h.Attrs())...)
 				}
 			}
 		}
 	}
 	return c, true
+}
+
+// deviceNames reads the devices of a chain that has several.
+func deviceNames(list rtnl.Attrs) (out []string) {
+	for d := range list.All() {
+		switch d.Type {
+		case deviceName:
+			out = append(out, d.String())
+		case devicePrefix:
+			out = append(out, d.String()+"*")
+		}
+	}
+	return out
 }
 
 // rules lists the rules of a chain, or of a table if p names no chain, in
