@@ -73,7 +73,9 @@ func (b *builder) inside(hook string, r netconf.Range) host.Traffic {
 	if hook == "output" {
 		t.Src = nil
 	}
-	if tunnels := len(b.Tunnels) > 0 && !b.Net.Backend.VXLAN.DirectRouting; tunnels && b.Host.Uplink.Name != "" {
+	// While hosts leave the tunnel for host-gw there are tunnels, and packets that do not use them.
+	tunnels := len(b.Tunnels) > 0 && b.Net.Backend.Type == "vxlan" && !b.Net.Backend.VXLAN.DirectRouting
+	if tunnels && b.Host.Uplink.Name != "" {
 		t.Never = []string{b.Host.Uplink.Name}
 	}
 	return t
