@@ -107,10 +107,10 @@ func try(t *testing.T, c configuration, o order, v variant) {
 	tr.compare(o, bare)
 }
 
-// networkDoc is the network config.
+// networkDoc is the network config. The last quarter of it is left for other networks of the hosts.
 func networkDoc(family string, b backend) string {
 	v4, v6 := family != "ipv6", family != "ipv4"
-	return fmt.Sprintf(`{"Network": "172.7.0.0/16", "EnableIPv4": %t, "EnableIPv6": %t, "IPv6Network": "fd17:7::/48", "Backend": %s}`, v4, v6, b.json())
+	return fmt.Sprintf(`{"Network": "172.7.0.0/16", "SubnetMax": "172.7.191.0", "EnableIPv4": %t, "EnableIPv6": %t, "IPv6Network": "fd17:7::/48", "Backend": %s}`, v4, v6, b.json())
 }
 
 // topology is two hosts on one segment, one on another, and the store, with a router between.
