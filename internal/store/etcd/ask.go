@@ -10,6 +10,7 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/weft-net/weft/internal/lease"
@@ -35,6 +36,9 @@ func (a *acquisition) contest(ctx context.Context, c *lease.ContestedError) erro
 		return nil
 	}
 	runs, err := a.ask(ctx, c)
+	if errors.Is(err, rpctypes.ErrPermissionDenied) && a.askRights(ctx) == nil && !a.allowed().records {
+		return nil // without records nobody is known to hold it
+	}
 	if err != nil {
 		return fmt.Errorf("acquiring a lease: asking %s, which holds subnet %s: %w", c.Holder.Name(), lease.FormatSubnets(c.Held.Subnets), err)
 	}

@@ -182,3 +182,18 @@ func TestRecordsComeWithPermission(t *testing.T) {
 		return slices.Contains(keysOf(t, root), "/net/weft/owners/10.5.34.0-24")
 	})
 }
+
+// TestRecordsThatMayOnlyBeRead: the record of the claimant's lease is of another
+// boot, whose agent cannot be asked. As with flanneld the address decides.
+func TestRecordsThatMayOnlyBeRead(t *testing.T) {
+	t.Parallel()
+	p, root := guarded(t, onConfig, onSubnets, grant{onRecords.from, onRecords.to, mayRead})
+	put(t, root, "/net/subnets/10.5.7.0-24", `{"PublicIP":"192.0.2.1","BackendType":"vxlan"}`, time.Hour)
+	put(t, root, "/net/weft/owners/10.5.7.0-24", `{"id":"id-1","hostname":"host-1","machine":"m-1","boot":"b-9","session":"s-9"}`, time.Hour)
+	s := open(t, etcd.Options{Endpoints: []string{p.URL()}, Prefix: "/net", Username: "flannel", Password: "geheim"})
+	c := claim()
+	c.Boot, c.Session = "b-1", "s-1"
+	if l := acquire(t, s, wide, c); lease.Key(l.Subnets) != "10.5.7.0-24" {
+		t.Errorf("the host has %v", l.Subnets)
+	}
+}
