@@ -30,6 +30,7 @@ func TestManifest(t *testing.T) {
 	c.drainNode(servers)
 	c.restoreServers()
 	servers = c.rebootNode(c.serversAgain())
+	servers = c.recreateNode(servers)
 	fmt.Println(c.takeAll("weft.yml with DirectRouting, after all that", c.paths(servers)))
 	c.follow([]guide.Step{brokenConfig, brokenEvent})
 	c.removePods()

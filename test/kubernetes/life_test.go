@@ -179,6 +179,19 @@ func (c *cluster) rebootNode(servers []server) []server {
 	return c.serversAgain()
 }
 
+// subnetIs returns nil when the node's agent gives pods addresses of the subnet.
+func (n *node) subnetIs(podCIDR string) error {
+	env, err := os.ReadFile(n.path("/run/flannel/subnet.env"))
+	if err != nil {
+		return err
+	}
+	gateway := strings.TrimSuffix(podCIDR, ".0/24") + ".1/24"
+	if !strings.Contains(string(env), "FLANNEL_SUBNET="+gateway+"\n") {
+		return fmt.Errorf("the PodCIDR of %s is %s, and subnet.env says:\n%s", n.Name, podCIDR, env)
+	}
+	return n.networkReady()
+}
+
 // networkReady returns nil when the node's agent is ready since its boot.
 func (n *node) networkReady() error {
 	if _, err := os.Stat(n.path("/run/flannel/subnet.env")); err != nil {
@@ -218,6 +231,47 @@ func (c *cluster) serversAgain() []server {
 	c.t.Helper()
 	pods := c.podServers()
 	return append(pods, c.hosts...)
+}
+
+// recreateNode deletes the node and lets its kubelet register it anew, which gives it another PodCIDR.
+func (c *cluster) recreateNode(servers []server) []server {
+	c.t.Helper()
+	n, ctx := c.victim(), c.t.Context()
+	nodes := c.api.Client.CoreV1().Nodes()
+	before, err := nodes.Get(ctx, n.Name, metav1.GetOptions{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	p := c.startPings(servers, n.Name)
+	if err := n.stop(ctx, "kubelet"); err != nil {
+		c.t.Fatal(err)
+	}
+	c.must("kubectl", "delete", "node", n.Name)
+	for _, s := range servers {
+		if s.isPod() && s.node == n {
+			c.must("kubectl", "delete", "pod", s.name, "--ignore-not-found", "--force", "--grace-period=0")
+		}
+	}
+	if err := n.powerOff(ctx); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := n.start(ctx); err != nil {
+		c.t.Fatal(err)
+	}
+	c.await("another PodCIDR", func() error {
+		after, err := nodes.Get(ctx, n.Name, metav1.GetOptions{})
+		if err == nil && (after.Spec.PodCIDR == "" || after.Spec.PodCIDR == before.Spec.PodCIDR) {
+			err = fmt.Errorf("the PodCIDR is %q, as it was", after.Spec.PodCIDR)
+		}
+		if err != nil {
+			return err
+		}
+		return n.subnetIs(after.Spec.PodCIDR)
+	})
+	c.restoreServers()
+	c.awaitReady(len(nodeNames) + 1 + len(placement))
+	p.stop("node deleted and re-created with another PodCIDR; the others' pings")
+	return c.serversAgain()
 }
 
 // removePods removes all pods that have a network of their own, and waits until it is gone.

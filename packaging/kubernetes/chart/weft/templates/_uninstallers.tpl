@@ -21,6 +21,7 @@ initContainers:
       - {name: state, mountPath: /var/lib/weft}
       - {name: run, mountPath: /run/weft}
       - {name: subnet-file, mountPath: /run/flannel}
+      - {name: proc-sys-net, mountPath: /host/proc/sys/net} # whose parameters it puts back
 containers:
   - name: done
     image: {{ include "weft.image" . }}
