@@ -65,7 +65,7 @@ func build(ctx context.Context, o options) ([]suite.Suite, error) {
 		after.Args = append(slices.Clone(e2e.Args), "-test.run="+afterReboot)
 		e2e.Args = append(e2e.Args, "-test.run="+selected)
 		names, suites = append(names, e2e.Package), append(suites, e2e)
-		if o.scripts == "" {
+		if selects(selected, "reboot_before") {
 			suites = append(suites, after)
 		}
 	}
@@ -86,6 +86,13 @@ func build(ctx context.Context, o options) ([]suite.Suite, error) {
 
 // demo has real agents and a real etcd on four hosts, and counted packets.
 var demo = suite.Suite{Package: "weft-lab-demo", Dir: "/", Binary: guestTests + "/weft", Args: []string{"lab", "demo"}, Boot: 1}
+
+// selects reports whether a pattern of -test.run has a script run.
+func selects(pattern, script string) bool {
+	_, scripts, _ := strings.Cut(pattern, "/")
+	matched, err := regexp.MatchString(scripts, script)
+	return err == nil && matched
+}
 
 // binaries is the folder of the test binaries.
 func (o options) binaries() string { return filepath.Join(o.work, "tests") }

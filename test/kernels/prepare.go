@@ -21,7 +21,7 @@ const (
 )
 
 // debianPackages have the programs that tests start.
-var debianPackages = []string{"busybox-static", "dash", "etcd-server", "ethtool", "iproute2", "iptables", "iputils-ping", "kmod", "nftables", "procps"}
+var debianPackages = []string{"busybox-static", "dash", "etcd-client", "etcd-server", "ethtool", "iproute2", "iptables", "iputils-ping", "kmod", "nftables", "procps"}
 
 // base is what guests of all kernels have in common.
 type base struct {

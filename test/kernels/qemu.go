@@ -54,13 +54,13 @@ func (b *base) runOn(ctx context.Context, cache *debian.Cache, m machine, series
 		return err
 	}
 	defer func() { _ = os.Remove(g.disk) }()
-	for boot := 1; err == nil && slices.ContainsFunc(b.suites, func(s suite.Suite) bool { return s.Boot == boot }); boot++ {
+	for boot := 1; ctx.Err() == nil && slices.ContainsFunc(b.suites, func(s suite.Suite) bool { return s.Boot == boot }); boot++ {
 		r.boots(b.suites, boot)
-		err = m.boot(ctx, g, boot, func(line string) {
+		ended := m.boot(ctx, g, boot, func(line string) {
 			_, _ = fmt.Fprintln(log, line)
 			r.line(line)
 		})
-		err = errors.Join(err, r.verdict())
+		err = errors.Join(err, ended, r.verdict())
 	}
 	if err != nil {
 		return fmt.Errorf("%w\nthe whole console is in %s", err, log.Name())
