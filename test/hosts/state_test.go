@@ -72,31 +72,50 @@ func normal(text string) string {
 	return text
 }
 
-// compare demands that every host is as it was without weft, but for what the configuration says.
+// compare demands that every host is as it was without weft, but for what the configuration says, which must differ.
 func (tr *trial) compare(o order, bare map[string]string) {
 	tr.t.Helper()
 	now := tr.states()
+	all := ""
+	but := tr.c.differing(o)
 	for _, name := range members {
-		if diff := difference(bare[name], now[name], tr.c.differing(o)); diff != "" {
+		diff := difference(bare[name], now[name])
+		all += diff
+		if diff = without(diff, but); diff != "" {
 			tr.t.Errorf("%s: weft clean left a difference (- without weft, + now):\n%s", name, diff)
+		}
+	}
+	for _, p := range but {
+		if without(all, []*regexp.Regexp{p}) == all {
+			tr.t.Errorf("nothing of what %s tells differs any more: remove it from the configuration", p)
 		}
 	}
 }
 
-// difference lists the lines that one text has and the other has not, without those that one of the patterns
-// matches.
-func difference(before, after string, but []*regexp.Regexp) string {
+// difference lists the lines that one text has and the other has not, with "- " and "+ " before them.
+func difference(before, after string) string {
 	var out strings.Builder
 	list := func(sign, these, others string) {
 		have := strings.Split(others, "\n")
 		for line := range strings.SplitSeq(these, "\n") {
-			expected := slices.ContainsFunc(but, func(p *regexp.Regexp) bool { return p.MatchString(line) })
-			if !slices.Contains(have, line) && !expected {
+			if !slices.Contains(have, line) {
 				fmt.Fprintf(&out, "%s %s\n", sign, line)
 			}
 		}
 	}
 	list("-", before, after)
 	list("+", after, before)
+	return out.String()
+}
+
+// without drops the lines of a difference that one of the patterns matches.
+func without(diff string, patterns []*regexp.Regexp) string {
+	var out strings.Builder
+	for line := range strings.Lines(diff) {
+		text := strings.TrimSuffix(line[len("- "):], "\n")
+		if !slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(text) }) {
+			out.WriteString(line)
+		}
+	}
 	return out.String()
 }
