@@ -81,6 +81,7 @@ type near struct {
 	leading  map[netconf.Family][]int32
 	overlay  []netip.Prefix  // the networks of containers
 	tables   map[uint32]bool // that are looked up
+	far      []netip.Prefix  // destinations of far routes; a more specific route is one as well
 	partial  bool            // there are more than maxFar far routes
 	nexthops hostNexthops    // nil: no route went through one
 	used     map[uint32]bool // nexthop objects that routes go through, directly or by a group
@@ -119,10 +120,11 @@ func (n *near) isNear(r hostRoute) bool {
 }
 
 // isFar reports whether r says something about places behind gateways that the default
-// route does not say.
+// route does not say, or takes destinations back from a route that does.
 func (n *near) isFar(r hostRoute) bool {
 	devs := n.leading[netconf.FamilyOf(r.Dst.Addr())]
 	as := r.Table == unix.RT_TABLE_MAIN && r.Kind == unix.RTN_UNICAST && len(devs) == 1 &&
 		!slices.ContainsFunc(r.hops, func(h codec.Hop) bool { return h.Dev != devs[0] })
+	as = as && !slices.ContainsFunc(n.far, func(p netip.Prefix) bool { return p.Bits() < r.Dst.Bits() && p.Contains(r.Dst.Addr()) })
 	return !as && !n.isNear(r) && !slices.ContainsFunc(n.overlay, r.Dst.Overlaps)
 }

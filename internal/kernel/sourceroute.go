@@ -35,13 +35,11 @@ func (k *Kernel) Routing(ctx context.Context, overlay []netip.Prefix) (out host.
 		return host.Routing{}, err
 	}
 	n.links, n.leading, n.used = found.links(), found.leading(), n.nexthops.used(found)
-	far := 0
-	for _, r := range found {
-		if n.isFar(r) {
-			far++
-		}
+	if n.far = found.far(&n); len(n.far) <= maxFar {
+		n.partial = len(found.far(&n)) > maxFar // with those that are more specific than they
+	} else {
+		n.far, n.partial = nil, true
 	}
-	n.partial = far > maxFar
 	k.near.Store(&n)
 	out.Partial = n.partial
 	out.Routes, err = found.concerning(&n, newDevices(k.conn))
@@ -51,6 +49,16 @@ func (k *Kernel) Routing(ctx context.Context, overlay []netip.Prefix) (out host.
 // maxFar is how many routes to places behind gateways are gone by. Routers have
 // a million; then nothing is said about such places.
 const maxFar = 256
+
+// far returns the destinations of the routes to places behind gateways that matter.
+func (h hostRoutes) far(n *near) (out []netip.Prefix) {
+	for _, r := range h {
+		if n.isFar(r) {
+			out = append(out, r.Dst)
+		}
+	}
+	return out
+}
 
 // hostRoutes reads the routes of the tables that rules and VRFs lead to.
 func (k *Kernel) hostRoutes(rules []host.PolicyRule) (found hostRoutes, tables map[uint32]bool, err error) {
