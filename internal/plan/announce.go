@@ -83,6 +83,8 @@ func tunnel(in *Input, f netconf.Family, end end) (*vxlan.Tunnel, error) {
 		Local:    in.Host.Uplink.Addrs[i],
 		Dev:      in.Host.Uplink.Name,
 		MTU:      underlayMTU(end.Backend, in.Host) - vxlan.Overhead(f),
+
+		AllStrict: in.allStrict(),
 	}, nil
 }
 

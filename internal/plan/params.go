@@ -8,12 +8,12 @@ import (
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
 // Values of rp_filter and arp_ignore; Documentation/networking/ip-sysctl.rst.
 const (
 	strictFilter = "1" // a packet needs a route back to its source by the device that it came by
-	looseFilter  = "2" // by any device
 	sameSubnet   = 2   // ARP is answered to senders in the prefix of the address only
 	noARP        = 8   // ARP is never answered
 )
@@ -33,22 +33,19 @@ func parameters(s *netstate.Builder, in *Input) {
 }
 
 // parameters4 wants forwarding of each device that packets arrive by, since IPv4
-// goes by the device's own parameter. Where the kernel requires of a packet that
-// the route back to its source leads through the device by which it came, it
-// shall no longer on the uplink: while a change of the config is under way, a
-// peer may send directly what is answered through the tunnel. The higher value
-// of the device's and of all devices' counts, so that 0 is no obstacle unless
-// all have 1.
+// goes by the device's own parameter, and no strict filter on the uplink.
 func parameters4(in *Input) []netstate.Sysctl {
-	filter := netstate.Sysctl{Name: netconf.V4.Conf(in.Host.Uplink.Name, "rp_filter"), Value: looseFilter, Unless: "0"}
-	if in.Host.Params[netconf.V4.Conf("all", "rp_filter")] == strictFilter {
-		filter.Unless = ""
-	}
-	out := []netstate.Sysctl{{Name: netconf.V4.Conf(in.Host.Uplink.Name, "forwarding"), Value: "1"}, filter}
+	uplink := in.Host.Uplink.Name
+	out := []netstate.Sysctl{{Name: netconf.V4.Conf(uplink, "forwarding"), Value: "1"}, vxlan.LooseFilter(uplink, in.allStrict())}
 	for _, b := range in.bridges() {
 		out = append(out, netstate.Sysctl{Name: netconf.V4.Conf(b.Name, "forwarding"), Value: "1"})
 	}
 	return out
+}
+
+// allStrict reports whether the filter of all devices is strict.
+func (in *Input) allStrict() bool {
+	return in.Host.Params[netconf.V4.Conf("all", "rp_filter")] == strictFilter
 }
 
 // parameters6 keeps what the host has from router advertisements: a host that

@@ -24,6 +24,8 @@ type Tunnel struct {
 	Local    netip.Addr // the uplink's address
 	Dev      string     // the uplink
 	MTU      int        // of the device, bytes
+
+	AllStrict bool // the host's net.ipv4.conf.all.rp_filter is 1
 }
 
 // Overhead is what the encapsulation adds to a packet, in bytes: outer IP
@@ -63,21 +65,31 @@ func (t *Tunnel) Receive(s *netstate.Builder) {
 		addr := subnet.Masked().Addr()
 		s.Addrs = append(s.Addrs, netstate.Addr{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Dev: t.Name})
 	}
-	for _, p := range t.parameters() {
-		s.Sysctls = append(s.Sysctls, netstate.Sysctl{Name: t.Family.Conf(t.Name, p[0]), Value: p[1]})
-	}
+	s.Sysctls = append(s.Sysctls, t.parameters()...)
 }
 
-// parameters returns names and values of the device's kernel parameters, which
-// it would otherwise have from the host's "default" ones.
-func (t *Tunnel) parameters() [][2]string {
+// parameters returns the device's kernel parameters, which it would otherwise
+// have from the host's "default" ones.
+func (t *Tunnel) parameters() []netstate.Sysctl {
+	name := func(key string) string { return t.Family.Conf(t.Name, key) }
 	if t.Family == netconf.V6 {
 		// Peers are known from their leases; nobody on the tunnel is a router to believe.
-		return [][2]string{{"accept_ra", "0"}, {"disable_ipv6", "0"}}
+		return []netstate.Sysctl{{Name: name("accept_ra"), Value: "0"}, {Name: name("disable_ipv6"), Value: "0"}}
 	}
-	// A peer that is sent to directly may still send by the tunnel, so a packet's
-	// route back may be another (2: loose, by any device).
-	return [][2]string{{"forwarding", "1"}, {"rp_filter", "2"}}
+	return []netstate.Sysctl{{Name: name("forwarding"), Value: "1"}, LooseFilter(t.Name, t.AllStrict)}
+}
+
+// LooseFilter wants no strict reverse-path filter on dev: a peer that is sent to
+// directly may still send by the tunnel, and the other way round, so a packet's
+// route back may lead by another device (2: loose, by any). The higher value of
+// the device's and of all devices' counts, so that 0 is no obstacle unless all
+// have 1 (allStrict); Documentation/networking/ip-sysctl.rst.
+func LooseFilter(dev string, allStrict bool) netstate.Sysctl {
+	want := netstate.Sysctl{Name: netconf.V4.Conf(dev, "rp_filter"), Value: "2", Unless: "0"}
+	if allStrict {
+		want.Unless = ""
+	}
+	return want
 }
 
 // Packets returns what the host needs to put packets for subnet into frames for
