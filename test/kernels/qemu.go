@@ -76,7 +76,7 @@ type guest struct {
 	limit          time.Duration // of one boot
 }
 
-const diskSize = 64 << 20
+const diskSize = 512 << 20 // sparse; etcd allocates 64 MB files ahead
 
 func (g guest) newDisk() error {
 	f, err := os.Create(g.disk)

@@ -69,7 +69,7 @@ func mountDisk(boot string) error {
 		return nil // the test that needs it tells
 	}
 	if boot == "1" {
-		if out, err := exec.Command("/usr/bin/busybox", "mkfs.ext2", diskDevice).CombinedOutput(); err != nil {
+		if out, err := exec.Command("/usr/sbin/mke2fs", "-q", "-t", "ext4", diskDevice).CombinedOutput(); err != nil {
 			return fmt.Errorf("make a file system on %s: %w\n%s", diskDevice, err, out)
 		}
 	}
