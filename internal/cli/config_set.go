@@ -104,19 +104,5 @@ func completeKeys(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 
 // wrapped lays words out in lines of a help text.
 func wrapped(words []string) string {
-	const width = 78
-	var b strings.Builder
-	column := 0
-	for _, w := range words {
-		if column > 0 && column+1+len(w) > width {
-			b.WriteString("\n")
-			column = 0
-		}
-		if column == 0 {
-			b.WriteString(" ")
-		}
-		b.WriteString(" " + w)
-		column += 1 + len(w)
-	}
-	return b.String()
+	return "  " + strings.Join(wrapText(strings.Join(words, " "), plainWidth-2), "\n  ")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/weft-net/weft/internal/agent"
@@ -97,9 +98,9 @@ func addTrafficFlags(fs *flag.FlagSet, t *trafficSettings) {
 	addBool(fs, &t.ipMasq, "ip-masq", "false", "masquerade traffic leaving the network, except multicast")
 	addBool(fs, &t.noRandom, "ip-masq-fully-random-disable", "false", "keep source ports when masquerading, if they are free")
 	fs.Var(newValue(&t.iptablesResync, "seconds", "5", parseInt(1, 86400, " of seconds")), "iptables-resync",
-		"ignored (flanneld compatibility); the kernel reports changes, so weft does not poll")
+		ignoredNote+"; the kernel reports changes, so weft does not poll")
 	addBool(fs, &t.forwardRules, "iptables-forward-rules", "true", "insert ACCEPT rules for the network's packets in other firewalls' chains that could block them")
-	addBool(fs, &t.blackhole, "ip-blackhole-route", "false", "ignored (flanneld compatibility)")
+	addBool(fs, &t.blackhole, "ip-blackhole-route", "false", ignoredNote)
 }
 
 func addExceptFlag(fs *flag.FlagSet, t *trafficSettings) {
@@ -130,8 +131,8 @@ func parseAnnotationPrefix(s string) (string, error) { return s, kube.CheckPrefi
 func addKlogFlags(fs *flag.FlagSet, k *klogSettings) {
 	fs.Var(newValue(&k.verbosity, "number", "0", parseInt(-1<<31, 1<<31-1, "")), "v",
 		fmt.Sprintf("verbosity; %d and above log at debug level", debugVerbosity))
-	addText(fs, &k.module, "vmodule", "", "pattern", "ignored (flanneld compatibility)")
-	addText(fs, &k.backtrace, "log_backtrace_at", "", "file:line", "ignored (flanneld compatibility)")
+	addText(fs, &k.module, "vmodule", "", "pattern", ignoredNote)
+	addText(fs, &k.backtrace, "log_backtrace_at", "", "file:line", ignoredNote)
 }
 
 // ignoredFlags are logging flags that old flanneld command lines carry. They
@@ -145,7 +146,7 @@ var ignoredFlags = map[string]string{
 
 func addIgnoredFlags(fs *flag.FlagSet) {
 	for name, kind := range ignoredFlags {
-		fs.Var(newValue(new(string), kind, "", parseText), name, "ignored (flanneld compatibility)")
+		fs.Var(newValue(new(string), kind, "", parseText), name, ignoredNote)
 	}
 }
 
@@ -153,11 +154,11 @@ func addIgnoredFlags(fs *flag.FlagSet) {
 func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	addExceptFlag(fs, &s.trafficSettings)
 	fs.Var(newValue(&s.table, "name", "", parseTable), "nft-table",
-		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1. two networks without a VNI on one host need two names")
+		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1; two networks without a VNI on one host need two names")
 	addDirFlags(fs, &s.dirSettings)
 	fs.Var(newValue(&s.lockDir, "directory", defaultLockDir, parseDir), "lock-dir",
 		"directory of the locks that keep two agents of this host from using the same devices, tables or networks; must be the same for all of them")
-	fs.Var(newValue(&s.resync, "time", agent.DefaultResync.String(), parsePeriod), "resync",
+	fs.Var(newValue(&s.resync, "time", strings.TrimSuffix(agent.DefaultResync.String(), "0s"), parsePeriod), "resync",
 		"full resync interval; changes that the kernel reports are handled immediately")
 	fs.Var(newValue(&s.metrics, "local|weft|all", string(api.MetricsLocal), parseMetrics), "metrics",
 		"metrics that other hosts can read at the health port: none (local), weft's own (weft), or also those of the process and the Go runtime (all)")

@@ -65,7 +65,9 @@ func flanneldRefuses(p Process, fs *flag.FlagSet, err error) int {
 			all.AddFlag(pf)
 		}
 	})
-	fmt.Fprintf(p.Stderr, "Usage: %s [OPTION]...\n%s", p.Args[0], all.FlagUsages())
+	var usage strings.Builder
+	writeFlags(&usage, all, widthOf(p.Stderr))
+	fmt.Fprintf(p.Stderr, "Usage: %s [OPTION]...\n%s", p.Args[0], &usage)
 	return exitOK
 }
 

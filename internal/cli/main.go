@@ -54,7 +54,7 @@ func Main(ctx context.Context, p Process) int {
 	root.SetOut(newPrinter(p.Stdout))
 	root.SetErr(stderr)
 	if len(p.Args) > 0 {
-		root.SetArgs(p.Args[1:])
+		root.SetArgs(asFlanneld(root, p.Args[1:]))
 	}
 	err := root.ExecuteContext(ctx)
 	if _, known := errors.AsType[*usageError](err); err != nil && !known && !*began {

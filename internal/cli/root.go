@@ -38,7 +38,10 @@ It replaces flannel host by host: same store, same flags, same subnet file.`,
 		PersistentPreRunE:          a.begin,
 	}
 	root.SetIn(p.Stdin)
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err, p.Args) })
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		return writeUsage(cmd.OutOrStdout(), cmd, widthOf(p.Stdout))
+	})
 	root.SetVersionTemplate(versionLine(p.Version) + "\n")
 	root.AddCommand(
 		newUpCommand(a), newStatusCommand(a), newPlanCommand(a), newEventsCommand(), newCleanCommand(),
@@ -122,14 +125,15 @@ func group(cmd *cobra.Command, subs ...*cobra.Command) *cobra.Command {
 }
 
 // flagError explains a flag that does not exist, or whose value is not
-// valid.
-func flagError(cmd *cobra.Command, err error) error {
+// valid, in the command line args.
+func flagError(cmd *cobra.Command, err error, args []string) error {
 	help := fmt.Sprintf("'%s --help' lists the flags", cmd.CommandPath())
-	if none, ok := errors.AsType[*pflag.NotExistError](err); ok {
-		if near := nearestFlag(cmd.Flags(), none.GetSpecifiedName()); near != "" {
-			help = fmt.Sprintf("did you mean --%s?", near)
-		}
-		return &usageError{err: err, hint: help}
+	near := meantFlag(cmd.Flags(), args)
+	if none, ok := errors.AsType[*pflag.NotExistError](err); ok && none.GetSpecifiedShortnames() == "" {
+		near = nearestFlag(cmd.Flags(), none.GetSpecifiedName())
+	}
+	if near != "" {
+		help = fmt.Sprintf("did you mean --%s?", near)
 	}
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		f := wrong.GetFlag()

@@ -20,8 +20,8 @@ and maintain devices, routes and neighbours so that every peer is reachable. It
 runs until SIGTERM or SIGINT. What it configured stays in the kernel, so traffic
 is not affected; 'weft clean' removes it.
 
-The flags are flanneld's, with the same names and defaults, and some more. Every
-flag can also be given by an environment variable: WEFT_ or FLANNELD_ and the
+The flags are flanneld's, with the same names and defaults, and some more. They
+may begin with one dash or two. Every flag can also be given by an environment variable: WEFT_ or FLANNELD_ and the
 flag's name in capitals with _ for -. The command line overrides WEFT_, which
 overrides FLANNELD_.
 
