@@ -16,6 +16,8 @@ import (
 
 // listedLease is one line of lease list, and one object with -o json.
 type listedLease struct {
+	Host     string         `json:"host,omitempty"`
+	Version  string         `json:"version,omitempty"` // of the host's agent
 	Subnets  []netip.Prefix `json:"subnets,omitempty"`
 	Key      string         `json:"key"`
 	Public   []netip.Addr   `json:"public,omitempty"`
@@ -81,8 +83,9 @@ func listLeases(snap store.Snapshot) []listedLease {
 	members := regularHosts(net, netErr, snap)
 	list := []listedLease{} // not nil: no leases are [] in JSON
 	for l := range snap.Leases.All() {
+		h, _ := snap.Hosts.Find(lease.HostOf(l.Subnets))
 		entry := listedLease{
-			Subnets: l.Subnets, Key: lease.Key(l.Subnets), Public: l.Public, Backend: l.Backend,
+			Host: h.Name, Version: h.Version, Subnets: l.Subnets, Key: lease.Key(l.Subnets), Public: l.Public, Backend: l.Backend,
 			Reserved: l.Reserved, Seconds: int64(l.TTL.Seconds()), term: leaseTerm(l),
 		}
 		if netErr == nil {
@@ -136,13 +139,13 @@ func showLeases(w io.Writer, list []listedLease) error {
 		return err
 	}
 	t := newTable(w, columnGap)
-	t.row("SUBNET", "PUBLIC", "BACKEND", "TERM", "PROBLEM")
+	t.row("HOST", "SUBNET", "PUBLIC", "BACKEND", "TERM", "PROBLEM")
 	for _, l := range list {
 		name := lease.FormatSubnets(l.Subnets)
 		if name == "" {
 			name = l.Key
 		}
-		t.row(name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem))
+		t.row(orNone(l.Host), name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem))
 	}
 	return t.flush()
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 func newStatusCommand(a *app) *cobra.Command {
 	var dirs dirSettings
 	var once onceSettings
-	var output string
+	var v statusView
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the state of the running agent",
@@ -31,15 +33,22 @@ The states, and the exit codes that go with them:
   3  degraded   as above, but there is such a problem, or the store is
                 unreachable
   1  NOT READY  this host may be unreachable, or no agent is running`,
-		Example: "  weft status\n  weft status -o wide\n  weft status -o json | jq .peers",
-		Args:    cobra.NoArgs,
+		Example: `  weft status
+  weft status -o wide
+  weft status --problems
+  weft status --watch
+  weft status -o json | jq .peers`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return askAgent(cmd, dirs, once, func(ctx context.Context, agent *api.Client) error {
 				s, err := agent.Status(ctx)
 				if err != nil {
 					return err
 				}
-				if err := showStatus(cmd.OutOrStdout(), s, output, time.Now()); err != nil {
+				if v.watch {
+					return v.follow(cmd, agent, s)
+				}
+				if err := v.show(cmd.OutOrStdout(), s, time.Now()); err != nil {
 					return err
 				}
 				return exitOf(s)
@@ -50,7 +59,9 @@ The states, and the exit codes that go with them:
 	addRunDirFlag(fs, &dirs)
 	addOnceFlags(fs, &once)
 	takeFlags(cmd, fs)
-	addOutputFlag(cmd, &output, outputText, outputWide, outputJSON)
+	addOutputFlag(cmd, &v.output, outputText, outputWide, outputJSON)
+	cmd.Flags().BoolVar(&v.problems, "problems", false, "leave out the peers")
+	cmd.Flags().BoolVarP(&v.watch, "watch", "w", false, "show it again whenever it changes, until interrupted")
 	return cmd
 }
 
@@ -65,11 +76,18 @@ func exitOf(s api.Status) error {
 	return nil
 }
 
-func showStatus(w io.Writer, s api.Status, output string, now time.Time) error {
-	if output == outputJSON {
+// statusView is what of a status is shown, and how.
+type statusView struct {
+	output   string
+	problems bool // the peers are left out
+	watch    bool
+}
+
+func (v statusView) show(w io.Writer, s api.Status, now time.Time) error {
+	if v.output == outputJSON {
 		return printJSON(w, s)
 	}
-	wide := output == outputWide
+	wide := v.output == outputWide
 	t := newTable(w, columnGap)
 	for _, line := range statusLines(s, wide, now) {
 		t.row(line[0], line[1])
@@ -77,9 +95,12 @@ func showStatus(w io.Writer, s api.Status, output string, now time.Time) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	showPeers(w, s.Peers, wide)
-	showProblems(w, "problems", s.Problems, func(s api.Severity) bool { return s != api.SeverityNote })
-	showProblems(w, "notes", s.Problems, func(s api.Severity) bool { return s == api.SeverityNote })
+	named := nameProblems(s)
+	showProblems(w, "problems", named, func(s api.Severity) bool { return s != api.SeverityNote })
+	showProblems(w, "notes", named, func(s api.Severity) bool { return s == api.SeverityNote })
+	if !v.problems {
+		showPeers(w, s.Peers, wide)
+	}
 	return nil
 }
 
@@ -119,6 +140,7 @@ func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
 		{"lease", leaseLine(s.Lease)},
 		{"store", storeLine(s.Store, now)},
 		{"kernel", passLine(s.Pass, now)},
+		{"peers", peersLine(s.Peers)},
 	}
 	if line := changeLine(s.Change); line != "" {
 		out = append(out, [2]string{"change", line})
@@ -213,17 +235,54 @@ func countsLine(c api.Counts) string {
 	return fmt.Sprintf("%d passes, %d operations, %d failed", c.Passes, done, c.Failures)
 }
 
+// peersLine counts the peers, and their paths by kind: "3 of 4 with a path: 1 direct, 2 vxlan".
+func peersLine(peers []api.Peer) string {
+	kinds, reached := map[string]int{}, 0
+	for _, p := range peers {
+		lacks := func(path api.Path) bool { return path.Kind == pathNone }
+		paths := pathsOf(p)
+		if slices.ContainsFunc(paths, lacks) || len(paths) == 0 {
+			continue
+		}
+		reached++
+		kinds[paths[0].Kind]++
+	}
+	if len(peers) == 0 {
+		return "none"
+	}
+	line := fmt.Sprintf("%d of %d with a path", reached, len(peers))
+	for i, kind := range slices.Sorted(maps.Keys(kinds)) {
+		line += fmt.Sprintf("%s %d %s", [...]string{":", ","}[min(i, 1)], kinds[kind], kind)
+	}
+	return line
+}
+
+// nameProblems returns the problems with the names of hosts whose subnets they
+// are about.
+func nameProblems(s api.Status) []api.Problem {
+	names := map[string]string{}
+	for _, p := range s.Peers {
+		names[lease.FormatSubnets(p.Subnets)] = p.Name
+	}
+	out := slices.Clone(s.Problems)
+	for i := range out {
+		if name := names[out[i].Subject]; name != "" {
+			out[i].Subject += " (" + name + ")"
+		}
+	}
+	return out
+}
+
 func showPeers(w io.Writer, peers []api.Peer, wide bool) {
 	if len(peers) == 0 {
-		fmt.Fprintln(w, "\nno peers")
 		return
 	}
 	fmt.Fprintln(w)
 	t := newTable(w, columnGap)
 	if wide {
-		t.row("PEER", "PUBLIC", "BACKEND", "PATH", "VIA", "DEVICE", "PROBLEM")
+		t.row("HOST", "SUBNET", "PUBLIC", "BACKEND", "PATH", "VIA", "DEVICE", "VERSION", "PROBLEM")
 	} else {
-		t.row("PEER", "PUBLIC", "PATH")
+		t.row("HOST", "SUBNET", "PUBLIC", "PATH")
 	}
 	for _, p := range peers {
 		for _, path := range pathsOf(p) {
@@ -240,10 +299,13 @@ func pathsOf(p api.Peer) []api.Path {
 	}
 	var out []api.Path
 	for _, subnet := range p.Subnets {
-		out = append(out, api.Path{Subnet: subnet, Kind: "none"})
+		out = append(out, api.Path{Subnet: subnet, Kind: pathNone})
 	}
 	return out
 }
+
+// pathNone is the kind of path of a subnet that is not reached.
+const pathNone = "none"
 
 func peerCells(p api.Peer, path api.Path, wide bool) []string {
 	public := publicFor(p.Public, path.Subnet)
@@ -252,13 +314,16 @@ func peerCells(p api.Peer, path api.Path, wide bool) []string {
 		if p.Problem != "" {
 			kind += " (see problems)"
 		}
-		return []string{path.Subnet.String(), public, kind}
+		return []string{orNone(p.Name), path.Subnet.String(), public, kind}
 	}
 	via := "-"
 	if path.Via.IsValid() {
 		via = path.Via.String()
 	}
-	return []string{path.Subnet.String(), public, orNone(p.Backend), path.Kind, via, orNone(path.Dev), orNone(firstLine(p.Problem))}
+	return []string{
+		orNone(p.Name), path.Subnet.String(), public, orNone(p.Backend), path.Kind, via, orNone(path.Dev),
+		orNone(p.Version), orNone(firstLine(p.Problem)),
+	}
 }
 
 // publicFor is the peer's address of the subnet's family, else all it has.

@@ -15,8 +15,9 @@ var now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 // busy is a status with a peer on each path and something wrong.
 func busy() api.Status {
 	subnet := netip.MustParsePrefix
-	peer := func(s, public, kind, via, dev, problem string) api.Peer {
+	peer := func(name, s, public, kind, via, dev, problem string) api.Peer {
 		p := api.Peer{
+			Name:    name,
 			Subnets: []netip.Prefix{subnet(s)}, Public: []netip.Addr{netip.MustParseAddr(public)},
 			Backend: "vxlan", Problem: problem,
 		}
@@ -34,9 +35,9 @@ func busy() api.Status {
 			MTU: 1450, Held: true,
 		},
 		Peers: []api.Peer{
-			peer("172.7.22.0/24", "10.4.7.22", "direct", "10.4.7.22", "eth0", ""),
-			peer("172.7.24.0/24", "10.4.8.24", "vxlan", "172.7.24.0", "flannel.1", ""),
-			peer("172.8.0.0/24", "10.4.8.25", "", "", "", "outside the network"),
+			peer("two", "172.7.22.0/24", "10.4.7.22", "direct", "10.4.7.22", "eth0", ""),
+			peer("", "172.7.24.0/24", "10.4.8.24", "vxlan", "172.7.24.0", "flannel.1", ""),
+			peer("five", "172.8.0.0/24", "10.4.8.25", "", "", "", "outside the network"),
 		},
 		Problems: []api.Problem{{Subject: "172.8.0.0/24", Message: "outside the network\nwhich is 172.7.0.0/16"}},
 		Store:    api.StoreState{Kind: "etcd", Since: now.Add(-90 * time.Second), Error: "connection refused"},
@@ -53,15 +54,16 @@ uplink   eth0 10.4.7.21, mtu 1500, chosen: default route
 lease    172.7.21.0/24, advertised as 10.4.7.21, mtu 1450
 store    etcd, unreachable for 1m30s: connection refused
 kernel   12 objects, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
-
-PEER           PUBLIC     PATH
-172.7.22.0/24  10.4.7.22  direct
-172.7.24.0/24  10.4.8.24  vxlan
-172.8.0.0/24   10.4.8.25  none (see problems)
+peers    2 of 3 with a path: 1 direct, 1 vxlan
 
 problems
-  172.8.0.0/24: outside the network
+  172.8.0.0/24 (five): outside the network
     which is 172.7.0.0/16
+
+HOST  SUBNET         PUBLIC     PATH
+two   172.7.22.0/24  10.4.7.22  direct
+-     172.7.24.0/24  10.4.8.24  vxlan
+five  172.8.0.0/24   10.4.8.25  none (see problems)
 `
 
 const busyWide = `agent     v1 on one, up 1d2h
@@ -71,17 +73,18 @@ uplink    eth0 10.4.7.21, mtu 1500, chosen: default route
 lease     172.7.21.0/24, advertised as 10.4.7.21, mtu 1450
 store     etcd, unreachable for 1m30s: connection refused
 kernel    12 objects, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
+peers     2 of 3 with a path: 1 direct, 1 vxlan
 revision  42
 totals    3 passes, 4 operations, 1 failed
 
-PEER           PUBLIC     BACKEND  PATH    VIA         DEVICE     PROBLEM
-172.7.22.0/24  10.4.7.22  vxlan    direct  10.4.7.22   eth0       -
-172.7.24.0/24  10.4.8.24  vxlan    vxlan   172.7.24.0  flannel.1  -
-172.8.0.0/24   10.4.8.25  vxlan    none    -           -          outside the network
-
 problems
-  172.8.0.0/24: outside the network
+  172.8.0.0/24 (five): outside the network
     which is 172.7.0.0/16
+
+HOST  SUBNET         PUBLIC     BACKEND  PATH    VIA         DEVICE     VERSION  PROBLEM
+two   172.7.22.0/24  10.4.7.22  vxlan    direct  10.4.7.22   eth0       -        -
+-     172.7.24.0/24  10.4.8.24  vxlan    vxlan   172.7.24.0  flannel.1  -        -
+five  172.8.0.0/24   10.4.8.25  vxlan    none    -           -          -        outside the network
 `
 
 const newText = `agent    v1 on -, up 0s
@@ -91,8 +94,7 @@ uplink   none yet
 lease    none yet
 store    embedded, connected 0s
 kernel   not written yet
-
-no peers
+peers    none
 `
 
 // degraded is a status with a note and a warning.
@@ -113,8 +115,7 @@ uplink   none yet
 lease    none yet
 store    embedded, connected 0s
 kernel   not written yet
-
-no peers
+peers    none
 
 problems
   firewall: stops packets
@@ -156,7 +157,7 @@ func TestStatusText(t *testing.T) {
 		{"just started", outputText, fresh, newText},
 	} {
 		var out bytes.Buffer
-		if err := showStatus(&out, test.status, test.output, now); err != nil {
+		if err := (statusView{output: test.output}).show(&out, test.status, now); err != nil {
 			t.Fatal(err)
 		}
 		if out.String() != test.want {

@@ -38,7 +38,6 @@ type Desired struct {
 type LeaseRequest struct {
 	Net netconf.Network
 	lease.Claim
-	Host lease.Host // what to say of this host beside the lease
 }
 
 // Severity is that of a Message.

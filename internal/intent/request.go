@@ -32,9 +32,10 @@ func (t *step) request(attrs lease.Attrs) {
 		Owner: s.opts.Owner,
 		Attrs: attrs,
 		Avoid: s.taken(false),
-	}, Host: lease.Host{
-		Name: s.opts.Owner.Hostname, Version: s.opts.Version,
-		OnLink: s.facts.Uplink.OnLink, MTU: s.facts.Uplink.MTU,
+		Host: lease.Host{
+			Name: s.opts.Owner.Hostname, Version: s.opts.Version,
+			OnLink: s.facts.Uplink.OnLink, MTU: s.facts.Uplink.MTU,
+		},
 	}}
 	t.tellMisplaced(r.Avoid)
 	if s.requested != nil && equal(*s.requested, r) {

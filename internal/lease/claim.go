@@ -10,6 +10,7 @@ import (
 type Claim struct {
 	Owner
 	Attrs                        // what the lease will announce
+	Host      Host               // what to say of the host beside a new lease
 	Preferred []netip.Prefix     // from an old subnet.env or a copy of the last lease; chosen when free and fitting
 	Avoid     []netip.Prefix     // networks that the claimant is attached to: a subnet that overlaps one is never chosen
 	Local     []netip.Prefix     // networks of the claimant's containers: a free subnet that overlaps one is picked only if there is no other

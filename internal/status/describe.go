@@ -67,7 +67,7 @@ func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []
 		faulty[p.Subject] = p.Err.Error()
 	}
 	for l := range in.Peers.All() {
-		if !in.Foreign(&l) {
+		if !in.Foreign(&l) || l.Vacant() { // a reservation that nobody holds is no host
 			continue
 		}
 		h, _ := hosts.Find(lease.HostOf(l.Subnets))

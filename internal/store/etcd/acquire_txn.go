@@ -51,6 +51,9 @@ func (a *acquisition) writes(have contents, c lease.Choice, id ttlID) txn {
 	if len(e.then) == 0 {
 		return txn{}
 	}
+	if doc, err := lease.MarshalHost(a.claim.Host); err == nil && a.claim.Host.Name != "" {
+		e.txn.put(a.keys.host(name), string(doc), id)
+	}
 	if !c.Had {
 		a.alone(&e.txn, c.Lease, have.revision)
 	}

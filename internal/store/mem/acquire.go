@@ -69,6 +69,9 @@ func (s *Store) write(c *lease.Choice, claim lease.Claim, value []byte) {
 		e.renew()
 	} else {
 		s.put(view.Subnets+name, value, c.Lease.TTL)
+		if doc, err := lease.MarshalHost(claim.Host); err == nil && claim.Host.Name != "" {
+			s.put(view.Hosts+name, doc, c.Lease.TTL)
+		}
 	}
 	if s.owners[name] != claim.Owner {
 		s.owners[name] = claim.Owner
