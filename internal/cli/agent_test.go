@@ -85,6 +85,8 @@ func TestCommandsBesideAnAgent(t *testing.T) {
 		t.Errorf("the host has %v, and 10.5.34.0/24 was reserved for it", s.Lease.Subnets)
 	}
 	expect(t, run, true, "link    flannel.1 vxlan vni 1 local 192.0.2.11", "plan")
+	expect(t, run, true, "\"text\": \"flannel.1 vxlan vni 1 local 192.0.2.11", "plan", "-o", "json")
+	expect(t, run, true, "\"changes\": []", "plan", "--diff", "-o", "json")
 	if out := expect(t, run, true, "", "plan", "--diff"); out != "" {
 		t.Errorf("the kernel differs from the plan right after READY:\n%s", out)
 	}
@@ -108,4 +110,5 @@ func TestCommandsBesideAnAgent(t *testing.T) {
 		t.Errorf("clean left the subnet file: %v", err)
 	}
 	expect(t, run, false, "+ link flannel.1", "plan", "--diff")
+	expect(t, run, false, "change: add\n", "plan", "--diff", "-o=yaml")
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/weft-net/weft/internal/store"
 )
 
-// storedConfig is the output of config get -o json.
+// storedConfig is the stored config for programs.
 type storedConfig struct {
+	header
 	Revision int64           `json:"revision"` // of the config's last change
 	Config   json.RawMessage `json:"config"`
 }
@@ -23,8 +24,9 @@ func newConfigGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get",
 		Short: "Print the stored network config",
-		Long: `Print the network config as it is stored. With -o json it is one field of an object,
-next to the store revision of its last change.`,
+		Long: `Print the network config as it is stored. With -o json or yaml it is one field of an
+object, next to the store revision of its last change; a config that is not JSON
+is printed as it is.`,
 		Example: "  weft config get\n  weft config get --etcd-endpoints=http://10.0.0.5:2379 > net.json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,15 +37,18 @@ next to the store revision of its last change.`,
 			if snap.Config == nil {
 				return noConfig(snap)
 			}
-			if output == outputJSON && json.Valid(snap.Config) {
-				return printJSON(cmd.OutOrStdout(), storedConfig{Revision: snap.ConfigRevision, Config: snap.Config})
+			if !json.Valid(snap.Config) {
+				output = outputText
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", bytes.TrimRight(snap.Config, "\n"))
-			return err
+			doc := storedConfig{newHeader("Config"), snap.ConfigRevision, snap.Config}
+			return present(cmd.OutOrStdout(), output, doc, func() error {
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", bytes.TrimRight(snap.Config, "\n"))
+				return err
+			})
 		},
 	}
 	x.flags(cmd)
-	addOutputFlag(cmd, &output, outputText, outputJSON)
+	addOutputFlag(cmd, &output)
 	return cmd
 }
 

@@ -20,6 +20,19 @@ import (
 type dockerEnv struct {
 	subnetFile, file string
 	form             docker.Form
+	output           string
+}
+
+// outputEnv is the form of an environment file, for docker env.
+const outputEnv = "env"
+
+// bridgeDocument is what Docker is told, for programs.
+type bridgeDocument struct {
+	header
+	Address netip.Prefix `json:"address,omitzero"` // of Docker's bridge, with the length of the subnet; absent without IPv4
+	V6      netip.Prefix `json:"subnetV6,omitzero"`
+	MTU     int          `json:"mtu,omitempty"` // bytes
+	Masq    *bool        `json:"ipMasq,omitempty"`
 }
 
 func newDockerEnvCommand(a *app) *cobra.Command {
@@ -29,7 +42,8 @@ func newDockerEnvCommand(a *app) *cobra.Command {
 		Short: "Write dockerd's options to an environment file",
 		Long: `Write this host's subnet to an environment file, as options for dockerd's command
 line, with the flags and the output of flannel's mk-docker-opts.sh. If the variable
-of --key is set already, its value comes before the combined options.
+of --key is set already, its value comes before the combined options. With -o json
+or yaml, the subnet, MTU and masquerading are printed and no file is written.
 
 The exit code is 1 if the subnet file is missing or has an invalid value, and,
 after writing, if the routing table sends this host's own subnet to a gateway. The
@@ -51,6 +65,7 @@ format supports IPv4 only; 'weft docker configure' supports both families.`,
 	fs.BoolVarP(&d.form.Combined, "combined", "c", false, "write one variable for all options (without -i and -c: both ways)")
 	fs.VarP(newValue(&d.form.Key, "name", "DOCKER_OPTS", parseText), "key", "k", "name of the variable for all options")
 	fs.BoolVarP(&d.form.NoMasq, "no-ip-masq", "m", false, "leave out --ip-masq")
+	addFormFlag(cmd, &d.output, "format", []string{outputEnv, outputJSON, outputYAML})
 	return cmd
 }
 
@@ -59,6 +74,11 @@ func (d *dockerEnv) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	doc := bridgeDocument{newHeader("DockerBridge"), bridge.Address, bridge.V6, bridge.MTU, bridge.Masq}
+	return present(cmd.OutOrStdout(), d.output, doc, func() error { return d.write(cmd, bridge) })
+}
+
+func (d *dockerEnv) write(cmd *cobra.Command, bridge docker.Bridge) error {
 	text, err := docker.Variables(bridge, d.form)
 	if err != nil {
 		return fmt.Errorf("--key: %w", err)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"io"
 	"strings"
 
@@ -9,6 +8,12 @@ import (
 
 	"github.com/weft-net/weft/internal/lab/holder"
 )
+
+// labDocument is a lab for programs.
+type labDocument struct {
+	header
+	holder.Status
+}
 
 func newLabStatusCommand() *cobra.Command {
 	var output string
@@ -27,15 +32,13 @@ func newLabStatusCommand() *cobra.Command {
 			if err != nil {
 				return labRunning(err)
 			}
-			if output == outputJSON {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(status)
-			}
-			return writeLabStatus(cmd.OutOrStdout(), status)
+			doc := labDocument{newHeader("Lab"), *status}
+			return present(cmd.OutOrStdout(), output, doc, func() error {
+				return writeLabStatus(cmd.OutOrStdout(), status)
+			})
 		},
 	}
-	addOutputFlag(cmd, &output, outputText, outputJSON)
+	addOutputFlag(cmd, &output)
 	return cmd
 }
 

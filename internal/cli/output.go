@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"sigs.k8s.io/yaml"
 )
 
 // Values of --output.
@@ -14,7 +18,85 @@ const (
 	outputText = "text"
 	outputWide = "wide"
 	outputJSON = "json"
+	outputYAML = "yaml"
 )
+
+// outputForms are the values of --output, the first being the default. Where a
+// command has no more to say, wide is text.
+var outputForms = []string{outputText, outputWide, outputJSON, outputYAML}
+
+// documentVersion is the version of all documents that --output=json and yaml
+// print. Fields are added without a new one; a field that is renamed, removed
+// or gets another meaning makes a new one.
+const documentVersion = "weft/v1"
+
+// header begins every document.
+type header struct {
+	APIVersion string `json:"apiVersion"` // documentVersion
+	Kind       string `json:"kind"`
+}
+
+func newHeader(kind string) header { return header{documentVersion, kind} }
+
+// present prints doc in a form for programs, or else what text prints.
+func present(w io.Writer, form string, doc any, text func() error) error {
+	switch form {
+	case outputJSON:
+		return printJSON(w, doc)
+	case outputYAML:
+		return printYAML(w, doc)
+	}
+	return text()
+}
+
+func printJSON(w io.Writer, doc any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(withoutNull(doc))
+}
+
+func printYAML(w io.Writer, doc any) error {
+	text, err := yaml.Marshal(withoutNull(doc))
+	if err == nil {
+		_, err = w.Write(text)
+	}
+	return err
+}
+
+// withoutNull returns a copy of the struct doc in which lists and maps without
+// elements are there all the same, so that a document says [] and {}, not null.
+func withoutNull(doc any) any {
+	copied := reflect.New(reflect.TypeOf(doc)).Elem()
+	copied.Set(reflect.ValueOf(doc))
+	fillNull(copied)
+	return copied.Interface()
+}
+
+// fillNull changes v, which can be set, and copies the lists that it changes.
+func fillNull(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() || v.Type().Field(i).Anonymous {
+				fillNull(v.Field(i))
+			}
+		}
+	case reflect.Map:
+		if v.IsNil() && v.CanSet() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
+	case reflect.Slice:
+		if !v.CanSet() || v.Type().Elem().Kind() == reflect.Uint8 {
+			return // text, such as a json.RawMessage
+		}
+		filled := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(filled, v)
+		for i := range filled.Len() {
+			fillNull(filled.Index(i))
+		}
+		v.Set(filled)
+	}
+}
 
 // completions are the words that a kind of flag takes.
 var completions = map[string][]string{
@@ -37,15 +119,20 @@ func complete(cmd *cobra.Command, f *pflag.Flag) {
 	} // these fail only for a flag that is not there, and f is
 }
 
-// addOutputFlag adds -o with the given choices, the first being the default.
-func addOutputFlag(cmd *cobra.Command, to *string, choices ...string) {
-	words := strings.Join(choices, "|")
-	v := newValue(to, words, choices[0], func(s string) (string, error) {
-		if !slices.Contains(choices, s) {
-			return "", fmt.Errorf("must be one of %s", strings.Join(choices, ", "))
+// addOutputFlag adds --output and -o.
+func addOutputFlag(cmd *cobra.Command, to *string, _ ...string) {
+	addFormFlag(cmd, to, "output", outputForms)
+}
+
+// addFormFlag adds a flag for the form of what is printed, the first of forms
+// being the default, with the short form -o.
+func addFormFlag(cmd *cobra.Command, to *string, name string, forms []string) {
+	v := newValue(to, "form", forms[0], func(s string) (string, error) {
+		if !slices.Contains(forms, s) {
+			return "", fmt.Errorf("must be one of %s", strings.Join(forms, ", "))
 		}
 		return s, nil
 	})
-	cmd.Flags().VarP(v, "output", "o", "form of the output")
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
+	cmd.Flags().VarP(v, name, "o", "form of the output: "+strings.Join(forms, ", "))
+	_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 }

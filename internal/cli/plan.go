@@ -24,9 +24,10 @@ const exitTrouble = 2
 // planner holds the plan command's flags.
 type planner struct {
 	access
-	up   settings // what 'weft up' would be told
-	diff bool
-	env  func(string) (string, bool)
+	up     settings // what 'weft up' would be told
+	diff   bool
+	output string
+	env    func(string) (string, bool)
 }
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -45,6 +46,7 @@ With --diff the plan is compared with the kernel: + is missing, ~ is different,
 there is one, and 2 if the comparison failed.`,
 		Example: `  weft plan
   weft plan --diff
+  weft plan -o json | jq -r '.objects[] | select(.kind == "route").text'
   weft plan --etcd-endpoints=http://10.0.0.5:2379 --iface=eth1`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,6 +65,7 @@ there is one, and 2 if the comparison failed.`,
 	addSubnetFileFlag(fs, &p.up)
 	addBool(fs, &p.diff, "diff", "false", "show how the kernel differs from the plan")
 	takeFlags(cmd, fs)
+	addOutputFlag(cmd, &p.output)
 	return cmd
 }
 
@@ -81,18 +84,23 @@ func (p *planner) run(cmd *cobra.Command) error {
 	for _, problem := range seen.Problems {
 		fmt.Fprintf(cmd.ErrOrStderr(), "weft: problem: %s: %v\n", oneLine(problem.Subject), indented(problem.Err.Error()))
 	}
+	w := cmd.OutOrStdout()
 	if !p.diff {
-		return netstate.Format(cmd.OutOrStdout(), seen.Want)
+		return present(w, p.output, planOf(seen.Want), func() error { return netstate.Format(w, seen.Want) })
 	}
-	return showDiff(cmd.OutOrStdout(), netstate.Diff(seen.Have, seen.Want))
+	ops := netstate.Diff(seen.Have, seen.Want)
+	err = present(w, p.output, diffOf(ops), func() error { return showDiff(w, ops) })
+	if err == nil && len(ops) > 0 {
+		err = &exitError{code: exitFailure}
+	}
+	return err
 }
 
 func showDiff(w io.Writer, ops []netstate.Op) error {
 	for _, op := range ops {
-		fmt.Fprintln(w, op)
-	}
-	if len(ops) > 0 {
-		return &exitError{code: exitFailure}
+		if _, err := fmt.Fprintln(w, op); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -21,9 +21,9 @@ runs until SIGTERM or SIGINT. What it configured stays in the kernel, so traffic
 is not affected; 'weft clean' removes it.
 
 The flags are flanneld's, with the same names and defaults, and some more. They
-may begin with one dash or two. Every flag can also be given by an environment variable: WEFT_ or FLANNELD_ and the
-flag's name in capitals with _ for -. The command line overrides WEFT_, which
-overrides FLANNELD_.
+may begin with one dash or two. Every flag can also be given by an environment
+variable: WEFT_ or FLANNELD_ and the flag's name in capitals with _ for -. The
+command line overrides WEFT_, which overrides FLANNELD_.
 
 Without any --etcd flag or variable, the agent runs an embedded etcd under
 --state-dir, for this host only.`,

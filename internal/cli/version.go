@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -17,6 +16,12 @@ type build struct {
 	Modified bool   `json:"modified,omitempty"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+}
+
+// versionDocument is the version for programs.
+type versionDocument struct {
+	header
+	build
 }
 
 // readBuild completes version, which the linker may have set, with the
@@ -64,19 +69,13 @@ func newVersionCommand(a *app) *cobra.Command {
 		Example: "  weft version\n  weft version -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output == outputJSON {
-				return printJSON(cmd.OutOrStdout(), readBuild(a.Version))
-			}
-			printVersion(cmd.OutOrStdout(), a.Version)
-			return nil
+			doc := versionDocument{newHeader("Version"), readBuild(a.Version)}
+			return present(cmd.OutOrStdout(), output, doc, func() error {
+				printVersion(cmd.OutOrStdout(), a.Version)
+				return nil
+			})
 		},
 	}
-	addOutputFlag(cmd, &output, outputText, outputJSON)
+	addOutputFlag(cmd, &output)
 	return cmd
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

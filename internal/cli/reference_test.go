@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weft-net/weft/internal/lab/holder"
+)
+
+// documents are what --output=json and yaml print, by kind.
+var documents = map[string]any{
+	"Config":       storedConfig{},
+	"DockerBridge": bridgeDocument{},
+	"Lab":          labDocument{},
+	"Plan":         planDocument{},
+	"PlanDiff":     diffDocument{},
+	"Version":      versionDocument{},
+}
+
+// fieldRow matches a line of a table of fields: path and type.
+var fieldRow = regexp.MustCompile("^\\| `([^`]+)` \\| ([^|]+) \\| [^|]+ \\|$")
+
+// TestReferenceDescribesTheDocuments compares the tables of the reference with
+// the types that are printed: each document has a section with its kind as the
+// heading.
+func TestReferenceDescribesTheDocuments(t *testing.T) {
+	data, err := os.ReadFile("../../docs/reference/output.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	described := map[string]map[string]string{}
+	for _, section := range strings.Split(string(data), "\n## ")[1:] {
+		kind, text, _ := strings.Cut(section, "\n")
+		if kind, found := strings.CutPrefix(kind, "Kind "); found {
+			described[kind] = tableOf(text)
+		}
+	}
+	printed := map[string]map[string]string{}
+	for kind, doc := range documents {
+		printed[kind] = map[string]string{}
+		addFields(printed[kind], "", reflect.TypeOf(doc))
+	}
+	if diff := cmp.Diff(described, printed); diff != "" {
+		t.Errorf("docs/reference/output.md (-) differs from what is printed (+):\n%s", diff)
+	}
+}
+
+// tableOf returns the types of the fields in text's table, by path.
+func tableOf(text string) map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(text) {
+		if m := fieldRow.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+			out[m[1]] = m[2]
+		}
+	}
+	return out
+}
+
+// addFields adds the JSON fields of the struct t, by path.
+func addFields(to map[string]string, path string, t reflect.Type) {
+	for f := range t.Fields() {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			addFields(to, path, f.Type)
+			continue
+		case !f.IsExported():
+			continue
+		}
+		word := typeWord(f.Type)
+		if options != "" {
+			word += ", optional"
+		}
+		to[path+name] = word
+		addInner(to, path+name, f.Type)
+	}
+}
+
+// addInner adds the fields of the objects that a field of type t holds.
+func addInner(to map[string]string, path string, t reflect.Type) {
+	switch word := typeWord(t); {
+	case t.Kind() == reflect.Slice && strings.HasPrefix(word, "list"):
+		addInner(to, path+"[]", t.Elem())
+	case t.Kind() == reflect.Struct && word == "object":
+		addFields(to, path+".", t)
+	}
+}
+
+// typeWord is how the reference names a type.
+func typeWord(t reflect.Type) string {
+	switch reflect.Zero(t).Interface().(type) {
+	case time.Time:
+		return "time"
+	case netip.Addr:
+		return "address"
+	case netip.Prefix:
+		return "CIDR"
+	case json.RawMessage:
+		return "object"
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return typeWord(t.Elem())
+	case reflect.Slice:
+		return "list of " + typeWord(t.Elem())
+	case reflect.Map:
+		return fmt.Sprintf("object of %s", typeWord(t.Elem()))
+	case reflect.Struct:
+		return "object"
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Int, reflect.Int64:
+		return "integer"
+	}
+	panic(fmt.Sprintf("%s has no word", t))
+}
+
+// TestDocumentsHaveNoNull prints each document without any data.
+func TestDocumentsHaveNoNull(t *testing.T) {
+	for kind, doc := range documents {
+		if kind == "Config" {
+			continue // its config is text, never absent
+		}
+		var out strings.Builder
+		if err := printJSON(&out, doc); err != nil {
+			t.Fatal(err)
+		}
+		for _, avoided := range []string{"null", "0001-01-01"} {
+			if strings.Contains(out.String(), avoided) {
+				t.Errorf("%s without data says %s:\n%s", kind, avoided, &out)
+			}
+		}
+	}
+}
+
+// TestWithoutNullLeavesTheOriginal holds that a document is printed from a
+// copy: a status is also read by others.
+func TestWithoutNullLeavesTheOriginal(t *testing.T) {
+	doc := labDocument{}
+	doc.Hosts = append(doc.Hosts, holder.HostStatus{Name: "h1"})
+	if filled := withoutNull(doc).(labDocument); filled.Hosts[0].Pods == nil {
+		t.Error("an inner list is still null")
+	}
+	if doc.Hosts[0].Pods != nil {
+		t.Error("the original was changed")
+	}
+}
