@@ -125,12 +125,15 @@ func (c *chaos) restore(r running) {
 	}
 }
 
-// stop ends what is still broken, and puts a config that all hosts can serve.
+// stop ends what is still broken, and puts a config that all hosts can serve. Strays stay, all of them.
 func (c *chaos) stop() {
 	for _, r := range c.active {
 		c.restore(r)
 	}
 	c.active = nil
+	for _, s := range strays {
+		c.check(c.put(s))
+	}
 	if err := c.configure(configs[0]); err != nil {
 		c.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/lab"
 )
 
@@ -104,16 +106,29 @@ func (w *world) leasesUnique() error {
 	return errors.Join(errs...)
 }
 
-var ready = regexp.MustCompile(`(?m)^state +ready`)
-
-// asPlanned demands that the kernel equals the plan, and that the agent finds nothing wrong.
+// asPlanned demands that the kernel equals the plan, and that the agent finds nothing wrong but the strays.
 func (w *world) asPlanned(m *member) error {
 	_, err := m.run("weft", "plan", "--diff")
-	status, statusErr := m.run("weft", "status")
-	if !ready.MatchString(status) {
-		statusErr = fmt.Errorf("%s is not ready:\n%s", m.Name, status)
+	return errors.Join(err, m.healthy())
+}
+
+// healthy demands that the agent is ready, and that each of its problems is about a stray.
+func (m *member) healthy() error {
+	out, err := m.run("weft", "status", "-o", "json")
+	var status api.Status
+	if jsonErr := json.Unmarshal([]byte(out), &status); jsonErr != nil {
+		return fmt.Errorf("%s: %w: %w", m.Name, jsonErr, err)
 	}
-	return errors.Join(err, statusErr)
+	var errs []error
+	if status.State == api.StateNotReady {
+		errs = append(errs, fmt.Errorf("%s is not ready: %s", m.Name, status.NotReady))
+	}
+	for _, p := range status.Problems {
+		if p.Severity != api.SeverityNote && !isStray(p.Subject) {
+			errs = append(errs, fmt.Errorf("%s: %s: %s", m.Name, p.Subject, p.Message))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // untouched demands that strangers' things are as they were.

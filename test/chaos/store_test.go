@@ -89,12 +89,22 @@ var strays = [][2]string{
 	{"172.7.206.0-24", `{"PublicIP":"10.4.7.204","BackendType":"host-gw"}`},
 }
 
+// isStray reports whether a problem's subject, a key or a peer's subnet, is one of strays.
+func isStray(subject string) bool {
+	return slices.ContainsFunc(strays, func(s [2]string) bool {
+		return strings.HasSuffix(subject, s[0]) || subject == strings.Replace(s[0], "-", "/", 1)
+	})
+}
+
 func rubbish(w *world, rnd *rand.Rand) (broken, error) {
 	s := strays[rnd.IntN(len(strays))]
-	return broken{what: "store", do: func() error {
-		_, err := w.etcdctl("put", "/coreos.com/network/subnets/"+s[0], s[1])
-		return err
-	}}, nil
+	return broken{what: "store", do: func() error { return w.put(s) }}, nil
+}
+
+// put writes a stray among the leases.
+func (w *world) put(stray [2]string) error {
+	_, err := w.etcdctl("put", "/coreos.com/network/subnets/"+stray[0], stray[1])
+	return err
 }
 
 // leaseKeys lists what stands among the leases.
