@@ -11,18 +11,31 @@ import (
 )
 
 // Gateways returns the gateways of those routes in the main table whose
-// destination is exactly dst: none if it is connected, or not routed at all.
-// A route over several gateways at once is not looked into.
+// destination is exactly dst, also those of multipath routes and nexthop
+// objects: none if it is connected, or not routed at all.
 func (k *Kernel) Gateways(ctx context.Context, dst netip.Prefix) (out []netip.Addr, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	var found hostRoutes
 	err = again(ctx, func() error {
-		out = nil
-		return readRoutes(k.conn, netconf.FamilyOf(dst.Addr()), func(r codec.Route) {
-			if r.Dst == dst.Masked() && r.Kind == unix.RTN_UNICAST && r.Via.IsValid() {
-				out = append(out, r.Via)
+		found = nil
+		err := readRoutes(k.conn, netconf.FamilyOf(dst.Addr()), func(r codec.Route) {
+			if r.Dst == dst.Masked() && r.Kind == unix.RTN_UNICAST {
+				found = append(found, newHostRoute(r))
 			}
 		})
+		if err != nil {
+			return err
+		}
+		_, err = found.resolve(k.conn)
+		return err
 	})
+	for _, r := range found {
+		for _, h := range r.hops {
+			if h.Via.IsValid() {
+				out = append(out, h.Via)
+			}
+		}
+	}
 	return out, err
 }

@@ -17,6 +17,13 @@ type hostRoute struct {
 	hops []codec.Hop
 }
 
+// newHostRoute keeps the hops of r, which r itself holds until the next message.
+func newHostRoute(r codec.Route) hostRoute {
+	hops := r.Hops()
+	r.Multipath = nil
+	return hostRoute{r, hops}
+}
+
 // isDirect reports whether r leads somewhere without a gateway.
 func (r hostRoute) isDirect() bool {
 	return r.Kind == unix.RTN_UNICAST &&
@@ -40,9 +47,7 @@ type hostRoutes []hostRoute
 
 func (h *hostRoutes) add(r codec.Route) {
 	if isHostRoute(r) {
-		hops := r.Hops()
-		r.Multipath = nil
-		*h = append(*h, hostRoute{r, hops})
+		*h = append(*h, newHostRoute(r))
 	}
 }
 
