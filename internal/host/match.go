@@ -26,6 +26,7 @@ type Match struct {
 	// The packet has no return route by the interface that it arrived by.
 	// Packets of the network have one.
 	Unrouted bool
+	Local    bool // the packet is for an address of this host itself, so it is not forwarded
 	Opaque   bool // there are more conditions than those here
 	Never    bool // no packet fits
 }
@@ -77,7 +78,7 @@ func (m Match) And(o Match) Match {
 		return r, r.First <= r.Last
 	})
 	m.In, m.Out = common(m.In, o.In, narrower), common(m.Out, o.Out, narrower)
-	m.Unrouted, m.Opaque = m.Unrouted || o.Unrouted, m.Opaque || o.Opaque
+	m.Unrouted, m.Local, m.Opaque = m.Unrouted || o.Unrouted, m.Local || o.Local, m.Opaque || o.Opaque
 	return m
 }
 
@@ -150,6 +151,8 @@ type Traffic struct {
 func (m Match) Fits(t Traffic) bool {
 	switch {
 	case m.Never, m.Unrouted, m.Family != "" && m.Family != t.Family, m.States == Invalid:
+		return false
+	case m.Local && (t.UDPPort == 0 || t.Out != ""): // packets between containers, or to a peer
 		return false
 	case t.UDPPort != 0 && !m.fitsPort(t.UDPPort):
 		return false

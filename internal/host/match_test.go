@@ -43,6 +43,7 @@ func TestFits(t *testing.T) {
 		{"all such devices", Match{In: []string{"eth*"}}, true, true},
 		{"within one bridge", Match{In: []string{"docker0"}, Out: []string{"docker0"}}, false, false},
 		{"no way back", Match{Unrouted: true}, false, false},
+		{"for this host itself", Match{Local: true}, false, true},
 	} {
 		if got := tc.when.Fits(inside); got != tc.inside {
 			t.Errorf("%s: packets of containers fit: %v", tc.name, got)

@@ -212,7 +212,7 @@ func sameButSource(a, b host.Rule) bool {
 		return false
 	}
 	x, y := a.When, b.When
-	return x.Family == y.Family && x.States == y.States && x.Opaque == y.Opaque && x.Unrouted == y.Unrouted &&
+	return x.Family == y.Family && x.States == y.States && x.Opaque == y.Opaque && x.Unrouted == y.Unrouted && x.Local == y.Local &&
 		slices.Equal(x.Src.Not, y.Src.Not) && slices.Equal(x.Dst.Not, y.Dst.Not) && same(x.Dst.In, y.Dst.In) &&
 		same(x.Protos, y.Protos) && same(x.Ports, y.Ports) && same(x.In, y.In) && same(x.Out, y.Out)
 }

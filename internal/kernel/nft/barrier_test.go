@@ -94,7 +94,22 @@ EOT`, nil},
 		iptables -A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD
 		iptables -A FORWARD -m conntrack --ctstate NEW -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
 		iptables -A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP
-		iptables -A KUBE-SERVICES -d 10.96.0.10/32 -p udp -m comment --comment "kube-system/kube-dns:dns has no endpoints" -m udp --dport 53 -j REJECT --reject-with icmp-port-unreachable`, nil},
+		iptables -A KUBE-SERVICES -d 10.96.0.10/32 -p udp -m comment --comment "kube-system/kube-dns:dns has no endpoints" -m udp --dport 53 -j REJECT --reject-with icmp-port-unreachable
+		iptables -N KUBE-EXTERNAL-SERVICES
+		iptables -A INPUT -m conntrack --ctstate NEW -m comment --comment "kubernetes externally-visible service portals" -j KUBE-EXTERNAL-SERVICES
+		iptables -A FORWARD -m conntrack --ctstate NEW -m comment --comment "kubernetes externally-visible service portals" -j KUBE-EXTERNAL-SERVICES
+		iptables -A KUBE-EXTERNAL-SERVICES -p tcp -m comment --comment "default/none has no endpoints" -m addrtype --dst-type LOCAL -m tcp --dport 31234 -j REJECT --reject-with icmp-port-unreachable
+		iptables -A KUBE-EXTERNAL-SERVICES -d 203.0.113.7/32 -p tcp -m comment --comment "default/none has no endpoints" -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable`, nil},
+	{"a node's port that the tunnel uses", `iptables -A INPUT -p udp -m addrtype --dst-type LOCAL -m udp --dport 8472 -j REJECT`, []string{"INPUT: reject in chain INPUT"}},
+	{"types of addresses that packets of the network have", `iptables -A FORWARD -m addrtype ! --dst-type LOCAL -j DROP; iptables -t mangle -A FORWARD -m addrtype --src-type UNICAST --dst-type LOCAL -j DROP`,
+		[]string{"FORWARD: drop in chain FORWARD", "FORWARD: drop in chain FORWARD"}},
+	{"packets for the host itself", `nft -f - <<'EOT'
+		table inet mine {
+			chain pre { type filter hook prerouting priority 0; fib daddr type local tcp dport 22 drop; }
+			chain into { type filter hook input priority 0; policy drop; fib daddr type local accept; }
+			chain out { type filter hook output priority 0; fib daddr type local drop; }
+		}
+EOT`, nil},
 	{"a policy with sets ahead", `nft -f - <<'EOT'
 		table inet mine {
 			set trusted { type ipv4_addr; flags interval; elements = { 192.168.0.0/16, 10.5.0.0/16 }; }

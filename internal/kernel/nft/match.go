@@ -164,8 +164,9 @@ func (m *matchReader) key(v []byte) bool {
 	case m.load.name == "fib" && m.mask == nil:
 		how := m.load.flags &^ (unix.NFTA_FIB_F_MARK | unix.NFTA_FIB_F_PRESENT)
 		o.Unrouted = m.load.result == unix.NFT_FIB_RESULT_OIF && how == unix.NFTA_FIB_F_SADDR|unix.NFTA_FIB_F_IIF && isZero(v)
+		o.Local = m.load.result == unix.NFT_FIB_RESULT_ADDRTYPE && how == unix.NFTA_FIB_F_DADDR && isLocal(v)
 		m.and(o)
-		return o.Unrouted
+		return o.Unrouted || o.Local
 	case m.load.name != "meta" || m.mask != nil || len(v) == 0:
 		return false
 	case m.load.key == unix.NFT_META_NFPROTO:
@@ -185,6 +186,9 @@ func (m *matchReader) key(v []byte) bool {
 	m.and(o)
 	return true
 }
+
+// isLocal reports whether v is the type of this host's own addresses.
+func isLocal(v []byte) bool { return len(v) == 4 && binary.NativeEndian.Uint32(v) == unix.RTN_LOCAL }
 
 func isZero(v []byte) bool { return !slices.ContainsFunc(v, func(b byte) bool { return b != 0 }) }
 

@@ -26,6 +26,9 @@ func (m *matchReader) xtMatch(e *expression) {
 		o, ok = xtConntrack(v)
 	case e.target == "rpfilter" && len(v) > 0 && v[0]&rpfilterInvert != 0:
 		o.Unrouted, ok = true, true
+	case e.target == "addrtype" && e.revision == 1 && len(v) >= 8:
+		o.Local = xtToLocal(v)
+		ok = o.Local
 	case e.target == "state" && len(v) >= 4:
 		o.States = host.State(binary.NativeEndian.Uint32(v))
 		ok = o.States != 0
@@ -37,6 +40,14 @@ func (m *matchReader) xtMatch(e *expression) {
 }
 
 const rpfilterInvert = 1 << 3 // XT_RPFILTER_INVERT
+
+// xtToLocal reports whether xt_addrtype_info_v1 (types of the source, of the
+// destination, flags) asks for a destination that is this host's, and nothing else.
+func xtToLocal(v []byte) bool {
+	const local = 1 << 2 // XT_ADDRTYPE_LOCAL
+	source, destination, flags := binary.NativeEndian.Uint16(v), binary.NativeEndian.Uint16(v[2:]), binary.NativeEndian.Uint32(v[4:])
+	return source == 0 && destination == local && flags == 0
+}
 
 func xtPorts(v []byte) host.Match {
 	r := host.PortRange{First: binary.NativeEndian.Uint16(v[4:]), Last: binary.NativeEndian.Uint16(v[6:])}

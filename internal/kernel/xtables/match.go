@@ -102,6 +102,9 @@ func argument(flag, value string, not bool) (m host.Match) {
 	case "--dport", "--dports":
 		m.Ports, ok = ports(value)
 		ok = ok && !not
+	case "--dst-type":
+		m.Local = value == "LOCAL" && !not
+		ok = m.Local
 	case "--ctstate", "--state":
 		m.States, m.Opaque = states(value, not)
 		ok = m.States != 0

@@ -275,6 +275,10 @@ func TestWhatStopsTheNetwork(t *testing.T) {
 			iptables-legacy -N KUBE-FIREWALL
 			iptables-legacy -A INPUT -j KUBE-FIREWALL
 			iptables-legacy -A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m comment --comment "block incoming localnet connections" -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP`, ""},
+		{"kube-proxy's nodes' ports without endpoints", `
+			iptables-legacy -N KUBE-EXTERNAL-SERVICES
+			iptables-legacy -A FORWARD -m conntrack --ctstate NEW -j KUBE-EXTERNAL-SERVICES
+			iptables-legacy -A KUBE-EXTERNAL-SERVICES -p tcp -m comment --comment "default/none has no endpoints" -m addrtype --dst-type LOCAL -m tcp --dport 31234 -j REJECT --reject-with icmp-port-unreachable`, ""},
 		{"invalid connections", `iptables-legacy -A FORWARD -m conntrack --ctstate INVALID -j DROP`, ""},
 		{"others' ports", `iptables-legacy -A INPUT -p udp -m udp --dport 1:8471 -j DROP; iptables-legacy -A INPUT ! -d 192.168.0.0/16 -j DROP`, ""},
 		{"connections that are not established", `iptables-legacy -A FORWARD -m conntrack ! --ctstate RELATED,ESTABLISHED -j DROP`,
