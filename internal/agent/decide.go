@@ -30,7 +30,11 @@ func (a *agent) decide(ctx context.Context) error {
 			updates = nil // none is received during the pause
 			pause.Reset(updatePause)
 			a.board.Store(u.Err)
+			away := a.outage.Active()
 			a.outage.Report(a.log, slog.LevelWarn, u.Err, "the store is unreachable, retrying; existing traffic is not affected", "the store answers again")
+			if a.outage.Active() != away {
+				a.step(ctx, intent.StoreHealth{Err: u.Err}, wake)
+			}
 			if u.Snapshot != nil {
 				a.step(ctx, intent.StoreChanged{Snapshot: *u.Snapshot}, wake)
 			}

@@ -1,6 +1,7 @@
 package intent
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/weft-net/weft/internal/lease"
@@ -77,13 +78,28 @@ func (t *step) arrive() {
 	s := t.state
 	env, rest, ok := s.env.at(s.pass.Received)
 	s.env = rest
-	if ok && s.pass.Received >= s.receiving && (s.wrote == nil || !equal(*s.wrote, env)) {
+	if ok && s.pass.Received >= s.receiving && s.vouchesFor(env.Subnets) && (s.wrote == nil || !equal(*s.wrote, env)) {
 		s.wrote = &env
 		t.out.Env = &env
 	}
 	if s.pass.Converged == s.generation && s.desired != nil && s.heard && !s.keepStale {
 		s.serves = Ownership{}.With(s.networks(), s.desired)
 	}
+}
+
+// vouchesFor reports whether subnets are those of this host's present lease, as
+// far as can be known. What a starting agent remembers is its lease if the store
+// has it, or as long as the store is away: a host that was set up anew may have
+// been given another one, and containers keep the address that they start with.
+func (s *State) vouchesFor(subnets []netip.Prefix) bool {
+	if s.self == nil || !slices.Equal(subnets, s.self.Subnets) {
+		return false
+	}
+	if s.held || s.away {
+		return true
+	}
+	stored, found := s.store.snapshot.Leases.Find(*s.self)
+	return s.heard && found && slices.Equal(stored.Public, s.self.Public)
 }
 
 // sameInput reports whether two inputs are the same, at a cost that does not

@@ -30,7 +30,7 @@ func (t *step) held(l lease.Lease) {
 		t.say(Warn, text, "subnets", lease.FormatSubnets(l.Subnets), "previous", lease.FormatSubnets(left))
 	}
 	s.draining = without(slices.Concat(s.draining, left), l.Subnets)
-	s.self = &l
+	s.self, s.held = &l, true
 }
 
 // mostHad is how many subnets a host remembers that it once had, to have them

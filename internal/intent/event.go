@@ -19,6 +19,10 @@ type Event interface {
 // StoreChanged says what the store holds now.
 type StoreChanged struct{ Snapshot store.Snapshot }
 
+// StoreHealth says whether the store answers: Err is why not. Nothing else tells
+// a store that is away from one that has not answered yet.
+type StoreHealth struct{ Err error }
+
 // UseCopy says to go by the copy of the last snapshot until the store is
 // heard, if there is a copy.
 type UseCopy struct{}
@@ -56,6 +60,7 @@ type PassDone struct {
 type Tick struct{}
 
 func (StoreChanged) event() {}
+func (StoreHealth) event()  {}
 func (UseCopy) event()      {}
 func (HostChanged) event()  {}
 func (HostObserved) event() {}
@@ -66,6 +71,12 @@ func (Tick) event()         {}
 
 func (e StoreChanged) String() string {
 	return fmt.Sprintf("store changed: revision %d, %d leases, config %s", e.Snapshot.Revision, e.Snapshot.Leases.Len(), e.Snapshot.Config)
+}
+func (e StoreHealth) String() string {
+	if e.Err != nil {
+		return "store away: " + e.Err.Error()
+	}
+	return "store answers"
 }
 func (UseCopy) String() string     { return "use the copy" }
 func (HostChanged) String() string { return "host changed" }

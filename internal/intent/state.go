@@ -36,6 +36,8 @@ type State struct {
 
 	primed bool // there is a snapshot to go by: from the store, or the copy
 	heard  bool // the store has been heard since the start
+	away   bool // the store does not answer
+	held   bool // a lease has been acquired since the start
 	store  believed
 	config config
 

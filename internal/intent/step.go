@@ -14,6 +14,8 @@ func Step(s State, e Event, now time.Time) (State, Output) {
 	switch e := e.(type) {
 	case StoreChanged:
 		t.storeChanged(e)
+	case StoreHealth:
+		s.away = e.Err != nil
 	case UseCopy:
 		t.useCopy()
 	case HostChanged:

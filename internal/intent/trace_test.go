@@ -161,6 +161,8 @@ func (r *tracer) do(verb, rest string) {
 			r.t.Fatal(err)
 		}
 		r.wait(d)
+	case "store-fails":
+		r.step(intent.StoreHealth{Err: errors.New(rest)})
 	case "restart", "restart-with-copy":
 		persisted, errs := intent.FromRecords(r.records())
 		if len(errs) > 0 {
