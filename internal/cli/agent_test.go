@@ -66,6 +66,8 @@ func TestCommandsBesideAnAgent(t *testing.T) {
 	expect(t, run, true, "this host has no lease yet", "plan")
 	expect(t, run, true, "reserved 10.5.34.0/24", "lease", "reserve", "10.5.34.0/24", "--public-ip=192.0.2.11")
 
+	expect(t, run, true, ":4\n", "__complete", "lease", "release", "") // and no store is started
+
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	agent, err := host.StartAgent(ctx)
@@ -91,6 +93,11 @@ func TestCommandsBesideAnAgent(t *testing.T) {
 		t.Errorf("the kernel differs from the plan right after READY:\n%s", out)
 	}
 	expect(t, run, true, "10.5.34.0/24  192.0.2.11", "lease", "list")
+	expect(t, run, true, "", "wait", "ready")
+	expect(t, run, true, "", "wait", "config")
+	expect(t, run, false, "no peer has the name, subnet or address h2", "wait", "peer", "h2", "--timeout=10ms")
+	expect(t, run, true, "10.5.34.0/24\t192.0.2.11\n", "__complete", "lease", "release", "")
+	expect(t, run, true, lab.Uplink+"\n", "__complete", "up", "--iface", "")
 	expect(t, run, true, "10.5.0.0/16", "config", "get")
 	expect(t, run, false, "an agent is running in", "clean")
 	expect(t, run, false, "another agent runs here", "up")

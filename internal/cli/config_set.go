@@ -48,8 +48,8 @@ until it has switched.`, wrapped(netconf.Keys)),
 				return nil
 			}
 			return &usageError{
-				err:  fmt.Errorf("weft config set: takes one document, or KEY=VALUE arguments and --unset, but not both; got %d arguments", len(args)),
-				hint: `weft config set '{"Network": "10.5.0.0/16"}', or weft config set Backend.VNI=2`,
+				err:  fmt.Errorf("'weft config set' needs one document, or KEY=VALUE arguments and --unset, but not both; got %d arguments", len(args)),
+				hint: `for example: weft config set '{"Network": "10.5.0.0/16"}', or weft config set Backend.VNI=2`,
 			}
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -90,16 +90,8 @@ until it has switched.`, wrapped(netconf.Keys)),
 	takeFlags(cmd, fs)
 	cmd.Flags().StringArrayVar(&unset, "unset", nil, "remove this key; repeatable")
 	cmd.ValidArgsFunction = completeKeys
+	_ = cmd.RegisterFlagCompletionFunc("unset", cobra.FixedCompletions(netconf.Keys, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that is not there
 	return cmd
-}
-
-// completeKeys offers the keys of the config.
-func completeKeys(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var out []string
-	for _, key := range netconf.Keys {
-		out = append(out, key+"=")
-	}
-	return out, cobra.ShellCompDirectiveNoSpace
 }
 
 // wrapped lays words out in lines of a help text.

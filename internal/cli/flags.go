@@ -82,7 +82,7 @@ func addStoreFlags(fs *flag.FlagSet, s *storeSettings) {
 
 func addUplinkFlags(fs *flag.FlagSet, u *uplinkSettings) {
 	host := parseAddr("an IP address", isHost)
-	fs.Var(&list{to: &u.iface, kind: "name|address", parse: parseNames}, "iface",
+	fs.Var(&list{to: &u.iface, kind: interfaceKind, parse: parseNames}, "iface",
 		"interface, by name or address, through which peers are reached; repeatable, first match wins")
 	fs.Var(&list{to: &u.ifaceRegex, kind: "regex", parse: parseRegexp}, "iface-regex",
 		"regular expression that matches the interface's name or one of its addresses; tried after --iface; repeatable, first match wins")

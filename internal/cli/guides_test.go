@@ -205,10 +205,10 @@ func TestGuideCommandsAreChecked(t *testing.T) {
 		"weft config gett":                           "no command",
 		"weft plan --dif":                            "unknown flag",
 		"cat x | weft status now":                    "unknown command",
-		"weft config set":                            "takes one document",
+		"weft config set":                            "needs one document",
 		"weft up --healthz-port=many":                "must be a whole number",
 		"weft lab exec h1 -- weft statsu":            "unknown command",
-		"weft lab exec h1":                           "name a host or pod",
+		"weft lab exec h1":                           "needs a host or pod",
 		"A=1 weft lease reserve 10.5.0.0/24 --pub 1": "unknown flag",
 	} {
 		n, err := checkLine(line)

@@ -30,11 +30,15 @@ and the lab's store by itself.`,
   weft lab exec h3 -- sh`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(labProgram(args)) == 0 {
-				return errors.New("name a host or pod, and a program to run there")
+				return &usageError{
+					errors.New("'weft lab exec' needs a host or pod and a program to run there, for example: weft lab exec h1 -- weft status"),
+					"'weft lab status' lists the hosts and pods",
+				}
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return labExec(args[0], labProgram(args)) },
+		RunE:              func(_ *cobra.Command, args []string) error { return labExec(args[0], labProgram(args)) },
+		ValidArgsFunction: completeLab,
 	}
 	cmd.Flags().SetInterspersed(false) // flags after the host are the program's
 	return cmd

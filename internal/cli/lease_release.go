@@ -20,7 +20,7 @@ func newLeaseReleaseCommand() *cobra.Command {
 		Long: `Remove a lease or a reservation from the store, and print whose it was. If its
 host is still running, it acquires a lease again.`,
 		Example: "  weft lease release 10.5.34.0/24\n  weft lease release '10.5.34.0-24&fd00:1:0:22::-64'",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument("a subnet", "weft lease release 10.5.34.0/24"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			subnets, err := parseSubnets(args[0])
 			if err != nil {
@@ -37,6 +37,7 @@ host is still running, it acquires a lease again.`,
 		},
 	}
 	x.flags(cmd)
+	cmd.ValidArgsFunction = completeLeases(&x)
 	return cmd
 }
 

@@ -22,7 +22,7 @@ host that advertises that address; a host that has the subnet now keeps it.`,
 		Example: `  weft lease reserve 10.5.34.0/24
   weft lease reserve 10.5.34.0/24 --public-ip 10.4.7.21
   weft lease reserve 10.5.34.0/24,fd00:1:0:22::/64`,
-		Args: cobra.ExactArgs(1),
+		Args: oneArgument("a subnet", "weft lease reserve 10.5.7.0/24"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			subnets, err := parseSubnets(args[0])
 			if err != nil {
@@ -42,6 +42,7 @@ host that advertises that address; a host that has the subnet now keeps it.`,
 	fs.Var(newValue(&public.publicIPv6, "address", "", parseAddr("an IPv6 address", isHostV6)), "public-ipv6", "IPv6 address of the host that gets the subnet")
 	takeFlags(cmd, fs)
 	x.flags(cmd)
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	return cmd
 }
 

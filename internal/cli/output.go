@@ -1,15 +1,16 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"sigs.k8s.io/yaml"
 )
 
@@ -55,11 +56,17 @@ func printJSON(w io.Writer, doc any) error {
 	return enc.Encode(withoutNull(doc))
 }
 
+// printYAML prints JSON, which is YAML as well, if a text in doc has characters
+// that a printer escapes: its escapes mean the same only between double quotes.
 func printYAML(w io.Writer, doc any) error {
 	text, err := yaml.Marshal(withoutNull(doc))
-	if err == nil {
-		_, err = w.Write(text)
+	if err != nil {
+		return err
 	}
+	if bytes.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }) {
+		return printJSON(w, doc)
+	}
+	_, err = w.Write(text)
 	return err
 }
 
@@ -96,27 +103,6 @@ func fillNull(v reflect.Value) {
 		}
 		v.Set(filled)
 	}
-}
-
-// completions are the words that a kind of flag takes.
-var completions = map[string][]string{
-	"level":  {"debug", "info", "warn", "error"},
-	"format": {"text", "json"},
-	"bool":   {"true", "false"},
-
-	"local|weft|all": {"local", "weft", "all"},
-}
-
-// complete lets the shell complete the values of f.
-func complete(cmd *cobra.Command, f *pflag.Flag) {
-	switch words, fixed := completions[f.Value.Type()]; {
-	case fixed:
-		_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
-	case f.Value.Type() == "directory":
-		_ = cmd.MarkFlagDirname(f.Name)
-	case f.Value.Type() != "file":
-		_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions)
-	} // these fail only for a flag that is not there, and f is
 }
 
 // addOutputFlag adds --output and -o.

@@ -44,7 +44,7 @@ It replaces flannel host by host: same store, same flags, same subnet file.`,
 	})
 	root.SetVersionTemplate(versionLine(p.Version) + "\n")
 	root.AddCommand(
-		newUpCommand(a), newStatusCommand(a), newPlanCommand(a), newEventsCommand(), newCleanCommand(),
+		newUpCommand(a), newStatusCommand(a), newPlanCommand(a), newEventsCommand(), newWaitCommand(), newCleanCommand(),
 		newConfigCommand(a), newLeaseCommand(), newDockerCommand(a), newCNICommand(), newLabCommand(), newVersionCommand(a),
 	)
 	return root, &a.began
@@ -134,6 +134,9 @@ func flagError(cmd *cobra.Command, err error, args []string) error {
 	}
 	if near != "" {
 		help = fmt.Sprintf("did you mean --%s?", near)
+	}
+	if lacks, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		err = fmt.Errorf("--%s needs a value: %s", lacks.GetFlag().Name, lacks.GetFlag().Value.Type())
 	}
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		f := wrong.GetFlag()
