@@ -56,11 +56,11 @@ func (b *basis) candidate(l *lease.Lease, f netconf.Family) (peer, bool) {
 func (b *basis) fits(p *peer) error {
 	networks := b.networks[netconf.FamilyOf(p.subnet.Addr())]
 	if !slices.ContainsFunc(networks, func(n netconf.Previous) bool { return n.Holds(p.subnet) }) {
-		return fmt.Errorf("is outside the network %s", networks[0].Network)
+		return fmt.Errorf("is outside the network %s and is not routed; %s", networks[0].Network, ifGone(p.Lease))
 	}
 	for _, own := range b.fw.Subnets {
 		if own.Overlaps(p.subnet) {
-			return fmt.Errorf("overlaps this host's subnet %s", own)
+			return fmt.Errorf("overlaps this host's subnet %s and is not routed; %s", own, ifGone(p.Lease))
 		}
 	}
 	for _, a := range b.taken {
@@ -109,8 +109,8 @@ func renumber(a host.Attached) string {
 }
 
 // overlaps says that p is left out because of o.
-func overlaps(o *peer) error {
-	return fmt.Errorf("overlaps %s of %s", o.subnet, lease.FormatSubnets(o.Subnets))
+func (p *peer) overlaps(o *peer) error {
+	return fmt.Errorf("overlaps %s of %s and is not routed; %s", o.subnet, lease.FormatSubnets(o.Subnets), ifGone(p.Lease))
 }
 
 // admission is the peers of one family, each list sorted by compare.
@@ -136,7 +136,7 @@ func (b *basis) admit(f netconf.Family, leases []lease.Lease) (a admission, faul
 				faults = append(faults, p.fault(f, sharing, err))
 			}
 			if o := clash(p, earlier, a.admitted[len(earlier):]); o != nil {
-				faults = append(faults, p.fault(f, admitting, overlaps(o)))
+				faults = append(faults, p.fault(f, admitting, p.overlaps(o)))
 				continue
 			}
 			a.admitted = append(a.admitted, p)

@@ -115,7 +115,7 @@ func (u *amendment) reconsider(p *peer) {
 func (u *amendment) decide(p *peer) {
 	rival, displaced := u.rival(p)
 	if rival != nil {
-		u.fault(p.fault(u.family, admitting, overlaps(rival)))
+		u.fault(p.fault(u.family, admitting, p.overlaps(rival)))
 		return // and p was not admitted before: the rival would have displaced it
 	}
 	u.fault(p.fault(u.family, admitting, nil))

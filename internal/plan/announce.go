@@ -63,7 +63,7 @@ func tunnelMAC(seed string, f netconf.Family, vni uint32, before Before) netstat
 func tunnel(in *Input, f netconf.Family, end end) (*vxlan.Tunnel, error) {
 	subnet, ok := in.Self.Subnet(f)
 	if !ok {
-		return nil, fmt.Errorf("the network has an %s range, but this host's lease has no %s subnet", f, f)
+		return nil, fmt.Errorf("the network has an %s range, but this host's lease has no %s subnet; the agent is acquiring one (Kubernetes: the node needs a PodCIDR of that family)", f, f)
 	}
 	data, err := vxlan.ParseData(end.Attrs.Data.Of(f))
 	if err != nil {

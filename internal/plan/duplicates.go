@@ -36,5 +36,5 @@ func duplicate(f netconf.Family, p, first *peer, a netip.Addr) error {
 	if first.Backend == p.Backend && bytes.Equal(first.Data.Of(f), p.Data.Of(f)) {
 		return nil
 	}
-	return fmt.Errorf("announces %s, as %s does, but as another kind of host", a, lease.FormatSubnets(first.Subnets))
+	return fmt.Errorf("announces %s, as %s does, but as another kind of host; give one of the hosts another address; %s", a, lease.FormatSubnets(first.Subnets), ifGone(p.Lease))
 }

@@ -58,6 +58,7 @@ func golden(t *testing.T, file string) {
 		in := readInput(t, string(archive.Files[0].Data), fams)
 		got := render(Build(in))
 		leftAndCameBack(t, in)
+		remedied(t, in)
 		if *update {
 			archive.Files[1+i].Data = []byte(got)
 		} else if got != string(part.Data) {
@@ -88,6 +89,18 @@ func leftAndCameBack(t *testing.T, in Input) {
 		}
 	}
 }
+
+// remedied checks that each problem ends with what to do about it.
+func remedied(t *testing.T, in Input) {
+	_, problems := Build(in)
+	for _, p := range problems {
+		if !remedy.MatchString(p.Err.Error()) {
+			t.Errorf("%v\nhas no remedy", p)
+		}
+	}
+}
+
+var remedy = regexp.MustCompile(`[;:,] (add|advertise|drop|exclude|give|have|if|leave|let|load|name|raise|remove|restart|see|set|stop|switch|use)\b`)
 
 func render(s *netstate.State, problems []Problem) string {
 	var b strings.Builder

@@ -48,16 +48,16 @@ func PathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
 func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 	remote, ok := p.PublicAddr(f)
 	if !ok {
-		return Path{}, fmt.Errorf("announces no public %s address", f)
+		return Path{}, fmt.Errorf("announces no public %s address; %s", f, anew(p))
 	}
 	if slices.Contains(in.Self.Public, remote) || slices.Contains(in.Host.Uplink.Addrs, remote) {
-		return Path{}, fmt.Errorf("announces this host's own address %s", remote)
+		return Path{}, fmt.Errorf("announces this host's own address %s; give one of the hosts another; %s", remote, ifGone(p))
 	}
 	near := onLink(in.Host.Uplink.OnLink, remote)
 	direct := Path{Kind: Direct, Via: remote, Dev: in.Host.Uplink.Name, Remote: remote, OnLink: onLink(in.Host.Uplink.ByFlag, remote)}
 	switch {
 	case p.Backend != HostGW && p.Backend != VXLAN:
-		return Path{}, fmt.Errorf("announces backend %q, which is unsupported; supported are vxlan and host-gw", p.Backend)
+		return Path{}, fmt.Errorf("announces backend %q, which is unsupported; switch its host to vxlan or host-gw; %s", p.Backend, ifGone(p))
 	case near && (p.Backend == HostGW || in.direct()):
 		return direct, nil
 	case p.Backend == HostGW && in.Host.Uplink.VRF != "":
@@ -87,10 +87,10 @@ func (in *Input) speaks(vni uint32) bool {
 func tunnelTo(in *Input, p *lease.Lease, f netconf.Family, remote netip.Addr) (Path, error) {
 	data, err := vxlan.ParseData(p.Data.Of(f))
 	if err != nil {
-		return Path{}, err
+		return Path{}, fmt.Errorf("%w; %s", err, anew(p))
 	}
 	if !in.speaks(data.VNI) {
-		return Path{}, fmt.Errorf("announces vxlan with VNI %d, which the network's config (%s) does not have", data.VNI, in.Net.Backend)
+		return Path{}, fmt.Errorf("announces vxlan with VNI %d, which the network's config (%s) does not have; see why its agent has not switched, or restart its flanneld; %s", data.VNI, in.Net.Backend, ifGone(p))
 	}
 	subnet, _ := p.Subnet(f)
 	return Path{Kind: Tunnelled, Via: subnet.Addr(), Remote: remote, MAC: data.MAC, VNI: data.VNI}, nil

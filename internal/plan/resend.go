@@ -70,7 +70,7 @@ func (u *amendment) rehold(mac uint64, before *peer) {
 // frames returns what carries frames to the holder of a MAC.
 func (u *amendment) frames(holder *peer) (netstate.FDB, bool) {
 	path, err := pathTo(u.in, holder.Lease, u.family)
-	if err != nil || u.sharedMAC(u.family, &path, holder, &path) != nil {
+	if err != nil || u.sharedMAC(u.family, &path, holder, holder, &path) != nil {
 		return netstate.FDB{}, false
 	}
 	t := u.tunnels[u.family].find(path.VNI)
@@ -110,7 +110,7 @@ func (u *amendment) shares(p *peer, path *Path) error {
 	if err != nil {
 		return err
 	}
-	return u.sharedMAC(u.family, path, holder, &held)
+	return u.sharedMAC(u.family, path, p, holder, &held)
 }
 
 // dropPackets removes what puts packets for p on path.

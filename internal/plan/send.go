@@ -88,7 +88,7 @@ func (b *basis) sendFrames(s *netstate.Builder, f netconf.Family, ends []tunnelE
 			holder = e
 		}
 		path := &paths[e.path]
-		if err := b.sharedMAC(f, path, holder.peer, &paths[holder.path]); err != nil {
+		if err := b.sharedMAC(f, path, e.peer, holder.peer, &paths[holder.path]); err != nil {
 			errs[e.peer] = err
 		} else if t := b.tunnels[f].find(path.VNI); first && t != nil {
 			s.FDB = append(s.FDB, t.Frames(path.MAC, path.Remote))
@@ -100,12 +100,12 @@ func (b *basis) sendFrames(s *netstate.Builder, f netconf.Family, ends []tunnelE
 // that this host, or another host before it, has already: one of the two would
 // get the other's packets. A host whose previous subnet drains has two leases
 // with one device.
-func (b *basis) sharedMAC(f netconf.Family, path *Path, holder *peer, held *Path) error {
+func (b *basis) sharedMAC(f netconf.Family, path *Path, p, holder *peer, held *Path) error {
 	switch {
 	case slices.ContainsFunc(b.tunnels[f], func(t *vxlan.Tunnel) bool { return t.MAC == path.MAC }):
-		return fmt.Errorf("announces this host's own VtepMAC %s", path.MAC)
+		return fmt.Errorf("announces this host's own VtepMAC %s; %s", path.MAC, setUpAnew(p.Lease))
 	case path.Remote != held.Remote || path.VNI != held.VNI:
-		return fmt.Errorf("announces VtepMAC %s, which %s already has", path.MAC, lease.FormatSubnets(holder.Subnets))
+		return fmt.Errorf("announces VtepMAC %s, which %s already has; %s", path.MAC, lease.FormatSubnets(holder.Subnets), setUpAnew(p.Lease))
 	}
 	return nil
 }

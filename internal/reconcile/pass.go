@@ -64,7 +64,7 @@ func (c Contest) Error() string {
 	case c.By.PID != 0:
 		by = fmt.Sprint("process ", c.By.PID)
 	}
-	return fmt.Sprintf("%s is changed again and again by %s; repairing it less often", c.Row, by)
+	return fmt.Sprintf("%s is changed again and again by %s; repairing it less often; have that program leave it alone", c.Row, by)
 }
 
 // Converged reports whether the kernel now equals the desired state; beside

@@ -34,7 +34,7 @@ func (b *Board) problems() []api.Problem {
 		add(api.SeverityWarning, p.Subject, p.Err.Error())
 	}
 	for _, e := range b.view.Bad {
-		add(severityOf(e.Note), e.Key, e.Err.Error())
+		add(severityOf(e.Note), e.Key, e.Err.Error()+"; correct it, or delete it from the store")
 	}
 	if !b.up && b.upErr != nil {
 		add(api.SeverityWarning, partStore, b.upErr.Error())
