@@ -9,7 +9,7 @@ import (
 // `weft status -o json`. Fields are only ever added.
 type Status struct {
 	Version  string         `json:"version"`
-	Started  time.Time      `json:"started"`
+	Started  time.Time      `json:"started,omitzero"`
 	Hostname string         `json:"hostname"`
 	Network  []netip.Prefix `json:"network"`
 	Former   []netip.Prefix `json:"formerNetworks,omitempty"` // previous networks that are draining: routed until their leases expire
@@ -72,8 +72,8 @@ type Peer struct {
 type Path struct {
 	Subnet netip.Prefix `json:"subnet"`
 	Kind   string       `json:"kind"` // "direct", "vxlan", "none"
-	Via    netip.Addr   `json:"via"`
-	Dev    string       `json:"dev"`
+	Via    netip.Addr   `json:"via,omitzero"`
+	Dev    string       `json:"dev,omitempty"`
 }
 
 // Problem is a fault that weft works around and an operator should fix.
@@ -105,14 +105,14 @@ type Change struct {
 type StoreState struct {
 	Kind     string         `json:"kind"` // "etcd", "embedded", "kubernetes"
 	Up       bool           `json:"up"`
-	Since    time.Time      `json:"since"`
+	Since    time.Time      `json:"since,omitzero"`
 	Error    string         `json:"error,omitempty"`
 	Requests map[string]int `json:"requests,omitempty"` // made since the start, by verb, where that is counted
 }
 
 // Pass is the last reconcile pass.
 type Pass struct {
-	At      time.Time     `json:"at"`
+	At      time.Time     `json:"at,omitzero"` // absent before the first
 	Took    time.Duration `json:"tookNanoseconds"`
 	Rows    int           `json:"rows"`    // wanted
 	Changed int           `json:"changed"` // operations carried out

@@ -42,10 +42,10 @@ func printImpact(w io.Writer, i plan.Impact) {
 func printSome[E any](w io.Writer, list []E, line func(E) string, rest string) {
 	for n, e := range list {
 		if n == impactLines {
-			fmt.Fprintf(w, "! %d more %s\n", len(list)-n, rest)
+			paintChange(w, fmt.Sprintf("! %d more %s", len(list)-n, rest))
 			return
 		}
-		fmt.Fprintf(w, "! %s\n", line(e))
+		paintChange(w, "! "+line(e))
 	}
 }
 

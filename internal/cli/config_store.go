@@ -62,7 +62,7 @@ func (r *replacing) replace(cmd *cobra.Command, snap store.Snapshot, doc []byte)
 		fmt.Fprintf(cmd.ErrOrStderr(), "weft: warning: %s\n", text)
 	}
 	for _, c := range changes {
-		fmt.Fprintln(w, c)
+		paintChange(w, c)
 	}
 	if len(changes) == 0 {
 		fmt.Fprintln(w, "only the layout changed")

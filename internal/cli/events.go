@@ -55,7 +55,7 @@ With --follow, new events are shown until the command is interrupted.`,
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "show new events as they happen")
 	cmd.Flags().IntVarP(&v.last, "last", "n", 0, "show only this many of the latest; 0: all")
 	cmd.Flags().DurationVar(&v.since, "since", 0, "show only those of this long until now, such as 10m or 2h; 0: all")
-	addOutputFlag(cmd, &v.output, outputText, outputJSON)
+	addOutputFlag(cmd, &v.output)
 	return cmd
 }
 

@@ -15,7 +15,7 @@ import (
 // or two, its defaults, its exit codes.
 func flanneld(ctx context.Context, p Process) int {
 	s := &settings{}
-	p.Stderr = newPrinter(p.Stderr)
+	p.Stderr = newTerminal(p.Stderr, p.Env)
 	fs := newFlagSet()
 	fs.SetOutput(io.Discard)
 	addFlanneldFlags(fs, s)

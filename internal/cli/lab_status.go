@@ -44,7 +44,7 @@ func newLabStatusCommand() *cobra.Command {
 
 func writeLabStatus(w io.Writer, status *holder.Status) error {
 	t := newTable(w, columnGap+1)
-	t.row("HOST", "ADDRESSES", "SUBNETS", "AGENT", "PODS")
+	t.header("HOST", "ADDRESSES", "SUBNETS", "AGENT", "PODS")
 	for _, h := range status.Hosts {
 		t.row(h.Name, orNone(strings.Join(h.Addrs, ",")), orNone(strings.Join(h.Subnets, ",")), h.Agent, orNone(strings.Join(h.Pods, ", ")))
 	}

@@ -14,7 +14,13 @@ import (
 	"github.com/weft-net/weft/internal/store"
 )
 
-// listedLease is one line of lease list, and one object with -o json.
+// leasesDocument is the list of leases for programs.
+type leasesDocument struct {
+	header
+	Leases []listedLease `json:"leases"`
+}
+
+// listedLease is one line of lease list.
 type listedLease struct {
 	Host     string         `json:"host,omitempty"`
 	Version  string         `json:"version,omitempty"` // of the host's agent
@@ -45,14 +51,12 @@ problems.`,
 				return err
 			}
 			list := listLeases(snap)
-			if output == outputJSON {
-				return printJSON(cmd.OutOrStdout(), list)
-			}
-			return showLeases(cmd.OutOrStdout(), list)
+			doc := leasesDocument{newHeader("LeaseList"), list}
+			return present(cmd.OutOrStdout(), output, doc, func() error { return showLeases(cmd.OutOrStdout(), list) })
 		},
 	}
 	x.flags(cmd)
-	addOutputFlag(cmd, &output, outputText, outputJSON)
+	addOutputFlag(cmd, &output)
 	return cmd
 }
 
@@ -81,7 +85,7 @@ func listLeases(snap store.Snapshot) []listedLease {
 	net, netErr := storedNetwork(snap)
 	holders := map[netip.Addr]string{}
 	members := regularHosts(net, netErr, snap)
-	list := []listedLease{} // not nil: no leases are [] in JSON
+	var list []listedLease
 	for l := range snap.Leases.All() {
 		h, _ := snap.Hosts.Find(lease.HostOf(l.Subnets))
 		entry := listedLease{
@@ -139,13 +143,36 @@ func showLeases(w io.Writer, list []listedLease) error {
 		return err
 	}
 	t := newTable(w, columnGap)
-	t.row("HOST", "SUBNET", "PUBLIC", "BACKEND", "TERM", "PROBLEM")
+	t.header("HOST", "SUBNET", "PUBLIC", "BACKEND", "TERM", "PROBLEM")
 	for _, l := range list {
 		name := lease.FormatSubnets(l.Subnets)
 		if name == "" {
 			name = l.Key
 		}
-		t.row(orNone(l.Host), name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem))
+		s := plain
+		if l.Problem != "" {
+			s = yellow
+		}
+		t.add(s, orNone(l.Host), name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem))
 	}
-	return t.flush()
+	err := t.flush()
+	summarizeLeases(w, list)
+	return err
+}
+
+func summarizeLeases(w io.Writer, list []listedLease) {
+	reserved, problems := 0, 0
+	for _, l := range list {
+		if l.Reserved {
+			reserved++
+		}
+		if l.Problem != "" {
+			problems++
+		}
+	}
+	v := good
+	if problems > 0 {
+		v = doubt
+	}
+	summarize(w, v, "%d leases, %d of them reserved, %d with a problem", len(list), reserved, problems)
 }

@@ -50,8 +50,8 @@ func Main(ctx context.Context, p Process) int {
 		return flanneld(ctx, p)
 	}
 	root, began := newRoot(p)
-	stderr := newPrinter(p.Stderr)
-	root.SetOut(newPrinter(p.Stdout))
+	stderr := newTerminal(p.Stderr, p.Env)
+	root.SetOut(newTerminal(p.Stdout, p.Env))
 	root.SetErr(stderr)
 	if len(p.Args) > 0 {
 		root.SetArgs(asFlanneld(root, p.Args[1:]))
@@ -78,9 +78,11 @@ func report(w io.Writer, err error) int {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		code = exitUsage
 	}
-	fmt.Fprintf(w, "weft: %s\n", indented(strings.TrimSpace(err.Error())))
+	paint(w, red, "weft:")
+	fmt.Fprintf(w, " %s\n", indented(strings.TrimSpace(err.Error())))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
+		paint(w, bold, "hint:")
+		fmt.Fprintf(w, " %s\n", oneLine(hint))
 	}
 	return code
 }

@@ -106,7 +106,7 @@ func fillNull(v reflect.Value) {
 }
 
 // addOutputFlag adds --output and -o.
-func addOutputFlag(cmd *cobra.Command, to *string, _ ...string) {
+func addOutputFlag(cmd *cobra.Command, to *string) {
 	addFormFlag(cmd, to, "output", outputForms)
 }
 

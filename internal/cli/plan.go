@@ -98,9 +98,12 @@ func (p *planner) run(cmd *cobra.Command) error {
 
 func showDiff(w io.Writer, ops []netstate.Op) error {
 	for _, op := range ops {
-		if _, err := fmt.Fprintln(w, op); err != nil {
-			return err
-		}
+		paintChange(w, op.String())
+	}
+	if len(ops) == 0 {
+		summarize(w, good, "the kernel does not differ from the plan")
+	} else {
+		summarize(w, bad, "%d changes would make the kernel equal to the plan", len(ops))
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -19,9 +18,11 @@ import (
 // are not UTF-8. Escapes have JSON's form, so that a JSON document stays the
 // same document. Tabs and ends of lines pass, these as line feeds.
 type printer struct {
-	mu   sync.Mutex
-	to   io.Writer
-	rest []byte // beginning of a character, or of an end of line, whose end is to come
+	mu     sync.Mutex
+	to     io.Writer
+	rest   []byte // beginning of a character, or of an end of line, whose end is to come
+	marks  bool   // for a person: verdicts are marked, and summaries added
+	colour bool
 }
 
 func newPrinter(to io.Writer) *printer { return &printer{to: to} }
@@ -80,20 +81,3 @@ func oneLine(s string) string {
 // indented moves all lines of s but the first to the right, so that none of
 // them looks like the beginning of another message.
 func indented(s string) string { return strings.ReplaceAll(s, "\n", "\n    ") }
-
-// columnGap is the usual space between columns.
-const columnGap = 2
-
-// table prints cells in columns.
-type table struct{ w *tabwriter.Writer }
-
-func newTable(w io.Writer, gap int) table { return table{tabwriter.NewWriter(w, 0, 0, gap, ' ', 0)} }
-
-func (t table) row(cells ...string) {
-	for i, c := range cells {
-		cells[i] = oneLine(c)
-	}
-	_, _ = fmt.Fprintln(t.w, strings.Join(cells, "\t")) // flush returns the error
-}
-
-func (t table) flush() error { return t.w.Flush() }

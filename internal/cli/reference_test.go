@@ -21,8 +21,10 @@ var documents = map[string]any{
 	"Config":       storedConfig{},
 	"DockerBridge": bridgeDocument{},
 	"Lab":          labDocument{},
+	"LeaseList":    leasesDocument{},
 	"Plan":         planDocument{},
 	"PlanDiff":     diffDocument{},
+	"Status":       statusDocument{},
 	"Version":      versionDocument{},
 }
 

@@ -59,7 +59,7 @@ The states, and the exit codes that go with them:
 	addRunDirFlag(fs, &dirs)
 	addOnceFlags(fs, &once)
 	takeFlags(cmd, fs)
-	addOutputFlag(cmd, &v.output, outputText, outputWide, outputJSON)
+	addOutputFlag(cmd, &v.output)
 	cmd.Flags().BoolVar(&v.problems, "problems", false, "leave out the peers")
 	cmd.Flags().BoolVarP(&v.watch, "watch", "w", false, "show it again whenever it changes, until interrupted")
 	return cmd
@@ -84,13 +84,15 @@ type statusView struct {
 }
 
 func (v statusView) show(w io.Writer, s api.Status, now time.Time) error {
-	if v.output == outputJSON {
-		return printJSON(w, s)
-	}
+	doc := statusDocument{newHeader("Status"), s}
+	return present(w, v.output, doc, func() error { return v.showText(w, s, now) })
+}
+
+func (v statusView) showText(w io.Writer, s api.Status, now time.Time) error {
 	wide := v.output == outputWide
 	t := newTable(w, columnGap)
 	for _, line := range statusLines(s, wide, now) {
-		t.row(line[0], line[1])
+		line.addTo(t, marked(w))
 	}
 	if err := t.flush(); err != nil {
 		return err
@@ -101,7 +103,23 @@ func (v statusView) show(w io.Writer, s api.Status, now time.Time) error {
 	if !v.problems {
 		showPeers(w, s.Peers, wide)
 	}
+	if marked(w) {
+		fmt.Fprintln(w)
+	}
+	summarize(w, stateVerdict(s), "%s", summaryOf(s))
 	return nil
+}
+
+// summaryOf is the state, with the number of problems and of peers.
+func summaryOf(s api.Status) string {
+	word := map[verdict]string{good: "ready", doubt: "degraded", bad: "not ready"}[stateVerdict(s)]
+	problems := 0
+	for _, p := range s.Problems {
+		if p.Severity != api.SeverityNote {
+			problems++
+		}
+	}
+	return fmt.Sprintf("%s; problems: %d; peers: %s", word, problems, peersLine(s.Peers))
 }
 
 // showProblems prints those of problems whose severity is of a kind, if any.
@@ -130,27 +148,78 @@ func stateLine(s api.Status) string {
 	return string(api.StateReady)
 }
 
-// statusLines is the upper part: a label and a text each.
-func statusLines(s api.Status, wide bool, now time.Time) [][2]string {
-	out := [][2]string{
-		{"agent", fmt.Sprintf("%s on %s, up %s", s.Version, orNone(s.Hostname), since(s.Started, now))},
-		{"state", stateLine(s)},
-		{"network", networkLine(s)},
-		{"uplink", uplinkLine(s.Uplink)},
-		{"lease", leaseLine(s.Lease)},
-		{"store", storeLine(s.Store, now)},
-		{"kernel", passLine(s.Pass, now)},
-		{"peers", peersLine(s.Peers)},
+// statusDocument is a status for programs.
+type statusDocument struct {
+	header
+	api.Status
+}
+
+// statusLine is a line of the upper part.
+type statusLine struct {
+	label   string
+	verdict verdict
+	text    string
+}
+
+// addTo adds the line to a table, with its verdict if there is room for marks.
+func (l statusLine) addTo(t *table, marks bool) {
+	if !marks {
+		t.row(l.label, l.text)
+		return
+	}
+	s := l.verdict.style
+	if l.verdict == good {
+		s = plain // only the mark is green
+	}
+	t.cells(cell{l.label, plain}, cell{l.verdict.mark, l.verdict.style}, cell{l.text, s})
+}
+
+// statusLines is the upper part.
+func statusLines(s api.Status, wide bool, now time.Time) []statusLine {
+	out := []statusLine{
+		{"agent", neutral, fmt.Sprintf("%s on %s, up %s", s.Version, orNone(s.Hostname), since(s.Started, now))},
+		{"state", stateVerdict(s), stateLine(s)},
+		{"network", goodIf(len(s.Network) > 0), networkLine(s)},
+		{"uplink", goodIf(s.Uplink.Name != ""), uplinkLine(s.Uplink)},
+		{"lease", goodIf(s.Lease.Held), leaseLine(s.Lease)},
+		{"store", goodIf(s.Store.Up), storeLine(s.Store, now)},
+		{"kernel", goodIf(!s.Pass.At.IsZero() && s.Pass.Failed == 0), passLine(s.Pass, now)},
+		{"peers", peersVerdict(s.Peers), peersLine(s.Peers)},
 	}
 	if line := changeLine(s.Change); line != "" {
-		out = append(out, [2]string{"change", line})
+		out = append(out, statusLine{"change", doubt, line})
 	}
 	if wide {
 		out = append(out,
-			[2]string{"revision", fmt.Sprint(s.Revision)},
-			[2]string{"totals", countsLine(s.Counts)})
+			statusLine{"revision", neutral, fmt.Sprint(s.Revision)},
+			statusLine{"totals", neutral, countsLine(s.Counts)})
 	}
 	return out
+}
+
+func stateVerdict(s api.Status) verdict {
+	if s.Ready && s.State == api.StateDegraded {
+		return doubt
+	}
+	return goodIf(s.Ready)
+}
+
+func peersVerdict(peers []api.Peer) verdict {
+	if len(peers) == 0 {
+		return neutral
+	}
+	return goodIf(!slices.ContainsFunc(peers, func(p api.Peer) bool { return pathStyle(p, pathsOf(p)...) != plain }))
+}
+
+// pathStyle shows which paths of p a person should look at.
+func pathStyle(p api.Peer, paths ...api.Path) style {
+	switch {
+	case slices.ContainsFunc(paths, func(path api.Path) bool { return path.Kind == pathNone }):
+		return red
+	case p.Problem != "":
+		return yellow
+	}
+	return plain
 }
 
 // draining names previous networks or subnets that are routed until their
@@ -280,13 +349,13 @@ func showPeers(w io.Writer, peers []api.Peer, wide bool) {
 	fmt.Fprintln(w)
 	t := newTable(w, columnGap)
 	if wide {
-		t.row("HOST", "SUBNET", "PUBLIC", "BACKEND", "PATH", "VIA", "DEVICE", "VERSION", "PROBLEM")
+		t.header("HOST", "SUBNET", "PUBLIC", "BACKEND", "PATH", "VIA", "DEVICE", "VERSION", "PROBLEM")
 	} else {
-		t.row("HOST", "SUBNET", "PUBLIC", "PATH")
+		t.header("HOST", "SUBNET", "PUBLIC", "PATH")
 	}
 	for _, p := range peers {
 		for _, path := range pathsOf(p) {
-			t.row(peerCells(p, path, wide)...)
+			t.add(pathStyle(p, path), peerCells(p, path, wide)...)
 		}
 	}
 	_ = t.flush() // an error of the terminal is ignored, as everywhere

@@ -26,7 +26,7 @@ func (v statusView) follow(cmd *cobra.Command, agent *api.Client, s api.Status) 
 	var shown []byte
 	for {
 		var text bytes.Buffer
-		if err := v.show(&text, s, time.Now()); err != nil {
+		if err := v.show(alike(cmd.OutOrStdout(), &text), s, time.Now()); err != nil {
 			return err
 		}
 		if !bytes.Equal(text.Bytes(), shown) {
@@ -48,9 +48,15 @@ func (v statusView) follow(cmd *cobra.Command, agent *api.Client, s api.Status) 
 
 func (v statusView) redraw(cmd *cobra.Command, text []byte) {
 	out := cmd.OutOrStdout()
-	if p, ok := out.(*printer); ok && isTerminal(p.to) {
-		fmt.Fprint(p.to, clearScreen)
-	} else if v.output != outputJSON {
+	if p, ok := out.(*printer); ok { // text is escaped already
+		out = p.to
+	}
+	switch {
+	case isTerminal(out):
+		fmt.Fprint(out, clearScreen)
+	case v.output == outputYAML:
+		fmt.Fprintln(out, "---")
+	case v.output != outputJSON:
 		fmt.Fprintf(out, "--- %s\n", time.Now().Format(time.TimeOnly))
 	}
 	_, _ = out.Write(text) // an error of the terminal is ignored, as everywhere
