@@ -17,6 +17,7 @@ const module = "github.com/weft-net/weft/"
 // layers says which packages of this module a package may import, directly.
 // What stands after a package's own name is all it may know.
 var layers = map[string][]string{
+	"internal/event":      {},
 	"internal/netconf":    {},
 	"internal/netstate":   {"internal/owned", "internal/sorted"},
 	"internal/owned":      {"internal/netconf"},
@@ -46,15 +47,15 @@ var layers = map[string][]string{
 	"internal/kernel/rtnl":  {},
 	"internal/kernel/codec": {"internal/kernel/rtnl", "internal/netstate"},
 	"internal/intent": {
-		"internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/plan", "internal/plan/firewall",
+		"internal/event", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/plan", "internal/plan/firewall",
 		"internal/plan/vxlan", "internal/sorted", "internal/store", "internal/subnetenv",
 	},
-	"internal/status":     {"internal/api", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/plan", "internal/reconcile"},
+	"internal/status":     {"internal/api", "internal/event", "internal/recordfile", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/plan", "internal/reconcile"},
 	"internal/recordfile": {},
 	"internal/observer":   {"internal/host", "internal/intent", "internal/mailbox", "internal/netstate", "internal/reconcile"},
 	"internal/persister":  {"internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/recordfile", "internal/sorted"},
 	"internal/agent": {
-		"internal/api", "internal/backoff", "internal/host", "internal/hostlock", "internal/identity", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/observer",
+		"internal/api", "internal/backoff", "internal/event", "internal/host", "internal/hostlock", "internal/identity", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/observer",
 		"internal/netstate", "internal/persister", "internal/plan/firewall", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv",
 	},
 	"internal/offline": {
@@ -68,7 +69,7 @@ var layers = map[string][]string{
 		"internal/backoff",
 	},
 	"internal/store/kube":    {"internal/logonce", "internal/store", "internal/backoff", "internal/store/session", "internal/store/feed", "internal/store/view", "internal/lease", "internal/netconf"},
-	"internal/api":           {"internal/netstate"},
+	"internal/api":           {"internal/event", "internal/netstate"},
 	"internal/docker":        {"internal/netconf", "internal/subnetenv"},
 	"internal/cni":           {},
 	"internal/cni/plugins":   {"internal/cni", "internal/cni/flannel", "internal/cni/ptp"},

@@ -50,7 +50,9 @@ func Run(ctx context.Context, o Options) error {
 		group.Go(func() error { return api.Serve(ctx, health, api.Health(a.board, a.opts.Metrics)) })
 	}
 	group.Go(func() error { return a.work(ctx) })
-	if err := group.Wait(); !errors.Is(err, context.Canceled) {
+	err = group.Wait()
+	_ = o.Events.Save(o.EventsFile()) // see Events.Keep
+	if !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
@@ -94,6 +96,7 @@ func prepare(o Options) (*agent, error) {
 			return nil, errors.Join(err, closeLock(lock))
 		}
 	}
+	o.Events.Recall(o.EventsFile())
 	memory, persisted := persister.Open(o.StateFile(), o.Log)
 	a := &agent{
 		opts:  o,
@@ -130,6 +133,7 @@ func prepare(o Options) (*agent, error) {
 func (a *agent) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, part := range []func(context.Context) error{
+		func(ctx context.Context) error { return a.opts.Events.Keep(ctx, a.opts.EventsFile()) },
 		a.followStore, a.observer.Run, a.holder.run, a.memory.Run, a.passed.run, a.decide,
 		func(ctx context.Context) error { return a.loop.Run(ctx, a.wants) },
 	} {

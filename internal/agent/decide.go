@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/hostlock"
 	"github.com/weft-net/weft/internal/intent"
 	"github.com/weft-net/weft/internal/reconcile"
@@ -25,13 +26,14 @@ func (a *agent) decide(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			a.log.Info("stopping (traffic keeps flowing; 'weft clean' removes everything)", event.Attr, string(event.Stopping))
 			return ctx.Err()
 		case u := <-updates:
 			updates = nil // none is received during the pause
 			pause.Reset(updatePause)
 			a.board.Store(u.Err)
 			away := a.outage.Active()
-			a.outage.Report(a.log, slog.LevelWarn, u.Err, "the store is unreachable, retrying; existing traffic is not affected", "the store answers again")
+			a.outage.Report(a.log, slog.LevelWarn, u.Err, "the store is unreachable, retrying; existing traffic is not affected", "the store answers again", event.Attr, string(event.Store))
 			if a.outage.Active() != away {
 				a.step(ctx, intent.StoreHealth{Err: u.Err}, wake)
 			}
@@ -81,7 +83,7 @@ func (a *agent) step(ctx context.Context, e intent.Event, wake *time.Timer) {
 func (a *agent) carryOut(ctx context.Context, out intent.Output) (next intent.Event) {
 	for _, m := range out.Messages {
 		level := [...]slog.Level{intent.Info: slog.LevelInfo, intent.Warn: slog.LevelWarn, intent.Error: slog.LevelError}[m.Severity]
-		a.log.Log(ctx, level, m.Text, m.Attrs...)
+		a.log.Log(ctx, level, m.Text, append([]any{event.Attr, string(m.Kind)}, m.Attrs...)...)
 	}
 	if out.Lock != nil {
 		next = intent.LocksTaken{Locks: *out.Lock, Err: a.take(ctx, *out.Lock)}

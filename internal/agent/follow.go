@@ -44,7 +44,9 @@ func (f *follower) pass(p reconcile.Pass) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rows = p.Rows
-	if wait := f.reporter.Pass(p); wait > 0 {
+	restored, wait := f.reporter.Pass(p)
+	f.board.Drift(restored)
+	if wait > 0 {
 		f.flush.Put(wait)
 	}
 	received, converged := f.newest.Received, f.newest.Converged
@@ -94,10 +96,9 @@ func (f *follower) tellReachable() {
 	}
 }
 
-// drift is called by the loop when somebody else did something to objects of
-// ours.
+// drift is called by the loop when somebody else seems to have done something
+// to objects of ours.
 func (f *follower) drift(events []netstate.Event) {
-	f.board.Drift(events)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reporter.Drift(events)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/backoff"
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/intent"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/logonce"
@@ -78,13 +79,13 @@ func (h *holder) keep(ctx context.Context, r intent.LeaseRequest) {
 		if ctx.Err() != nil {
 			return
 		}
-		fault.Report(h.log, slog.LevelError, err, "no lease yet, retrying", "")
+		fault.Report(h.log, slog.LevelError, err, "no lease yet, retrying", "", event.Attr, string(event.Lease))
 		if err != nil {
 			h.state(false, err)
 			_ = pause.Wait(ctx)
 			continue
 		}
-		h.log.Info("lease held", "subnets", lease.FormatSubnets(l.Subnets), "public", l.Public, "backend", l.Backend, "reserved", l.Reserved)
+		h.log.Info("lease held", event.Attr, string(event.Lease), "subnet", lease.FormatSubnets(l.Subnets), "public", l.Public, "backend", l.Backend, "reserved", l.Reserved)
 		h.state(true, nil)
 		h.leases.Put(l)
 		since := time.Now()
@@ -95,7 +96,7 @@ func (h *holder) keep(ctx context.Context, r intent.LeaseRequest) {
 			return
 		}
 		h.state(false, err)
-		h.log.Warn("lease lost; acquiring it again", "subnets", lease.FormatSubnets(l.Subnets), "error", err)
+		h.log.Warn("lease lost; acquiring it again", event.Attr, string(event.Lease), "subnet", lease.FormatSubnets(l.Subnets), "error", err)
 		r.Preferred = slices.Concat(l.Subnets, preferred)
 		if time.Since(since) >= proven {
 			pause.Reset()

@@ -14,7 +14,7 @@ import (
 func (s *fixture) logged(text string) int {
 	n := 0
 	for _, e := range s.agent.board.Events(0) {
-		if strings.Contains(e.Message+" "+e.Detail, text) {
+		if strings.Contains(e.Message+" "+e.Detail(), text) {
 			n++
 		}
 	}

@@ -70,5 +70,8 @@ func (o Options) IntentOptions(owner lease.Owner) intent.Options {
 	}
 }
 
+// EventsFile is the path of the events that outlive a restart.
+func (o Options) EventsFile() string { return filepath.Join(o.StateDir, status.HistoryName) }
+
 // StateFile is the path of what the agent remembers over restarts.
 func (o Options) StateFile() string { return filepath.Join(o.StateDir, "state.records") }

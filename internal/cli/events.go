@@ -92,7 +92,7 @@ func (v eventsView) show(ctx context.Context, w io.Writer, agent *api.Client, af
 		if v.output == outputJSON {
 			err = enc.Encode(e)
 		} else {
-			_, err = fmt.Fprintf(w, "%s  %-5s  %s  %s\n", e.At.Format(time.DateTime), oneLine(e.Level), oneLine(e.Message), oneLine(e.Detail))
+			_, err = fmt.Fprintf(w, "%s  %-5s  %s  %s\n", e.At.Format(time.DateTime), oneLine(e.Level), oneLine(e.Message), oneLine(e.Detail()))
 		}
 		if err != nil {
 			return after, err

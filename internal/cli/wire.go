@@ -13,6 +13,7 @@ import (
 
 	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/status"
@@ -27,7 +28,7 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	}
 	recorder, events := status.NewRecorder(log.Handler())
 	log = slog.New(recorder)
-	log.Debug("starting", "version", readBuild(p.Version).Version, "stateDirectory", s.stateDir,
+	log.Info("starting", event.Attr, string(event.Starting), "version", readBuild(p.Version).Version, "stateDirectory", s.stateDir,
 		"runDirectory", s.runDir, "subnetFile", s.subnetFile, "renewMargin", s.margin())
 	for _, w := range s.warnings() {
 		log.Warn(w)

@@ -18,8 +18,9 @@ type believed struct {
 	lost     bool           // the store has no config although it had one
 	leases   lease.Set      // the snapshot's and the kept ones
 	kept     sorted.Set[keptLease]
-	index    lease.Index // of leases
-	census   census      // of leases
+	index    lease.Index   // of leases
+	census   census        // of leases
+	late     lease.HostSet // what hosts said of themselves whose leases have vanished
 }
 
 // keptLease is a lease that vanished from the store.
@@ -57,6 +58,7 @@ func (b *believed) update(snap store.Snapshot, grace time.Duration, now time.Tim
 	}
 	var vanished, come []lease.Lease
 	for c := range sorted.Diff(b.snapshot.Leases, snap.Leases) {
+		b.remember(c)
 		switch {
 		case c.New == nil:
 			vanished = append(vanished, *c.Old)
@@ -87,6 +89,29 @@ func (b *believed) update(snap store.Snapshot, grace time.Duration, now time.Tim
 	if b.kept.Len() == 0 {
 		b.leases = snap.Leases // the same leases, and shared with the store's view of them
 	}
+}
+
+// remember keeps what a host said of itself after its lease has vanished, until
+// there is a lease of the same subnets again.
+func (b *believed) remember(c sorted.Change[lease.Lease]) {
+	switch {
+	case c.New == nil:
+		if h, ok := b.snapshot.Hosts.Find(lease.HostOf(c.Old.Subnets)); ok {
+			b.late = b.late.With(h)
+		}
+	case c.Old == nil && b.late.Len() > 0:
+		b.late = b.late.Without(lease.HostOf(c.New.Subnets))
+	}
+}
+
+// nameOf returns the name of l's host, "" if it has told none.
+func (b *believed) nameOf(l *lease.Lease) string {
+	probe := lease.HostOf(l.Subnets)
+	if h, ok := b.snapshot.Hosts.Find(probe); ok {
+		return h.Name
+	}
+	h, _ := b.late.Find(probe)
+	return h.Name
 }
 
 // replace goes by leases, and by those that have vanished until it is decided

@@ -2,9 +2,11 @@ package intent
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/netconf"
 )
 
@@ -33,7 +35,7 @@ func (t *step) configure() {
 		text = err.Error()
 	}
 	if text != "" && text != s.said.config {
-		t.say(Warn, "no network config", "error", text)
+		t.say(Warn, event.Config, "no network config", "error", text)
 	}
 	s.said.config = text
 }
@@ -60,18 +62,44 @@ func (t *step) readConfig(doc []byte) {
 		if s.config.net == nil {
 			message = "the network config cannot be used; waiting for a good one"
 		}
-		t.say(Error, message, "error", err)
+		t.say(Error, event.Config, message, "error", err)
 		return
 	}
 	if len(net.Unknown) > 0 {
-		t.say(Warn, "the network config has unknown keys, which have no effect", "keys", net.Unknown)
+		t.say(Warn, event.Config, "the network config has unknown keys, which have no effect", "keys", net.Unknown)
 	}
-	if s.config.net != nil {
+	if s.config.net == nil {
+		t.say(Info, event.Config, "network config", "network", net.Prefixes(), "backend", net.Backend.Type)
+	} else {
+		t.tellConfig(s.config.doc, doc)
 		s.previous = append(s.previous[:len(s.previous):len(s.previous)], previousOf(*s.config.net)...)
 	}
 	s.config.doc, s.config.net = doc, &net
 	s.store.under(previousOf(net), s.opts.Assigned)
-	t.say(Info, "network config", "network", net.Prefixes(), "backend", net.Backend.Type)
+}
+
+// tellConfig logs which keys of the config have changed.
+func (t *step) tellConfig(from, to []byte) {
+	for i, c := range netconf.Changes(from, to) {
+		if i == maxTold {
+			t.say(Info, event.ConfigChanged, "network config changed; 'weft config get' shows all of it", "more", len(netconf.Changes(from, to))-i)
+			return
+		}
+		t.say(Info, event.ConfigChanged, "network config changed", "key", c.Key, "from", plainValue(c.From), "to", plainValue(c.To))
+	}
+}
+
+// plainValue is a value of a document as people write it: a string without its
+// quotes, "default" for none.
+func plainValue(doc string) string {
+	var text string
+	switch {
+	case doc == "":
+		return "default"
+	case json.Unmarshal([]byte(doc), &text) == nil:
+		return text
+	}
+	return doc
 }
 
 // previousOf returns what remains to be known of net's ranges once another config

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan"
@@ -19,11 +20,12 @@ func (t *step) plan(attrs lease.Attrs) {
 	if s.input != nil && sameInput(*s.input, in) && s.keepStale == !s.heard {
 		return
 	}
+	t.tellPeers(s.input, &in)
 	desired, problems := s.planner.Update(in)
 	s.faults.Plan = nil
 	if desired == nil {
 		s.faults.Plan = problems[len(problems)-1].Err
-		t.say(Error, "no plan can be made of the present leases; the last one stays in force", "error", s.faults.Plan)
+		t.say(Error, event.Problem, "no plan can be made of the present leases; the last one stays in force", "error", s.faults.Plan)
 		s.input = &in
 		return
 	}

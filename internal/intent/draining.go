@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 )
@@ -27,7 +28,7 @@ func (t *step) held(l lease.Lease) {
 		if s.facts != nil && len(without(left, s.taken(false))) < len(left) {
 			text = "subnet changed; the previous subnet overlaps another network of this host: restart the containers in it"
 		}
-		t.say(Warn, text, "subnets", lease.FormatSubnets(l.Subnets), "previous", lease.FormatSubnets(left))
+		t.say(Warn, event.Lease, text, "from", lease.FormatSubnets(left), "to", lease.FormatSubnets(l.Subnets))
 	}
 	s.draining = without(slices.Concat(s.draining, left), l.Subnets)
 	s.self, s.held = &l, true
@@ -49,9 +50,9 @@ func (t *step) drain() {
 	if text := netconf.FormatPrevious(s.previous); text != s.said.previous {
 		s.said.previous = text
 		if text != "" {
-			t.say(Info, "networks of earlier configs are routed until no lease uses them", "networks", text)
+			t.say(Info, event.Draining, "networks of earlier configs are routed until no lease uses them", "networks", text)
 		} else {
-			t.say(Info, "no lease uses a network of an earlier config any more")
+			t.say(Info, event.Draining, "no lease uses a network of an earlier config any more")
 		}
 	}
 	if len(s.draining) == 0 || s.facts == nil {
@@ -60,7 +61,7 @@ func (t *step) drain() {
 	mine := s.publicAddrs()
 	still := slices.DeleteFunc(slices.Clone(s.draining), func(p netip.Prefix) bool { return !s.stillOurs(p, mine) })
 	for _, p := range without(s.draining, still) {
-		t.say(Info, "a previous subnet of this host has drained: its lease is over", "subnet", p)
+		t.say(Info, event.Draining, "a previous subnet of this host has drained: its lease is over", "subnet", p)
 	}
 	s.draining = still
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
@@ -77,7 +78,7 @@ func (t *step) tellFacts(facts host.Facts) {
 		old = *t.state.facts
 	}
 	if t.state.facts == nil || !equal(old.Uplink, facts.Uplink) {
-		t.say(Info, "uplink", "name", facts.Uplink.Name, "addresses", facts.Uplink.Addrs, "mtu", facts.Uplink.MTU, "chosen", facts.Uplink.Reason)
+		t.say(Info, event.Uplink, "uplink", "name", facts.Uplink.Name, "addresses", facts.Uplink.Addrs, "mtu", facts.Uplink.MTU, "chosen", facts.Uplink.Reason)
 	}
 	if t.state.config.net == nil {
 		return
@@ -91,7 +92,7 @@ func (t *step) tellFacts(facts host.Facts) {
 			return o.Compare(b) == 0 && firewall.Stops(*t.state.config.net, old, o) == how
 		})
 		if how != "" && !known {
-			t.say(Info, "another firewall can stop packets", "chain", b.String(), "by", how)
+			t.say(Info, event.Problem, "another firewall can stop packets", "object", b.String(), "how", how)
 		}
 	}
 }

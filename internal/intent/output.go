@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -53,6 +54,7 @@ const (
 // Message is a line for the log.
 type Message struct {
 	Severity Severity
+	Kind     event.Kind
 	Text     string
 	Attrs    []any // key, value, key, value, as in package slog
 }
@@ -60,7 +62,7 @@ type Message struct {
 // String is the message in one line.
 func (m Message) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", [...]string{"info", "warn", "error"}[m.Severity], m.Text)
+	fmt.Fprintf(&b, "%s: %s: %s", [...]string{"info", "warn", "error"}[m.Severity], m.Kind, m.Text)
 	for i := 0; i+1 < len(m.Attrs); i += 2 {
 		fmt.Fprintf(&b, " %v=%v", m.Attrs[i], m.Attrs[i+1])
 	}

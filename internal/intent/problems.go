@@ -1,6 +1,7 @@
 package intent
 
 import (
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/plan"
 )
 
@@ -17,17 +18,17 @@ func (t *step) tellProblems(now []plan.Problem) {
 	}
 	text := func(p plan.Problem) string { return p.Error() }
 	subject := func(p plan.Problem) string { return p.Subject }
-	t.tellOf("problem", severityOf, newOf(now, before, text))
-	t.tellOf("problem solved", func(plan.Problem) Severity { return Info }, newOf(before, now, subject))
+	t.tellOf(event.Problem, "problem", severityOf, newOf(now, before, text))
+	t.tellOf(event.Solved, "problem solved", func(plan.Problem) Severity { return Info }, newOf(before, now, subject))
 }
 
-func (t *step) tellOf(text string, severity func(plan.Problem) Severity, problems []plan.Problem) {
+func (t *step) tellOf(kind event.Kind, text string, severity func(plan.Problem) Severity, problems []plan.Problem) {
 	for i, p := range problems {
 		if i == maxTold {
-			t.say(severity(p), text+"; 'weft status' lists all", "more", len(problems)-i)
+			t.say(severity(p), kind, text+"; 'weft status' lists all", "more", len(problems)-i)
 			return
 		}
-		t.say(severity(p), text, "subject", p.Subject, "error", p.Err)
+		t.say(severity(p), kind, text, "subject", p.Subject, "error", p.Err)
 	}
 }
 

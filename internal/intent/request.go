@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/lease"
 )
 
@@ -69,7 +70,7 @@ func (t *step) tellMisplaced(avoid []netip.Prefix) {
 		return
 	}
 	if lost := without(s.self.Subnets, without(s.self.Subnets, avoid)); len(lost) > 0 {
-		t.say(Warn, "this host's subnet overlaps another network of this host; asking for another subnet", "subnet", lost, "networks", avoid)
+		t.say(Warn, event.Lease, "this host's subnet overlaps another network of this host; asking for another subnet", "subnet", lease.FormatSubnets(lost), "networks", avoid)
 	}
 }
 

@@ -73,8 +73,9 @@ type State struct {
 	pass       PassDone
 	persisted  *Persisted
 
-	faults Faults
-	said   said
+	faults   Faults
+	said     said
+	bulletin bulletin
 }
 
 // Faults are what keeps the plan from being made, nil each when all is well.

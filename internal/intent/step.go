@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/plan"
 )
 
@@ -44,8 +45,8 @@ type step struct {
 	out   Output
 }
 
-func (t *step) say(severity Severity, text string, attrs ...any) {
-	t.out.Messages = append(t.out.Messages, Message{severity, text, attrs})
+func (t *step) say(severity Severity, kind event.Kind, text string, attrs ...any) {
+	t.out.Messages = append(t.out.Messages, Message{severity, kind, text, attrs})
 }
 
 // wake asks for a Tick after d, if not sooner; 0 is none.
@@ -66,7 +67,7 @@ func (t *step) tellUndecodable(e StoreChanged) {
 	}
 	for _, b := range e.Snapshot.Bad {
 		if known[b.Key] != b.Err.Error() {
-			t.say(Warn, "a key in the store cannot be read; it has no effect", "key", b.Key, "error", b.Err)
+			t.say(Warn, event.Problem, "a key in the store cannot be read; it has no effect", "subject", b.Key, "error", b.Err)
 		}
 	}
 }
@@ -78,7 +79,7 @@ func (t *step) useCopy() {
 	if s.primed || s.store.snapshot.Config == nil || s.last == nil {
 		return
 	}
-	t.say(Info, "using the copy of the last snapshot until the store answers", "leases", s.store.leases.Len())
+	t.say(Info, event.Peers, "using the copy of the last snapshot until the store answers", "leases", s.store.leases.Len())
 	s.primed, s.self = true, s.last
 }
 
@@ -107,6 +108,7 @@ func (t *step) conclude() {
 	if s.self != nil {
 		t.plan(attrs)
 	}
+	t.tellMany()
 	t.arrive()
 	t.persist()
 	t.request(attrs)
@@ -122,7 +124,7 @@ func (t *step) tellFaults() {
 		}
 	}
 	if text != "" && text != s.said.faults {
-		t.say(Warn, "no plan yet", "error", text)
+		t.say(Warn, event.Problem, "no plan yet", "error", text)
 	}
 	s.said.faults = text
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,7 @@ type tracer struct {
 	now      time.Time
 	out      strings.Builder
 	keys     map[string][]byte // in the store
+	reserved map[string]bool   // keys without a time to live
 	rev      int64
 	addr     netip.Prefix // of the host
 	request  intent.LeaseRequest
@@ -78,7 +80,7 @@ type tracer struct {
 
 func newTracer(t testing.TB) *tracer {
 	r := &tracer{
-		t: t, now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC), keys: map[string][]byte{}, rev: 1,
+		t: t, now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC), keys: map[string][]byte{}, reserved: map[string]bool{}, rev: 1,
 		addr: netip.MustParsePrefix("10.4.7.21/24"), disk: map[string]json.RawMessage{}, desired: &netstate.State{},
 		opts: intent.Options{
 			Owner: lease.Owner{ID: "trace"}, Grace: 3 * time.Second, ConfigAdvice: "write one", Firewall: firewall.Options{},
@@ -108,6 +110,27 @@ func (r *tracer) do(verb, rest string) {
 	case "lease":
 		key, value, _ := strings.Cut(rest, " ")
 		r.store(view.Subnets+key, value)
+	case "reserve":
+		r.reserved[view.Subnets+rest] = true
+		r.store(view.Subnets+rest, "{}")
+	case "named":
+		key, name, _ := strings.Cut(rest, " ")
+		doc, err := lease.MarshalHost(lease.Host{Name: name})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.keys[view.Hosts+key] = doc // told with the next change
+	case "leases":
+		for i := range mustInt(r.t, rest) {
+			r.keys[fmt.Sprintf("%s172.7.%d.0-24", view.Subnets, 100+i)] = fmt.Appendf(nil,
+				`{"PublicIP":"10.4.9.%d","BackendType":"host-gw"}`, 1+i)
+		}
+		r.tell()
+	case "no-leases":
+		for i := range mustInt(r.t, rest) {
+			delete(r.keys, fmt.Sprintf("%s172.7.%d.0-24", view.Subnets, 100+i))
+		}
+		r.tell()
 	case "empty":
 		clear(r.keys)
 		r.tell()
@@ -178,6 +201,15 @@ func (r *tracer) do(verb, rest string) {
 	}
 }
 
+func mustInt(t testing.TB, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // records is what is on disk: the agent's own state, and the leases.
 func (r *tracer) records() map[string]json.RawMessage {
 	out := maps.Clone(r.disk)
@@ -208,7 +240,7 @@ func (r *tracer) snapshot() store.Snapshot {
 	r.rev++
 	var items []view.Item
 	for _, key := range slices.Sorted(maps.Keys(r.keys)) {
-		items = append(items, view.Item{Key: key, Value: r.keys[key], Revision: r.rev})
+		items = append(items, view.Item{Key: key, Value: r.keys[key], Revision: r.rev, Reserved: r.reserved[key]})
 	}
 	return view.New(r.rev, items).Snapshot()
 }

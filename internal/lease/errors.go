@@ -43,10 +43,11 @@ func (e *CloneError) Error() string {
 		how += " (their product UUIDs differ)"
 	}
 	return fmt.Sprintf("subnet %s is held by %s at %s, whose agent runs and has the same identity as this host, %s at %s: %s; on the copy, remove the state directory (--state-dir) and restart the agent",
-		FormatSubnets(e.Held.Subnets), e.Holder.Name(), formatAddrs(e.Held.Public), e.Claimant.Name(), formatAddrs(e.Public), how)
+		FormatSubnets(e.Held.Subnets), e.Holder.Name(), FormatAddrs(e.Held.Public), e.Claimant.Name(), FormatAddrs(e.Public), how)
 }
 
-func formatAddrs(addrs []netip.Addr) string {
+// FormatAddrs is the text form of addresses for people: "10.4.7.21, fd00::21".
+func FormatAddrs(addrs []netip.Addr) string {
 	if len(addrs) == 0 {
 		return "no address"
 	}

@@ -126,7 +126,7 @@ func TestCleanLeavesNothing(t *testing.T) {
 	})
 	before := world.State().String()
 	c, err := offline.Clean(t.Context(), o, offline.Sweep{Dry: true})
-	if err != nil || len(c.Ops) == 0 || len(c.Files) != 2 || world.State().String() != before {
+	if err != nil || len(c.Ops) == 0 || len(c.Files) != 3 || world.State().String() != before {
 		t.Fatalf("dry run: %+v, %v", c, err)
 	}
 	if c, err = offline.Clean(t.Context(), o, offline.Sweep{}); err != nil {

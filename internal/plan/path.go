@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"slices"
 
 	"github.com/weft-net/weft/internal/lease"
@@ -82,6 +83,14 @@ func (in *Input) speaks(vni uint32) bool {
 	return slices.ContainsFunc(in.Former, func(f Former) bool {
 		return f.Backend.Type == VXLAN && f.Backend.VXLAN.VNI == vni
 	})
+}
+
+// SamePaths reports whether packets to a peer that stays as it is take the same
+// kind of path by a as by b.
+func SamePaths(a, b *Input) bool {
+	sameBackend := func(x, y Former) bool { return x.Backend == y.Backend }
+	return a.Net.Backend == b.Net.Backend && slices.EqualFunc(a.Former, b.Former, sameBackend) &&
+		slices.Equal(a.Self.Public, b.Self.Public) && reflect.DeepEqual(a.Host.Uplink, b.Host.Uplink)
 }
 
 func tunnelTo(in *Input, p *lease.Lease, f netconf.Family, remote netip.Addr) (Path, error) {

@@ -139,7 +139,7 @@ func (b *Board) Pass(p reconcile.Pass) {
 	}
 }
 
-// Drift notes what others did to objects of ours.
+// Drift notes what others did to objects of ours that were restored.
 func (b *Board) Drift(events []netstate.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/weft-net/weft/internal/event"
 )
 
 func TestEventsKeepTheLastRecords(t *testing.T) {
@@ -17,7 +19,7 @@ func TestEventsKeepTheLastRecords(t *testing.T) {
 	log.Debug("not kept")
 	log.Warn("kept and logged")
 	all := events.After(0)
-	if len(all) != eventsKept || all[0].Number != 7 || all[0].Detail != `host="h 1" n=6` {
+	if len(all) != eventsKept || all[0].Number != 7 || all[0].Detail() != `host="h 1" n=6` || all[0].Kind != event.Other {
 		t.Errorf("%d events, the first %+v", len(all), all[0])
 	}
 	last := all[len(all)-1]

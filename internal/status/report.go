@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/reconcile"
 )
@@ -17,35 +19,92 @@ import (
 type Reporter struct {
 	Log *slog.Logger
 
-	faults  map[string]bool // of the last pass
-	changed int             // objects, by passes that are not logged yet
+	drift   map[netstate.Row]drifted // what others did to objects, by identity, since the last pass
+	faults  map[string]bool          // of the last pass
+	changed int                      // objects, by passes that are not logged yet
 	passes  int
 	failed  int
 	logged  time.Time // when changes were logged last
 }
 
+// attrBy is the attribute with the process that did what a record speaks of.
+const attrBy = "by"
+
 // quiet is the least between two lines about changes of the plan. Where leases
 // come and go all the time, a line for each would cost more than the change.
 const quiet = time.Second
 
-// Pass logs a pass. It returns the delay until Flush is to be called, 0 for
-// none.
-func (r *Reporter) Pass(p reconcile.Pass) time.Duration {
+// drifted is what another program did to an object.
+type drifted struct {
+	netstate.Event
+	by    string // the process, "" if that cannot be told
+	order int    // among those since the last pass
+}
+
+// Pass logs a pass. It returns what others had done to objects that the pass
+// restored, and the delay until Flush is to be called, 0 for none.
+func (r *Reporter) Pass(p reconcile.Pass) (restored []netstate.Event, wait time.Duration) {
 	r.complain(p)
-	n := len(p.Ops)
+	restored, rest := r.restored(p)
+	n := len(rest)
 	switch {
 	case n == 0:
-		return 0
+		return restored, 0
 	case p.Repair:
-		r.Log.Info("repaired", andMore(n-1, "object", p.Ops[0].Row.String())...)
-		return 0
+		r.Log.Info("repaired", andMore(n-1, event.Attr, string(event.Repaired), "object", rest[0].Row.String())...)
+		return restored, 0
 	}
 	r.changed, r.failed, r.passes = r.changed+n, r.failed+len(p.Failures), r.passes+1
 	if since := time.Since(r.logged); since < quiet {
-		return quiet - since
+		return restored, quiet - since
 	}
 	r.Flush(p.Rows)
-	return 0
+	return restored, 0
+}
+
+// restored logs which objects the pass restored that others had changed: the
+// first one, and how many more there are. It returns these changes, and the
+// other ops. A change for which nothing had to be done was none to tell of: weft
+// made it itself, the kernel undid it, or it is a foreign route that stays.
+func (r *Reporter) restored(p reconcile.Pass) (done []netstate.Event, rest []netstate.Op) {
+	if len(r.drift) == 0 {
+		return nil, p.Ops
+	}
+	var known []drifted
+	for _, o := range p.Ops {
+		d, ok := r.drift[netstate.Identity(o.Row)]
+		if !ok {
+			rest = append(rest, o)
+			continue
+		}
+		known = append(known, d)
+	}
+	if p.Err == nil {
+		r.drift = nil
+	}
+	if len(known) == 0 {
+		return nil, rest
+	}
+	slices.SortFunc(known, func(a, b drifted) int { return a.order - b.order })
+	for i, d := range known {
+		if i == 0 || d.order != known[i-1].order { // two ops may be about one object
+			done = append(done, d.Event)
+		}
+	}
+	first := known[0]
+	what := "changed"
+	if first.Gone {
+		what = "removed"
+	}
+	attrs := andMore(len(done)-1, event.Attr, string(event.Drift), "object", first.Row.String())
+	if first.by != "" {
+		attrs = append(attrs, attrBy, first.by)
+	}
+	r.Log.Warn("external change: object "+what+"; restored it", attrs...)
+	if p.Repair { // what fell with these objects, such as all that stood on a device
+		rest = nil
+	}
+	return done, rest
 }
 
 // Flush logs the changes that were not logged yet. inSync is the number of
@@ -61,23 +120,28 @@ func (r *Reporter) Flush(inSync int) {
 	if r.failed > 0 {
 		attrs = append(attrs, "failed", r.failed)
 	}
-	r.Log.Info("applied the plan to the kernel", attrs...)
+	r.Log.Info("applied the plan to the kernel", append(attrs, event.Attr, string(event.Applied))...)
 	r.changed, r.failed, r.passes, r.logged = 0, 0, 0, time.Now()
 }
 
-// Drift logs what others did to objects of ours: the first one, and how many
-// more there are.
+// Drift takes note of what others did to objects of ours, for the next pass to
+// tell. Who it was is found out now: most programs end soon.
 func (r *Reporter) Drift(events []netstate.Event) {
-	first := events[0]
-	what := "changed"
-	if first.Gone {
-		what = "removed"
+	if r.drift == nil {
+		r.drift = make(map[netstate.Row]drifted, len(events))
 	}
-	attrs := andMore(len(events)-1, "object", first.Row.String())
-	if who := culprit(first); who != "" {
-		attrs = append(attrs, attrBy, who)
+	for _, e := range events {
+		id := netstate.Identity(e.Row)
+		d, again := r.drift[id]
+		if !again {
+			d.order = len(r.drift)
+		}
+		d.Event = e
+		if by := culprit(e); by != "" {
+			d.by = by
+		}
+		r.drift[id] = d
 	}
-	r.Log.Warn("external change: object "+what+"; restoring it", attrs...)
 }
 
 // andMore adds to attrs that n more are not named, if so.
@@ -111,7 +175,7 @@ func (r *Reporter) complain(p reconcile.Pass) {
 	now := map[string]bool{}
 	complain := func(level slog.Level, what, problem, key string) {
 		if !r.faults[key] {
-			r.Log.Log(context.Background(), level, what, "problem", problem)
+			r.Log.Log(context.Background(), level, what, event.Attr, string(event.Kernel), "error", problem)
 		}
 		now[key] = true
 	}
@@ -133,7 +197,7 @@ func (r *Reporter) complain(p reconcile.Pass) {
 		complain(slog.LevelWarn, "contested object", c.Error(), "contested "+c.Row.String())
 	}
 	if len(now) == 0 && len(r.faults) > 0 {
-		r.Log.Info("the kernel is in the desired state again")
+		r.Log.Info("the kernel is in the desired state again", event.Attr, string(event.Kernel))
 	}
 	if len(now) == 0 {
 		now = nil // passes without a fault are the rule
