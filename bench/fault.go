@@ -30,7 +30,7 @@ func (p *patient) faults() []fault {
 	return []fault{
 		{"one route deleted", on(func() error { return flushRoutes(routes[:1]) })},
 		{"all routes deleted", on(func() error { return flushRoutes(routes) })},
-		{"another's route in a peer's place", on(func() error { return hijack(routes[0]) })},
+		{"foreign route in place of a peer's", on(func() error { return hijack(routes[0]) })},
 		{"neighbours deleted", on(func() error { return flushNeighbours(unix.AF_INET) })},
 		{"FDB entries deleted", on(func() error { return flushNeighbours(unix.AF_BRIDGE) })},
 		{"device deleted", on(onDevice(netlink.LinkDel))},

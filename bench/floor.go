@@ -43,7 +43,7 @@ func floor(w *world, backend string, peers []peer) (took time.Duration, err erro
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("put in the floor's rows: %w", err)
+		return 0, fmt.Errorf("add the objects of the floor: %w", err)
 	}
 	return took, nil
 }

@@ -39,7 +39,7 @@ type outageStep struct {
 var outageSteps = []outageStep{
 	{"answers", nothing, nothing},
 	{"stopped: connections are refused", stopStore, startStore},
-	{"stands still: nothing is answered", signalStore(unix.SIGSTOP), signalStore(unix.SIGCONT)},
+	{"hangs: nothing is answered", signalStore(unix.SIGSTOP), signalStore(unix.SIGCONT)},
 }
 
 func nothing(context.Context, *crew) error { return nil }

@@ -49,7 +49,7 @@ func countRows(w *world) (rows, error) {
 		return err
 	})
 	if err != nil {
-		return out, fmt.Errorf("count the rows in the kernel: %w", err)
+		return out, fmt.Errorf("count the objects in the kernel: %w", err)
 	}
 	return out, nil
 }

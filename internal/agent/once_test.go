@@ -35,7 +35,7 @@ func TestWaitingIsToldOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		settle(time.Hour)
-		if a.logged("172.7.0.0/29") != 1 || a.logged("stays in force") != 0 {
+		if a.logged("172.7.0.0/29") != 1 || a.logged("still using the last") != 0 {
 			t.Errorf("events: %+v", a.agent.board.Events(0))
 		}
 		if err := st.SetConfig(t.Context(), []byte(vxlanConfig), store.AnyRevision); err != nil {

@@ -76,7 +76,7 @@ func reviewDocument(doc, stored []byte, forced bool) (net netconf.Network, warni
 	}
 	for _, key := range net.Unknown {
 		if text := "unknown key " + oneLine(key); forced || slices.Contains(before.Unknown, key) {
-			warnings = append(warnings, text+"; it is kept and has no effect")
+			warnings = append(warnings, text+"; it has no effect")
 		} else {
 			refused = append(refused, errors.New(text))
 			if near := nearest(strings.ToLower(key), netconf.Keys, strings.ToLower); near != "" {

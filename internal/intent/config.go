@@ -58,7 +58,7 @@ func (t *step) readConfig(doc []byte) {
 	net, err := netconf.Parse(doc)
 	s.config.seen, s.config.err = doc, err
 	if err != nil {
-		message := "the network config cannot be used; the last good one stays in force"
+		message := "the network config cannot be used; still using the last good one"
 		if s.config.net == nil {
 			message = "the network config cannot be used; waiting for a good one"
 		}

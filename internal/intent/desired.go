@@ -25,7 +25,7 @@ func (t *step) plan(attrs lease.Attrs) {
 	s.faults.Plan = nil
 	if desired == nil {
 		s.faults.Plan = problems[len(problems)-1].Err
-		t.say(Error, event.Problem, "no plan can be made of the present leases; the last one stays in force", "error", s.faults.Plan)
+		t.say(Error, event.Problem, "no plan can be made of the present leases; still using the last one", "error", s.faults.Plan)
 		s.input = &in
 		return
 	}

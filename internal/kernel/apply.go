@@ -154,5 +154,5 @@ func (a *applier) encode(op netstate.Op) error {
 		}
 		return err
 	}
-	return fmt.Errorf("rows of type %T cannot be written to the kernel", op.Row)
+	return fmt.Errorf("objects of type %T cannot be written to the kernel", op.Row)
 }

@@ -32,7 +32,7 @@ func Run(t *testing.T, newHost func(*testing.T) Host) {
 		{"Values that will do stay", testUnless},
 		{"Adopt a device", testAdopt},
 		{"Make a device anew", testRemake},
-		{"Rename a device under its rows", testRename},
+		{"Rename a device under its objects", testRename},
 		{"Refuse a busy VNI", testBusyVNI},
 		{"Leave a foreign device alone", testForeignDevice},
 		{"Foreign routes", testForeignRoutes},

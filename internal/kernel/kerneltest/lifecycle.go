@@ -146,7 +146,7 @@ func testFailures(t *testing.T, h Host) {
 			t.Errorf("%s: %v", op, errs[i])
 		}
 		if fails && errs[i] != nil && !strings.Contains(errs[i].Error(), op.Row.String()) {
-			t.Errorf("the error does not name the row %q: %v", op.Row, errs[i])
+			t.Errorf("the error does not name the object %q: %v", op.Row, errs[i])
 		}
 		if !fails && have.Find(op.Row) != op.Row {
 			t.Errorf("%s is not there", op.Row)

@@ -203,7 +203,7 @@ func isGone(err error) bool { return errors.Is(err, syscall.ENOENT) }
 func featureless(err error) error {
 	switch {
 	case errors.Is(err, syscall.EOPNOTSUPP), errors.Is(err, syscall.EAFNOSUPPORT):
-		return fmt.Errorf("%w: this kernel's nf_tables lacks what the row needs; is a module missing (nft_nat, nft_masq, nft_chain_nat)?", err)
+		return fmt.Errorf("%w: this kernel's nf_tables lacks what the object needs; is a module missing (nft_nat, nft_masq, nft_chain_nat)?", err)
 	case errors.Is(err, syscall.ENOENT):
 		return fmt.Errorf("%w: the table, chain or set is gone, or the kernel lacks a module that the rule needs (nft_nat, nft_masq, nft_chain_nat)", err)
 	case errors.Is(err, syscall.EPERM):
@@ -235,7 +235,7 @@ func (w *writer) encode(group []int) (err error) {
 	case netstate.Leftover:
 		err = w.leftover(r)
 	default:
-		err = fmt.Errorf("rows of type %T are not nftables'", op.Row)
+		err = fmt.Errorf("objects of type %T are not nftables'", op.Row)
 	}
 	w.own(group)
 	return err

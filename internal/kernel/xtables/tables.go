@@ -156,7 +156,7 @@ func (t *Tools) Apply(ctx context.Context, op netstate.Op) error {
 	case netstate.Leftover:
 		return t.leftover(ctx, r)
 	}
-	return fmt.Errorf("rows of type %T are not iptables'", op.Row)
+	return fmt.Errorf("objects of type %T are not iptables'", op.Row)
 }
 
 func familyOf(name string) family {
