@@ -3,8 +3,12 @@
 # make help   the rest
 
 GO       ?= go
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD     = $(GO) build -ldflags '-s -w -X main.version=$(VERSION)'
+
+# The git tag, or what follows from it; the same in programs, packages, image and manifests.
+ifndef VERSION
+VERSION := $(shell packaging/version)
+endif
 
 # All targets compile in the same way, including the programs that tests run,
 # so that Go's build cache has every package only once.
@@ -72,9 +76,10 @@ fuzz: ## run each fuzz target for FUZZTIME
 lint: ## check formatting, vet, staticcheck, tidiness of each go.mod
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt: $$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
+	cd packaging/release && $(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
-	for mod in test/*/go.mod; do (cd $$(dirname $$mod) && $(GO) mod tidy -diff) || exit; done
+	for mod in packaging/release/go.mod test/*/go.mod; do (cd $$(dirname $$mod) && $(GO) mod tidy -diff) || exit; done
 
 .PHONY: arches
 arches: ## build for the other architectures, into bin/weft-ARCH, and vet what depends on them
@@ -85,27 +90,58 @@ arches: ## build for the other architectures, into bin/weft-ARCH, and vet what d
 		$(GO) vet ./cmd/weft-cni ./internal/kernel/... ./internal/cni/... || exit; \
 	done
 
-# The image that the manifests and the chart name, in REGISTRY if that is set.
-IMAGE ?= $(addsuffix /,$(REGISTRY))weft:$(shell sed -n 's/^appVersion: //p' packaging/kubernetes/chart/weft/Chart.yaml)
+# What writes everything that is distributed. REGISTRY, if set, is the image's registry in the manifests, too.
+RELEASE = $(GO) run -C packaging/release . -root $(CURDIR) -out $(CURDIR)/dist -version $(VERSION) $(addprefix -registry ,$(REGISTRY))
+
+.PHONY: release
+release: ## build tarballs, packages, image, manifests, SBOMs and checksums of VERSION for all architectures, into dist/
+	rm -rf dist
+	$(RELEASE)
+
+.PHONY: release-check
+release-check: release ## build all of it a second time, and compare
+	rm -rf .cache/dist && mv dist .cache/dist
+	$(RELEASE)
+	diff .cache/dist/SHA256SUMS dist/SHA256SUMS
+	cd dist && sha256sum --check --quiet SHA256SUMS
 
 .PHONY: image
-image: build ## build the container image [REGISTRY/]weft:VERSION that the manifests name, or IMAGE
-	tar -c -C bin weft weft-cni -C $(CURDIR)/packaging/kubernetes Dockerfile | docker build --tag $(IMAGE) -
+image: ## build the container image [REGISTRY/]weft:VERSION for this machine, and the manifests that name it, into dist/
+	$(RELEASE) -formats image,manifest -arches $(shell $(GO) env GOARCH)
+
+.PHONY: push
+push: ## build the image for amd64 and arm64 and push it to REGISTRY; dist/weft.yml names it
+	$(RELEASE) -formats image,manifest -arches amd64,arm64 -push
 
 .PHONY: manifests
-manifests: ## render packaging/kubernetes/*.yml from the chart, with the image in REGISTRY if that is set
+manifests: ## render packaging/kubernetes/*.yml from the chart
 	$(GO) test ./packaging/kubernetes -run TestManifests -update
-	$(if $(REGISTRY),sed -i 's|image: "weft:|image: "$(REGISTRY)/weft:|' packaging/kubernetes/*.yml)
 
 .PHONY: bench
 bench: build ## measure start-up, change, memory and idle cost at 100 to 10,000 leases; firewall, CNI, healing, live changes, outages
 	$(GO) run ./bench
 
+PREFIX     = $(DESTDIR)/usr/local
+COMPLETION = $(PREFIX)/share/bash-completion/completions/weft $(PREFIX)/share/zsh/site-functions/_weft $(PREFIX)/share/fish/vendor_completions.d/weft.fish
+
 .PHONY: install
-install: build ## install the binary, the CNI plugin beside it, and the systemd unit
-	install -D -m 0755 bin/weft $(DESTDIR)/usr/local/bin/weft
-	install -D -m 0755 bin/weft-cni $(DESTDIR)/usr/local/bin/weft-cni
+install: build ## install programs, the systemd unit, /etc/weft/weft.env if there is none, manual and completion
+	$(GO) run ./packaging/pages -out bin/pages -version $(VERSION)
+	install -D -m 0755 bin/weft $(PREFIX)/bin/weft
+	install -D -m 0755 bin/weft-cni $(PREFIX)/bin/weft-cni
 	install -D -m 0644 packaging/systemd/weft.service $(DESTDIR)/etc/systemd/system/weft.service
+	test -e $(DESTDIR)/etc/weft/weft.env || install -D -m 0600 bin/pages/weft.env $(DESTDIR)/etc/weft/weft.env
+	install -D -m 0644 -t $(PREFIX)/share/man/man1 bin/pages/man/*.1
+	install -D -m 0644 bin/pages/completion/weft.bash $(word 1,$(COMPLETION))
+	install -D -m 0644 bin/pages/completion/_weft $(word 2,$(COMPLETION))
+	install -D -m 0644 bin/pages/completion/weft.fish $(word 3,$(COMPLETION))
+
+.PHONY: uninstall
+uninstall: ## stop the agent, run 'weft clean', and remove what was installed; /etc/weft and /var/lib/weft stay
+	test -n "$(DESTDIR)" || weft=$(PREFIX)/bin/weft packaging/scripts/preremove remove
+	rm -f $(PREFIX)/bin/weft $(PREFIX)/bin/weft-cni $(DESTDIR)/etc/systemd/system/weft.service $(COMPLETION)
+	rm -f $(PREFIX)/share/man/man1/weft.1 $(PREFIX)/share/man/man1/weft-*.1
+	test -n "$(DESTDIR)" || packaging/scripts/postremove remove
 
 .PHONY: help
 help:

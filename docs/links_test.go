@@ -14,7 +14,7 @@ import (
 // pages returns all pages of the repository, by path from its root.
 func pages(t *testing.T) []string {
 	t.Helper()
-	out := []string{"README.md"}
+	out := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
 	for _, dir := range []string{"docs", "bench"} {
 		err := fs.WalkDir(os.DirFS(".."), dir, func(path string, _ fs.DirEntry, err error) error {
 			if filepath.Ext(path) == ".md" {

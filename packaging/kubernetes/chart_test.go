@@ -1,5 +1,5 @@
-// Package kubernetes is what installs weft on Kubernetes: a chart, manifests
-// rendered from it, and an image's Dockerfile. It holds no code, only the tests of these.
+// Package kubernetes is what installs weft on Kubernetes: a chart, and manifests
+// rendered from it. It holds no code, only the tests of these.
 package kubernetes
 
 import (
@@ -83,27 +83,61 @@ func mustRender(t *testing.T, values string, flags ...string) string {
 	return out
 }
 
-// TestOneImage holds that the chart, the manifest, `make image` and the guides name one image, also in a registry.
+// TestOneImage holds that manifests and chart of a release name the image that the same run of make builds, also
+// in a registry, and that the guides have the commands.
 func TestOneImage(t *testing.T) {
 	for _, registry := range []string{"", "registry.example/team"} {
-		agent := object[appsv1.DaemonSet](t, mustRender(t, "", "--set=weft.image.registry="+registry), "DaemonSet")
-		image := agent.Spec.Template.Spec.Containers[0].Image
-		if !strings.HasPrefix(image, path.Join(registry, "weft:v")) {
-			t.Errorf("in registry %q the image is %s", registry, image)
+		want := path.Join(registry, "weft") + ":v9.8.7"
+		out := t.TempDir()
+		made := releaseFlags(t, "image", "REGISTRY="+registry, "VERSION=v9.8.7")
+		writeRelease(t, append(made, "-out", out, "-formats", "manifest")...)
+		manifest, err := os.ReadFile(filepath.Join(out, "weft.yml"))
+		if err != nil {
+			t.Fatal(err)
 		}
-		made, err := exec.Command("make", "--dry-run", "--directory=../..", "image", "REGISTRY="+registry).CombinedOutput()
-		if err != nil || !strings.Contains(string(made), "docker build --tag "+image+" -") {
-			t.Errorf("make builds another image than %s: %v\n%s", image, err, made)
+		chart, err := helm(t.Context(), "template", "weft", filepath.Join(out, "weft-chart.tgz"), "--namespace=weft")
+		if err != nil {
+			t.Fatal(err)
 		}
-		if registry != "" {
-			continue
-		}
-		for _, guide := range []string{"../../README.md", "../../docs/guides/kubernetes.md"} {
-			text, err := os.ReadFile(guide)
-			if err != nil || !strings.Contains(string(text), image) {
-				t.Errorf("%s does not name the image %s: %v", guide, image, err)
+		for what, text := range map[string]string{"manifest": string(manifest), "chart": chart} {
+			for _, c := range object[appsv1.DaemonSet](t, text, "DaemonSet").Spec.Template.Spec.Containers {
+				if c.Image != want {
+					t.Errorf("in registry %q the %s names %s, want %s", registry, what, c.Image, want)
+				}
 			}
 		}
+	}
+	for _, guide := range []string{"../../README.md", "../../docs/guides/kubernetes.md"} {
+		text, err := os.ReadFile(guide)
+		for _, command := range []string{"make push REGISTRY=registry.example\n", "kubectl apply -f dist/weft.yml\n"} {
+			if err != nil || !strings.Contains(string(text), command) {
+				t.Errorf("%s does not say %q: %v", guide, command, err)
+			}
+		}
+	}
+}
+
+// releaseFlags are those with which a target of make starts the release program, without the target's formats.
+func releaseFlags(t *testing.T, target string, variables ...string) []string {
+	t.Helper()
+	out, err := exec.Command("make", append([]string{"--dry-run", "--no-print-directory", "--directory=../..", target}, variables...)...).Output()
+	_, flags, found := strings.Cut(strings.TrimSpace(string(out)), "packaging/release . ")
+	if err != nil || !found {
+		t.Fatalf("make %s does not start the release program: %v\n%s", target, err, out)
+	}
+	return strings.Fields(flags)
+}
+
+func writeRelease(t *testing.T, flags ...string) {
+	t.Helper()
+	dir, err := programs.Release.Dir(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(dir, "release"), flags...)
+	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
 	}
 }
 

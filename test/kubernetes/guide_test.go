@@ -109,10 +109,15 @@ func lineOf(t *testing.T, text string, none int) int {
 	return i + 1
 }
 
+// inTree are the files of the repository from which those of dist are made, with another image; the nodes have the
+// image that these name.
+var inTree = strings.NewReplacer("dist/weft-chart.tgz", "packaging/kubernetes/chart/weft", "dist/weft", "packaging/kubernetes/weft")
+
 // follow takes steps as the cluster's admin, in the repository.
 func (c *cluster) follow(steps []guide.Step) {
 	c.t.Helper()
 	for _, s := range steps {
+		s.Text = inTree.Replace(s.Text)
 		ctx, cancel := context.WithTimeout(c.t.Context(), 2*settleLimit)
 		err := s.Take(ctx, c.try)
 		cancel()

@@ -23,9 +23,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Set is a Go module of programs, in the folder test/Module.
+// Set is a Go module of programs.
 type Set struct {
-	Module   string
+	Module   string // its folder, from test/
 	Packages string // what of it to build: "tool", or a pattern of packages
 	Tags     string // build tags, separated by commas
 	LDFlags  string // for the linker, beside -s -w
@@ -52,8 +52,11 @@ var Containerd = Set{Module: "containerd", Packages: "tool", Tags: "no_btrfs,no_
 // CoreDNS is CoreDNS with the plugins that a cluster's DNS needs.
 var CoreDNS = Set{Module: "coredns", Packages: "."}
 
+// Release makes what weft is distributed as: packages, images.
+var Release = Set{Module: "../packaging/release", Packages: "."}
+
 // All lists every set, for a set-up that builds them ahead of the tests.
-var All = []Set{CNI, Kube, Helm, Containerd, CoreDNS}
+var All = []Set{CNI, Kube, Helm, Containerd, CoreDNS, Release}
 
 // Dir returns the folder of the set's programs, an absolute path. It builds
 // them first if its module's files, or Go, are not those of the last build; a
@@ -63,7 +66,7 @@ func (s Set) Dir(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	source, dir := filepath.Join(root, "test", s.Module), filepath.Join(root, "bin", "test", s.Module)
+	source, dir := filepath.Join(root, "test", s.Module), filepath.Join(root, "bin", "test", filepath.Base(s.Module))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make the folder of the programs of %s: %w", source, err)
 	}
