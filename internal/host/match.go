@@ -23,8 +23,9 @@ type Match struct {
 	Ports   []PortRange // destination ports; nil: any
 	States  State       // of the connection, one of them; 0: any
 	In, Out []string    // interface names, a trailing "*" matches any ending; nil: any
-	// The packet has no return route by the interface that it arrived by.
-	// Packets of the network have one.
+	// The packet has no return route by the interface that it arrived by. Packets
+	// of the network have one, but for those of hosts that send directly while this
+	// one sends by the tunnel, or the other way round.
 	Unrouted bool
 	Local    bool // the packet is for an address of this host itself, so it is not forwarded
 	Opaque   bool // there are more conditions than those here
@@ -145,12 +146,13 @@ type Traffic struct {
 	UDPPort uint16         // destination port of tunnelled packets; 0: packets of any protocol
 	In, Out string         // the interface that it comes by, or leaves by; "": unknown
 	Never   []string       // interfaces that it neither comes nor leaves by
+	Astray  bool           // its return route may lead by another interface
 }
 
 // Fits reports whether m can be true of a packet of t.
 func (m Match) Fits(t Traffic) bool {
 	switch {
-	case m.Never, m.Unrouted, m.Family != "" && m.Family != t.Family, m.States == Invalid:
+	case m.Never, m.Unrouted && !t.Astray, m.Family != "" && m.Family != t.Family, m.States == Invalid:
 		return false
 	case m.Local && (t.UDPPort == 0 || t.Out != ""): // packets between containers, or to a peer
 		return false

@@ -66,6 +66,15 @@ func TestLoopback(t *testing.T) {
 	}
 }
 
+// TestAstray has a filter of reverse paths while hosts switch between direct
+// paths and the tunnel.
+func TestAstray(t *testing.T) {
+	through := Traffic{Family: "ip", Src: addrs("10.5.0.0/16"), Dst: addrs("10.5.0.0/16"), Astray: true}
+	if !(Match{Unrouted: true}).Fits(through) || (Match{Unrouted: true, Never: true}).Fits(through) {
+		t.Error("a strict filter lets packets pass, or a loose one does not")
+	}
+}
+
 func TestAnd(t *testing.T) {
 	both := Match{Src: Addrs{In: addrs("10.0.0.0/8", "192.0.2.0/24")}, Ports: []PortRange{{1, 100}}, In: []string{"eth*"}, States: New | Invalid}.
 		And(Match{Src: Addrs{In: addrs("10.5.0.0/16")}, Ports: []PortRange{{80, 9000}}, In: []string{"eth1", "lo"}, States: New})

@@ -100,7 +100,7 @@ func remedied(t *testing.T, in Input) {
 	}
 }
 
-var remedy = regexp.MustCompile(`[;:,] (add|advertise|drop|exclude|give|have|if|leave|let|load|name|raise|remove|restart|see|set|stop|switch|use)\b`)
+var remedy = regexp.MustCompile(`[;:,] (add|advertise|drop|exclude|give|have|if|leave|let|load|make|name|raise|remove|restart|see|set|stop|switch|use)\b`)
 
 func render(s *netstate.State, problems []Problem) string {
 	var b strings.Builder
@@ -311,6 +311,8 @@ func readMatch(t *testing.T, w []string, fams []netconf.Family) (m host.Match) {
 			m.Ports = []host.PortRange{{First: uint16(n), Last: uint16(n)}}
 		case "state":
 			m.States = host.State(n)
+		case "unrouted":
+			m.Unrouted = true
 		case "in":
 			m.In = []string{w[1]}
 		case "out":

@@ -157,10 +157,12 @@ EOT`, []string{"through: policy drop", "into: policy drop"}},
 				icmpv6 type { nd-router-advert, nd-neighbor-solicit } accept
 				meta nfproto ipv6 fib saddr . mark . iif oif missing drop
 				fib saddr . iif oif 0 drop
+				fib saddr . mark oif missing drop
 			}
 		}
 EOT
-		iptables -t raw -A PREROUTING -m rpfilter --validmark --invert -j DROP`, nil},
+		iptables -t raw -A PREROUTING -m rpfilter --validmark --invert -j DROP
+		iptables -t raw -A PREROUTING -m rpfilter --loose --invert -j DROP`, nil},
 	{"another question about routes", `nft add table inet mine; nft add chain inet mine pre '{ type filter hook prerouting priority 0; }'; nft add rule inet mine pre fib daddr . iif oif missing drop; nft add rule inet mine pre fib saddr . iif oif exists drop`,
 		[]string{"pre: drop in chain pre"}},
 	{"a match that is not understood", `nft add table inet mine; nft add chain inet mine through '{ type filter hook forward priority 0; }'; nft add rule inet mine through fib daddr type unicast drop`,
@@ -169,6 +171,31 @@ EOT
 		[]string{"through: drop in chain through"}},
 	{"a map with a default", `nft add table ip mine; nft add chain ip mine through '{ type filter hook forward priority 0; }'; nft add rule ip mine through ip saddr vmap '{ 192.0.2.1 : accept, * : drop }'`,
 		[]string{"through: drop in chain through"}},
+}
+
+// TestReversePathFilters tells those that stop packets that come by another
+// interface than that of their return route from loose ones.
+func TestReversePathFilters(t *testing.T) {
+	astray := inside
+	astray.Astray = true
+	for script, want := range map[string]string{
+		"nft add rule inet mine pre meta nfproto ipv4 fib saddr . mark . iif oif missing drop": "drop in chain pre",
+		"nft add rule inet mine pre fib saddr . mark oif missing drop":                         "",
+		"iptables -t raw -A PREROUTING -m rpfilter --invert -j DROP":                           "drop in chain PREROUTING",
+		"iptables -t raw -A PREROUTING -m rpfilter --loose --validmark --invert -j DROP":       "",
+	} {
+		m := newMachine(t)
+		m.shell(t, "nft add table inet mine; nft add chain inet mine pre '{ type filter hook prerouting priority 0; }'\n"+script)
+		found, err := m.Barriers(t.Context())
+		check(t, err)
+		how := ""
+		for _, b := range found {
+			how += b.Stops(astray)
+		}
+		if how != want {
+			t.Errorf("%s: packets that come astray are stopped by %q, want %q", script, how, want)
+		}
+	}
 }
 
 // docker29 is what Docker's nftables backend has for a container of docker0.

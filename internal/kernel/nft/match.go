@@ -164,9 +164,10 @@ func (m *matchReader) key(v []byte) bool {
 	case m.load.name == "fib" && m.mask == nil:
 		how := m.load.flags &^ (unix.NFTA_FIB_F_MARK | unix.NFTA_FIB_F_PRESENT)
 		o.Unrouted = m.load.result == unix.NFT_FIB_RESULT_OIF && how == unix.NFTA_FIB_F_SADDR|unix.NFTA_FIB_F_IIF && isZero(v)
+		o.Never = m.load.result == unix.NFT_FIB_RESULT_OIF && how == unix.NFTA_FIB_F_SADDR && isZero(v) // packets of the network have a way back
 		o.Local = m.load.result == unix.NFT_FIB_RESULT_ADDRTYPE && how == unix.NFTA_FIB_F_DADDR && isLocal(v)
 		m.and(o)
-		return o.Unrouted || o.Local
+		return o.Unrouted || o.Local || o.Never
 	case m.load.name != "meta" || m.mask != nil || len(v) == 0:
 		return false
 	case m.load.key == unix.NFT_META_NFPROTO:

@@ -25,7 +25,7 @@ func (m *matchReader) xtMatch(e *expression) {
 	case e.target == "conntrack" && e.revision == 3:
 		o, ok = xtConntrack(v)
 	case e.target == "rpfilter" && len(v) > 0 && v[0]&rpfilterInvert != 0:
-		o.Unrouted, ok = true, true
+		o.Unrouted, o.Never, ok = true, v[0]&rpfilterLoose != 0, true // to a loose one any route back will do
 	case e.target == "addrtype" && e.revision == 1 && len(v) >= 8:
 		o.Local = xtToLocal(v)
 		ok = o.Local
@@ -39,7 +39,11 @@ func (m *matchReader) xtMatch(e *expression) {
 	m.and(o)
 }
 
-const rpfilterInvert = 1 << 3 // XT_RPFILTER_INVERT
+// Flags of linux/netfilter/xt_rpfilter.h.
+const (
+	rpfilterLoose  = 1 << 0
+	rpfilterInvert = 1 << 3
+)
 
 // xtToLocal reports whether xt_addrtype_info_v1 (types of the source, of the
 // destination, flags) asks for a destination that is this host's, and nothing else.

@@ -72,7 +72,8 @@ func (r rule) match() (m host.Match) {
 		case flag == "-m" || flag == "--comment":
 			i++
 		case value == "!" || strings.HasPrefix(value, "-"): // a flag without a value
-			m = m.And(host.Match{Unrouted: flag == "--invert", Opaque: true})
+			inverted := flag == "--invert"
+			m = m.And(host.Match{Unrouted: inverted, Never: inverted && slices.Contains(r, "--loose"), Opaque: true})
 		default:
 			m = m.And(argument(flag, value, not))
 			i++

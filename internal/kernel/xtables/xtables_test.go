@@ -288,6 +288,8 @@ func TestWhatStopsTheNetwork(t *testing.T) {
 			"raw PREROUTING: drop in chain PREROUTING"},
 		{"another bridge", `iptables-legacy -t raw -A PREROUTING -d 172.18.0.2/32 ! -i br-5e1d -j DROP`, ""},
 		{"a filter of reverse paths", `iptables-legacy -t raw -A PREROUTING -m rpfilter --validmark --invert -j DROP`, ""},
+		{"a loose one", `iptables-legacy -t raw -A PREROUTING -m rpfilter --loose --invert -j DROP`, ""},
+		{"the opposite of a loose one", `iptables-legacy -t raw -A PREROUTING -m rpfilter --loose -j DROP`, "raw PREROUTING: drop in chain PREROUTING"},
 		{"flags without values", `iptables-legacy -A FORWARD -m addrtype --dst-type UNICAST --limit-iface-out ! -d 10.0.0.0/8 -j DROP; iptables-legacy -A FORWARD -p tcp -m tcp --tcp-flags SYN SYN -m addrtype --src-type UNICAST --limit-iface-out -m tcp ! --dport 22 -j DROP`,
 			"filter FORWARD: drop in chain FORWARD"},
 		{"mangle", `iptables-legacy -t mangle -A POSTROUTING -s 10.5.0.0/16 -m mark --mark 1 -j DROP`,

@@ -16,9 +16,11 @@ import (
 // that weft may not edit are problems, unless they let the packets through.
 func (b *builder) accept() (problems []Problem) {
 	for _, barrier := range b.Host.Barriers {
-		bodies, how := b.needed(barrier)
+		bodies, how, always := b.needed(barrier)
 		switch {
 		case len(bodies) == 0:
+		case !always && (barrier.Manager == "" || !b.Options.Accept):
+			problems = append(problems, Problem{astray(barrier, bodies, how), true})
 		case barrier.Manager == "":
 			problems = append(problems, Problem{Err: stopped(barrier, bodies, how)})
 		case !b.Options.Accept:
@@ -31,14 +33,16 @@ func (b *builder) accept() (problems []Problem) {
 }
 
 // needed returns the rules that the network needs in a chain, and what stops
-// its packets there.
-func (b *builder) needed(barrier host.Barrier) (out []netstate.Body, how string) {
+// its packets there: always, or only while hosts switch between direct paths and
+// the tunnel.
+func (b *builder) needed(barrier host.Barrier) (out []netstate.Body, how string, always bool) {
 	for _, n := range b.needs(barrier) {
 		if by := barrier.Stops(n.traffic); by != "" {
 			out, how = append(out, n.bodies...), cmp.Or(how, by)
+			always = always || !n.traffic.Astray
 		}
 	}
-	return out, how
+	return out, how, always
 }
 
 func (b *builder) stand(barrier host.Barrier, bodies []netstate.Body) {
@@ -58,6 +62,12 @@ func stopped(barrier host.Barrier, bodies []netstate.Body, how string) error {
 		return fmt.Errorf("%s can stop the network's packets (%s), and weft cannot accept them ahead of Docker's own nftables rules: %s", barrier, how, dockerRemedy(barrier.Hook))
 	}
 	return fmt.Errorf("%s can stop the network's packets (%s), and weft does not edit an operator's own ruleset: have it accept them ahead of that, with: %s",
+		barrier, how, ruleList(bodies))
+}
+
+// astray is about a filter of reverse paths that weft puts no rule ahead of.
+func astray(barrier host.Barrier, bodies []netstate.Body, how string) error {
+	return fmt.Errorf("%s has a reverse path filter (%s), which drops packets while hosts switch between direct paths and the tunnel; make it loose for that time, or accept them ahead of it with: %s",
 		barrier, how, ruleList(bodies))
 }
 

@@ -22,7 +22,9 @@ var families = map[netconf.Family]string{netconf.V4: "ip", netconf.V6: "ip6"}
 func (b *builder) needs(barrier host.Barrier) (out []need) {
 	for _, r := range b.Net.Ranges {
 		if bodies := bodiesAt(barrier.Hook, b.networks(r)); len(bodies) > 0 && barrier.Handles(families[r.Family()]) {
-			out = append(out, need{b.inside(barrier.Hook, r), bodies})
+			inside := b.inside(barrier.Hook, r)
+			inside.Astray = barrier.Stops(inside) == ""
+			out = append(out, need{inside, bodies})
 		}
 	}
 	for _, t := range b.Tunnels {
@@ -35,7 +37,7 @@ func (b *builder) needs(barrier host.Barrier) (out []need) {
 }
 
 // Stops returns how a chain can stop packets of a network on a host, "" if it
-// cannot.
+// cannot, or only while hosts switch between direct paths and the tunnel.
 func Stops(net netconf.Network, facts host.Facts, barrier host.Barrier) string {
 	p := Plan{Net: net, Host: facts}
 	for _, r := range net.Ranges {
@@ -44,7 +46,10 @@ func Stops(net netconf.Network, facts host.Facts, barrier host.Barrier) string {
 		}
 	}
 	b := builder{Plan: &p}
-	_, how := b.needed(barrier)
+	_, how, always := b.needed(barrier)
+	if !always {
+		return ""
+	}
 	return how
 }
 
