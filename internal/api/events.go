@@ -20,7 +20,7 @@ import (
 // keeps the last thousand. What an event does not have is absent.
 type Event struct {
 	Number  int64      `json:"number"` // from 1
-	At      time.Time  `json:"at"`
+	At      time.Time  `json:"at,omitzero"`
 	Level   string     `json:"level"`             // "info", "warn", "error"
 	Kind    event.Kind `json:"kind"`              // one of event.Meanings
 	Message string     `json:"message"`           // for people; it may change between releases

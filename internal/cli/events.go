@@ -87,16 +87,34 @@ func (v eventsView) show(ctx context.Context, w io.Writer, agent *api.Client, af
 	if n := len(events); n > 0 {
 		after = events[n-1].Number
 	}
-	enc := json.NewEncoder(w)
 	for _, e := range v.of(events, time.Now()) {
-		if v.output == outputJSON {
-			err = enc.Encode(e)
-		} else {
-			_, err = fmt.Fprintf(w, "%s  %-5s  %s  %s\n", e.At.Format(time.DateTime), oneLine(e.Level), oneLine(e.Message), oneLine(e.Detail()))
-		}
-		if err != nil {
+		if err := printEvent(w, v.output, e); err != nil {
 			return after, err
 		}
 	}
 	return after, nil
 }
+
+// eventDocument is an event for programs. Its kind is the event's own.
+type eventDocument struct {
+	APIVersion string `json:"apiVersion"`
+	api.Event
+}
+
+// printEvent prints e as one line, or as one document of a stream.
+func printEvent(w io.Writer, form string, e api.Event) error {
+	doc := eventDocument{documentVersion, e}
+	switch form {
+	case outputJSON:
+		return json.NewEncoder(w).Encode(doc)
+	case outputYAML:
+		fmt.Fprintln(w, "---")
+		return printYAML(w, doc)
+	}
+	fmt.Fprintf(w, "%s  ", e.At.Format(time.DateTime))
+	paint(w, levelStyles[e.Level], fmt.Sprintf("%-5s", oneLine(e.Level)))
+	_, err := fmt.Fprintf(w, "  %s  %s\n", oneLine(e.Message), oneLine(e.Detail()))
+	return err
+}
+
+var levelStyles = map[string]style{"warn": yellow, "error": red}

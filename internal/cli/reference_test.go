@@ -20,6 +20,7 @@ import (
 var documents = map[string]any{
 	"Config":       storedConfig{},
 	"DockerBridge": bridgeDocument{},
+	"Event":        eventDocument{},
 	"Lab":          labDocument{},
 	"LeaseList":    leasesDocument{},
 	"Plan":         planDocument{},
