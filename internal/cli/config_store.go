@@ -78,7 +78,7 @@ func (r *replacing) replace(cmd *cobra.Command, snap store.Snapshot, doc []byte)
 	}
 	err = r.access.with(cmd, true, func(ctx context.Context, st store.Store) error { return p.store(ctx, st) })
 	if err == nil {
-		fmt.Fprintln(w, p.summary())
+		err = conclude(w, p.summary())
 	}
 	return net, err
 }

@@ -8,11 +8,13 @@ import (
 
 func newConfigValidateCommand(a *app) *cobra.Command {
 	var x access
+	var output string
 	cmd := &cobra.Command{
 		Use:   "validate [FILE|-|JSON]",
 		Short: "Check a network config without storing it",
 		Long: `Check a network config and explain it. Without an argument the stored config is
-checked. The exit code is 1 if it is not valid.`,
+checked. The exit code is 1 if it is not valid. With -o json or yaml the document
+that is printed has the defaults as well.`,
 		Example: "  weft config validate net.json\n  weft config validate",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -28,17 +30,20 @@ checked. The exit code is 1 if it is not valid.`,
 			if err != nil {
 				return err
 			}
-			for _, text := range warnings {
-				fmt.Fprintf(cmd.ErrOrStderr(), "weft: warning: %s\n", text)
-			}
-			for _, line := range describe(net) {
-				fmt.Fprintln(cmd.OutOrStdout(), line)
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "valid")
-			return nil
+			w := cmd.OutOrStdout()
+			return present(w, output, reportOn(net, warnings), func() error {
+				for _, text := range warnings {
+					fmt.Fprintf(cmd.ErrOrStderr(), "weft: warning: %s\n", text)
+				}
+				for _, line := range describe(net) {
+					fmt.Fprintln(w, line)
+				}
+				return conclude(w, "valid")
+			})
 		},
 	}
 	x.flags(cmd)
+	addOutputFlag(cmd, &output)
 	return cmd
 }
 

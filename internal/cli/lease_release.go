@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 
 	"github.com/spf13/cobra"
@@ -31,8 +30,7 @@ host is still running, it acquires a lease again.`,
 				if err != nil {
 					return err
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "released %s\n", was)
-				return err
+				return conclude(cmd.OutOrStdout(), "released "+was)
 			})
 		},
 	}

@@ -32,8 +32,7 @@ host that advertises that address; a host that has the subnet now keeps it.`,
 				if err := reserve(ctx, st, subnets, public.public()); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(cmd.OutOrStdout(), "reserved %s\n", lease.FormatSubnets(subnets))
-				return err
+				return conclude(cmd.OutOrStdout(), "reserved "+lease.FormatSubnets(subnets))
 			})
 		},
 	}

@@ -19,6 +19,7 @@ import (
 // documents are what --output=json and yaml print, by kind.
 var documents = map[string]any{
 	"Config":       storedConfig{},
+	"ConfigReport": configReport{},
 	"DockerBridge": bridgeDocument{},
 	"Event":        eventDocument{},
 	"Lab":          labDocument{},
@@ -123,7 +124,7 @@ func typeWord(t reflect.Type) string {
 		return "string"
 	case reflect.Bool:
 		return "boolean"
-	case reflect.Int, reflect.Int64:
+	case reflect.Int, reflect.Int64, reflect.Uint32, reflect.Uint16:
 		return "integer"
 	}
 	panic(fmt.Sprintf("%s has no word", t))

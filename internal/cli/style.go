@@ -82,6 +82,15 @@ func paint(w io.Writer, s style, text string) {
 	_, _ = io.WriteString(p.to, "\x1b[0m")
 }
 
+// conclude writes the last line of a command that did what it was asked for.
+func conclude(w io.Writer, text string) error {
+	if marked(w) {
+		paint(w, good.style, good.mark+" ")
+	}
+	_, err := fmt.Fprintln(w, text)
+	return err
+}
+
 // summarize writes a last line with a mark, on terminals alone.
 func summarize(w io.Writer, v verdict, format string, args ...any) {
 	if marked(w) {
