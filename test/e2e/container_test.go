@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -15,12 +16,13 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/weft-net/weft/internal/lab"
+	"github.com/weft-net/weft/test/programs"
 )
 
-// kubernetesDir has the manifests and the Dockerfile.
+// kubernetesDir has the manifests.
 var kubernetesDir = filepath.Join("..", "..", "packaging", "kubernetes")
 
-// node HOST: start dockerd and build weft's image there, for the pods of manifests. The pods' subnet
+// node HOST: start dockerd and load weft's image there, for the pods of manifests. The pods' subnet
 // file and socket are where those of the host's own agent would be.
 func cmdNode(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, 1, "node HOST")
@@ -29,8 +31,9 @@ func cmdNode(ts *testscript.TestScript, neg bool, args []string) {
 	defer cancel()
 	h := w.host(ts, args[0])
 	if w.image == "" {
-		w.image = w.tb.TempDir()
-		ts.Check(buildPrograms(ctx, w.image))
+		image, err := buildImage(ctx, w.tb.TempDir())
+		ts.Check(err)
+		w.image = image
 	}
 	process, err := startNode(ctx, h, w.image)
 	ts.Check(err)
@@ -70,12 +73,7 @@ const noNetwork = `{"bridge": "none", "iptables": false, "ip-forward": false}`
 // manifestImage is the image that the manifests name.
 const manifestImage = "weft:v0.1.0"
 
-// buildImage is for sh and does what `make image` does: arguments are the directory of the programs, that
-// of the Dockerfile, and the image's name.
-const buildImage = `tar -c -C "$1" weft weft-cni -C "$2" Dockerfile | docker build --tag "$3" -`
-
-// startNode makes a node of a host, on which Docker stands in for the kubelet; image is the directory
-// of the image's programs.
+// startNode makes a node of a host, on which Docker stands in for the kubelet; image is the archive of weft's image.
 func startNode(ctx context.Context, h *lab.Host, image string) (*lab.Process, error) {
 	if err := os.MkdirAll(filepath.Dir(h.DaemonJSON()), 0o755); err != nil {
 		return nil, err
@@ -87,11 +85,7 @@ func startNode(ctx context.Context, h *lab.Host, image string) (*lab.Process, er
 	if err != nil {
 		return nil, err
 	}
-	dockerfile, err := filepath.Abs(kubernetesDir)
-	if err != nil {
-		return docker, err
-	}
-	if _, err := h.Run(ctx, "sh", "-c", buildImage, "build", image, dockerfile, manifestImage); err != nil {
+	if _, err := h.Run(ctx, "docker", "load", "--input", image); err != nil {
 		return docker, err
 	}
 	if err := os.Symlink(filepath.Join(rootOf(h), "run", "flannel", "subnet.env"), h.SubnetFile()); err != nil {
@@ -103,15 +97,19 @@ func startNode(ctx context.Context, h *lab.Host, image string) (*lab.Process, er
 // rootOf is the directory that stands for a node's / where pods mount something of it.
 func rootOf(h *lab.Host) string { return filepath.Join(h.Dir(), "root") }
 
-// buildPrograms builds the image's programs as `make image` does.
-func buildPrograms(ctx context.Context, dir string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir, "./cmd/weft", "./cmd/weft-cni")
-	build.Dir = filepath.Join("..", "..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build weft for an image: %w\n%s", err, out)
+// buildImage builds the image as `make image` does and returns its archive.
+func buildImage(ctx context.Context, dir string) (string, error) {
+	programs, err := programs.Release.Dir(ctx)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	_, version, _ := strings.Cut(manifestImage, ":")
+	build := exec.CommandContext(ctx, filepath.Join(programs, "release"), "-root=../..", "-out="+dir, "-formats=image", "-arches="+runtime.GOARCH, "-version="+version)
+	build.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build weft's image: %w\n%s", err, out)
+	}
+	return filepath.Join(dir, "weft-"+version+"-image.tar"), nil
 }
 
 // manifestPod is the pod of a manifest's DaemonSet on a host, with the config of weft.yml.

@@ -45,7 +45,7 @@ type world struct {
 
 	dockers    map[string]*lab.Process // by host
 	containers map[string]*lab.Container
-	image      string // directory of the programs in weft's image; "" before the first node
+	image      string // archive of weft's image; "" before the first node
 }
 
 func newWorld(tb testing.TB) *world {
