@@ -32,6 +32,7 @@ setup: ## install the programs that the tests run against
 .PHONY: test
 test: setup ## run every test, without root
 	$(GO) test -timeout=20m ./...
+	cd packaging/release && $(GO) test ./...
 
 .PHONY: test-kubernetes
 test-kubernetes: setup ## run weft on a real Kubernetes cluster of three nodes, without root

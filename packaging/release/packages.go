@@ -69,8 +69,8 @@ func (r *release) source(arch, name string) string {
 	return filepath.Join(r.stage(arch), name)
 }
 
-// since matches what git describe appends to the last tag for the commits since then.
-var since = regexp.MustCompile(`-(\d+-g[0-9a-f]+.*)$`)
+// since matches what git describe appends to the last tag for commits and changes since then.
+var since = regexp.MustCompile(`-(\d+-g[0-9a-f]+(?:-dirty)?|dirty)$`)
 
 // packageVersion is the version as dpkg and rpm order it: commits after a tag (+) are newer than the tag,
 // a pre-release (~) is older.
