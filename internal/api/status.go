@@ -45,6 +45,7 @@ type Uplink struct {
 	MTU    int          `json:"mtu"` // bytes
 	Addrs  []netip.Addr `json:"addrs"`
 	Reason string       `json:"reason"`
+	Others []string     `json:"others,omitempty"` // addresses that were not chosen, each with its interface
 }
 
 // Lease is this host's own lease.

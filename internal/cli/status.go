@@ -258,8 +258,18 @@ func uplinkLine(u api.Uplink) string {
 	if u.Name == "" {
 		return "none yet"
 	}
-	return fmt.Sprintf("%s %s, mtu %d, chosen: %s", u.Name, addrs(u.Addrs), u.MTU, orNone(u.Reason))
+	line := fmt.Sprintf("%s %s, mtu %d, chosen: %s", u.Name, addrs(u.Addrs), u.MTU, orNone(u.Reason))
+	if n := len(u.Others); n > 0 {
+		line += "; not chosen: " + strings.Join(u.Others[:min(n, maxOthers)], ", ")
+		if n > maxOthers {
+			line += fmt.Sprintf(" and %d more", n-maxOthers)
+		}
+	}
+	return line
 }
+
+// maxOthers is how many addresses are named that were not chosen for the uplink.
+const maxOthers = 3
 
 func leaseLine(l api.Lease) string {
 	if len(l.Subnets) == 0 {

@@ -29,7 +29,8 @@ func busy() api.Status {
 	return api.Status{
 		Version: "v1", Started: now.Add(-26 * time.Hour), Hostname: "one", Revision: 42,
 		Network: []netip.Prefix{subnet("172.7.0.0/16")}, Backend: "vxlan", Direct: true,
-		Uplink: api.Uplink{Name: "eth0", MTU: 1500, Addrs: []netip.Addr{netip.MustParseAddr("10.4.7.21")}, Reason: "default route"},
+		Uplink: api.Uplink{Name: "eth0", MTU: 1500, Addrs: []netip.Addr{netip.MustParseAddr("10.4.7.21")}, Reason: "default route",
+			Others: []string{"10.4.7.100 on eth0", "10.4.7.101 on eth0", "10.4.7.102 on eth0", "10.8.0.2 on tun0"}},
 		Lease: api.Lease{
 			Subnets: []netip.Prefix{subnet("172.7.21.0/24")}, Public: []netip.Addr{netip.MustParseAddr("10.4.7.21")},
 			MTU: 1450, Held: true,
@@ -50,7 +51,7 @@ func busy() api.Status {
 const busyText = `agent    v1 on one, up 1d2h
 state    NOT READY: an object failed ...
 network  172.7.0.0/16, vxlan with direct routing
-uplink   eth0 10.4.7.21, mtu 1500, chosen: default route
+uplink   eth0 10.4.7.21, mtu 1500, chosen: default route; not chosen: 10.4.7.100 on eth0, 10.4.7.101 on eth0, 10.4.7.102 on eth0 and 1 more
 lease    172.7.21.0/24, advertised as 10.4.7.21, mtu 1450
 store    etcd, unreachable for 1m30s: connection refused
 kernel   12 objects, 2 changed by the last pass 5s ago in 3ms, 1 FAILED
@@ -69,7 +70,7 @@ five  172.8.0.0/24   10.4.8.25  none (see problems)
 const busyWide = `agent     v1 on one, up 1d2h
 state     NOT READY: an object failed ...
 network   172.7.0.0/16, vxlan with direct routing
-uplink    eth0 10.4.7.21, mtu 1500, chosen: default route
+uplink    eth0 10.4.7.21, mtu 1500, chosen: default route; not chosen: 10.4.7.100 on eth0, 10.4.7.101 on eth0, 10.4.7.102 on eth0 and 1 more
 lease     172.7.21.0/24, advertised as 10.4.7.21, mtu 1450
 store     etcd, unreachable for 1m30s: connection refused
 kernel    12 objects, 2 changed by the last pass 5s ago in 3ms, 1 FAILED

@@ -74,6 +74,26 @@ func TestFirstChoice(t *testing.T) {
 	}
 }
 
+// TestOthers names what was not chosen, without addresses that peers cannot send
+// to and those of containers' interfaces.
+func TestOthers(t *testing.T) {
+	down, bridge, tunnel := iface("eth2", "10.4.8.2/24"), iface("docker0", "172.17.0.1/16"), iface("flannel.1", "172.7.21.0/32")
+	down.Up, bridge.Local, tunnel.Overlay = false, true, true
+	sys := fixed{
+		ifaces: []Interface{
+			iface("lo", "127.0.0.1/8", "10.9.9.1/32"), iface("eth0", "10.4.7.21/24", "10.4.7.100/32", "fd07::21/64"), iface("cni0", "172.7.21.1/24"),
+			iface("tun0", "10.8.0.2/24", "169.254.7.7/16"), down, bridge, tunnel,
+		},
+		routes: routes("default via 10.4.7.1 dev eth0"),
+	}
+	v4 := []netip.Prefix{netip.MustParsePrefix("172.7.0.0/16")}
+	got, err := Choose(t.Context(), sys, Options{}, v4, Uplink{})
+	want := []Other{{addr("10.4.7.100"), "eth0"}, {addr("10.9.9.1"), "lo"}, {addr("10.8.0.2"), "tun0"}}
+	if err != nil || !slices.Equal(got.Others, want) {
+		t.Errorf("%v, %v, want %v", got.Others, err, want)
+	}
+}
+
 // TestWhatIsAnnouncedStays changes a host, running and over a restart, after
 // which only the announced addresses are known.
 func TestWhatIsAnnouncedStays(t *testing.T) {

@@ -94,6 +94,7 @@ func (r Route) Family() netconf.Family { return netconf.FamilyOf(r.Dst.Addr()) }
 type Facts struct {
 	Uplink Uplink
 	Public []netip.Addr // announced to peers, one a family at most, v4 first
+	Others []Other      // that could have been announced instead; for status alone
 
 	Attached []Attached // networks of the host's interfaces other than the uplink; sorted
 	Adverts  []string   // interfaces that have a default route or an address from IPv6 router advertisements
@@ -104,6 +105,13 @@ type Facts struct {
 	NoFirewall string    // why the host's firewall can be neither read nor written; "": it can
 
 	Diversions []Diversion // policy rules that take packets to containers away from weft's routes
+}
+
+// Other is an address of this host that peers could send to, but that was not
+// chosen.
+type Other struct {
+	Addr netip.Addr
+	Dev  string
 }
 
 // Bridge is an interface other than a tunnel that has addresses in the overlay.

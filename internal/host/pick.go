@@ -154,8 +154,32 @@ func (c *chooser) facts(p pick) Facts {
 		f.Public = append(f.Public, public)
 		c.reach(&f.Uplink, p.iface, addr)
 	}
+	f.Others = c.others(f.Uplink)
 	f.Diversions = c.routing.diversions(c.networks, f.Uplink, c.overlayDevices())
 	return f
+}
+
+// others returns the addresses that were not chosen: those of the uplink first,
+// then those of other interfaces but for containers'.
+func (c *chooser) others(u Uplink) (here []Other) {
+	var elsewhere []Other
+	containers := c.overlayDevices()
+	for _, i := range c.ifaces {
+		if !i.Up || i.Overlay || i.Local || slices.Contains(containers, i.Name) {
+			continue
+		}
+		for _, a := range i.Addrs {
+			is := Other{a.Addr(), i.Name}
+			switch {
+			case !a.usable(), slices.Contains(u.Addrs, is.Addr), !slices.Contains(c.families, netconf.FamilyOf(is.Addr)):
+			case i.Name == u.Name:
+				here = append(here, is)
+			default:
+				elsewhere = append(elsewhere, is)
+			}
+		}
+	}
+	return append(here, elsewhere...)
 }
 
 // reach finds out what is on-link and what is not reached from an address of

@@ -52,10 +52,10 @@ func (t *step) plan(attrs lease.Attrs) {
 }
 
 func (s *State) planInput(t *step, attrs lease.Attrs) plan.Input {
-	self := *s.self
-	self.Attrs = attrs
+	self, facts := *s.self, *s.facts
+	self.Attrs, facts.Others = attrs, nil
 	return plan.Input{
-		Net: *s.config.net, Host: *s.facts, Self: self,
+		Net: *s.config.net, Host: facts, Self: self,
 		Spare: len(s.history) > 0 && s.history[0].spare, Former: s.history.former(t.now), Draining: s.draining, Previous: s.previous,
 		Peers: s.peers(self), Firewall: s.opts.Firewall,
 	}

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/weft-net/weft/internal/api"
@@ -35,6 +36,9 @@ func (b *Board) Status() api.Status {
 	if b.view.Uplink != nil {
 		u := b.view.Uplink.Uplink
 		s.Uplink = api.Uplink{Name: u.Name, MTU: u.MTU, Addrs: u.Addrs, Reason: u.Reason}
+		for _, o := range b.view.Uplink.Others {
+			s.Uplink.Others = append(s.Uplink.Others, fmt.Sprintf("%s on %s", o.Addr, o.Dev))
+		}
 	}
 	if b.view.Input != nil {
 		describe(&s, *b.view.Input, b.view.Desired, b.view.Problems, b.view.Hosts)
