@@ -13,6 +13,7 @@ import (
 type dockerConfigure struct {
 	up           settings // of 'weft up': the subnet file
 	file         string
+	version      string // of dockerd; "": to be found out
 	restart, dry bool
 }
 
@@ -21,8 +22,8 @@ func newDockerConfigureCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "configure",
 		Short: "Put this host's subnet into daemon.json",
-		Long: `Set bip, mtu and ip-masq, and with IPv6 also ipv6 and fixed-cidr-v6, in Docker's
-daemon.json, and show what changes. All other keys stay, with their order and
+		Long: `Set bip, mtu and ip-masq, with IPv6 also ipv6 and fixed-cidr-v6, and for Docker 28.2
+and later allow-direct-routing, in Docker's daemon.json, and show what changes. All other keys stay, with their order and
 layout. Run it again after the subnet file has changed; otherwise it does nothing.
 A file that is not JSON, or that has another address already, is not changed.
 
@@ -34,6 +35,7 @@ The earlier values are stored beside the file, for 'weft docker unconfigure'.`,
 	}
 	fs := newFlagSet()
 	addSubnetFileFlag(fs, &d.up)
+	addText(fs, &d.version, "docker-version", "", "version", "dockerd's version; without it, that of the running or installed dockerd")
 	takeFlags(cmd, fs)
 	d.addFlags(cmd)
 	return cmd
@@ -76,13 +78,17 @@ func (d *dockerConfigure) configure(cmd *cobra.Command) error {
 	if err != nil {
 		return withHint(fmt.Errorf("%s: %w", d.up.subnetFile, err), startAgent)
 	}
+	more, note := docker.ForVersion(dockerVersion(cmd.Context(), d.version))
 	file, err := docker.ReadDaemonJSON(d.file)
 	if err != nil {
 		return daemonHint(fmt.Errorf("read Docker's configuration: %w", err))
 	}
-	change, err := file.Configure(want)
+	change, err := file.Configure(append(want, more...))
 	if err != nil {
 		return notOurs(err)
+	}
+	if note != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "weft: warning: %s\n", note)
 	}
 	for _, w := range file.Warnings(bridge) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "weft: warning: %s: %s\n", change.Path(), indented(w))

@@ -1,5 +1,5 @@
 // Package docker tells a Docker daemon of this host's subnet: in variables
 // for its command line, or in its daemon.json, whose other keys, order and
-// layout it keeps. It computes and writes files; it starts no program and
-// does not use Docker's API.
+// layout it keeps. It computes and writes files; it starts no program, and asks
+// a running daemon for nothing but its version.
 package docker
