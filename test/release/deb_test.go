@@ -48,6 +48,7 @@ func TestDeb(t *testing.T) {
 		t.Errorf("the agent is process %q, before the upgrade it was %q", is, was)
 	}
 	m.expect("WEFT_ETCD_ENDPOINTS", "grep", "^WEFT_", "/etc/weft/weft.env") // the file that an operator changed stays
+	m.expect("600 ", "stat", "--format=%a %n", "/etc/weft/weft.env")
 
 	m.outside("sh", "-c", "ip -o link show type veth master cni0 | sed 's/^[0-9]*: \\([^:@]*\\).*/\\1/' | xargs -n1 ip link del; ip link del cni0")
 	// An agent that systemd does not know cannot be stopped: the package stays, and with it what could clean.
@@ -59,6 +60,7 @@ func TestDeb(t *testing.T) {
 	m.expect("weft "+newer, "weft", "version")
 	m.run("dpkg", "--remove", "weft")
 	m.expect("identity.json", "ls", "/var/lib/weft")
+	m.expect("WEFT_ETCD_ENDPOINTS", "grep", "^WEFT_", "/etc/weft/weft.env")
 	difference(t, "network", network, m.network())
 	m.run("dpkg", "--purge", "weft")
 	m.run("rm", "/former.deb", "/newer.deb")
