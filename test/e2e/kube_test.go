@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/weft-net/weft/internal/lab"
@@ -98,7 +99,7 @@ func dialFrom(h *lab.Host) func(context.Context, string, string) (net.Conn, erro
 }
 
 // join NAME...: Node objects as kubelets register them; each gets its PodCIDRs, and a pod object as of
-// the manifest's DaemonSet, with whose token its agent comes.
+// the manifest's DaemonSet, with whose token its agent comes. A pod that is there already stays, and its token.
 func cmdJoin(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, 1, unlimited, "join NAME...")
 	w := worldOf(ts)
@@ -106,6 +107,9 @@ func cmdJoin(ts *testscript.TestScript, neg bool, args []string) {
 		_, err := w.kube.AddNode(w.ctx, name)
 		ts.Check(err)
 		pod, err := w.kube.AddPod(w.ctx, "weft", "weft-"+name, "weft", name)
+		if apierrors.IsAlreadyExists(err) {
+			continue
+		}
 		ts.Check(err)
 		_, err = w.kube.TokenForPod(w.ctx, pod, name)
 		ts.Check(err)
