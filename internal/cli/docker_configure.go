@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -23,8 +24,10 @@ func newDockerConfigureCommand() *cobra.Command {
 		Use:   "configure",
 		Short: "Put this host's subnet into daemon.json",
 		Long: `Set bip, mtu and ip-masq, with IPv6 also ipv6 and fixed-cidr-v6, and for Docker 28.2
-and later allow-direct-routing, in Docker's daemon.json, and show what changes. All other keys stay, with their order and
-layout. Run it again after the subnet file has changed; otherwise it does nothing.
+and later allow-direct-routing, in Docker's daemon.json, and show what changes. All
+other keys stay, with their order and layout. Run it again after the subnet file has
+changed: 'weft status' says so. If the file is up to date, it asks Docker whether it
+runs with it.
 A file that is not JSON, or that has another address already, is not changed.
 
 The earlier values are stored beside the file, for 'weft docker unconfigure'.`,
@@ -64,7 +67,7 @@ names others.`,
 func (d *dockerConfigure) addFlags(cmd *cobra.Command) {
 	fs := newFlagSet()
 	addText(fs, &d.file, "daemon-json", defaultDaemonJSON, "file", "Docker's configuration file")
-	addBool(fs, &d.restart, "restart", "false", "if the file changes, restart Docker through systemd or supervisord")
+	addBool(fs, &d.restart, "restart", "false", "restart Docker through systemd or supervisord, unless it runs with these settings already")
 	addBool(fs, &d.dry, "dry-run", "false", "only show what would change")
 	takeFlags(cmd, fs)
 }
@@ -93,17 +96,16 @@ func (d *dockerConfigure) configure(cmd *cobra.Command) error {
 	for _, w := range file.Warnings(bridge) {
 		fmt.Fprintf(cmd.ErrOrStderr(), "weft: warning: %s: %s\n", change.Path(), indented(w))
 	}
-	return d.apply(cmd, change, "is already up to date")
+	if err := d.apply(cmd, change, "is already up to date"); err != nil {
+		return err
+	}
+	return d.settle(cmd, change, true)
 }
 
 func (d *dockerConfigure) unconfigure(cmd *cobra.Command) error {
 	file, err := docker.ReadDaemonJSON(d.file)
 	if err != nil {
 		return daemonHint(fmt.Errorf("read Docker's configuration: %w", err))
-	}
-	if !file.Configured() {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s has no settings of weft\n", d.file)
-		return nil
 	}
 	change, err := file.Unconfigure()
 	if err != nil {
@@ -112,7 +114,10 @@ func (d *dockerConfigure) unconfigure(cmd *cobra.Command) error {
 	for _, key := range change.Changed {
 		fmt.Fprintf(cmd.ErrOrStderr(), "weft: %s: %q was changed by somebody else; it is kept\n", change.Path(), key)
 	}
-	return d.apply(cmd, change, "has no settings of weft any more")
+	if err := d.apply(cmd, change, "has no settings of weft"); err != nil {
+		return err
+	}
+	return d.settle(cmd, change, file.Configured())
 }
 
 // notOurs adds advice to the error about a file that is not changed.
@@ -139,18 +144,45 @@ func (d *dockerConfigure) apply(cmd *cobra.Command, change docker.Change, same s
 	switch {
 	case change.Empty():
 		fmt.Fprintf(w, "%s %s\n", change.Path(), same)
-		if d.restart {
-			fmt.Fprintln(w, "not restarting Docker: nothing changed")
-		}
-		return nil
 	case change.Removes():
 		fmt.Fprintln(w, "removed", change.Path())
 	default:
 		fmt.Fprintln(w, "wrote", change.Path())
 	}
-	if !d.restart {
+	return nil
+}
+
+// settle restarts Docker, if told to and if it does not run with what the file
+// says; or says what to do. silent is what behind takes.
+func (d *dockerConfigure) settle(cmd *cobra.Command, change docker.Change, silent bool) error {
+	w := cmd.OutOrStdout()
+	switch behind := !change.Empty() || d.behind(cmd, change, silent); {
+	case !behind || d.dry:
+		return nil
+	case !d.restart:
 		fmt.Fprintln(w, "restart Docker to apply, or pass --restart")
 		return nil
 	}
 	return restartDocker(cmd.Context(), w)
+}
+
+// behind reports, and says, whether Docker runs with something else than the file
+// says. One that does not answer counts if it is to be restarted and silent is set.
+func (d *dockerConfigure) behind(cmd *cobra.Command, change docker.Change, silent bool) bool {
+	w := cmd.OutOrStdout()
+	running, err := docker.Ask(cmd.Context(), dockerSocket())
+	if err != nil {
+		if silent = silent && d.restart; silent {
+			fmt.Fprintf(w, "Docker does not answer: %v\n", err)
+		}
+		return silent
+	}
+	pending := change.Pending(running)
+	switch {
+	case len(pending) > 0:
+		fmt.Fprintf(w, "Docker still runs with %s\n", strings.Join(pending, "; "))
+	case d.restart:
+		fmt.Fprintln(w, "not restarting Docker: it runs with these settings already")
+	}
+	return len(pending) > 0
 }

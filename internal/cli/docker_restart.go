@@ -21,13 +21,13 @@ type supervisor struct {
 func restartDocker(ctx context.Context, w io.Writer) error {
 	s, ok := findSupervisor(ctx)
 	if !ok {
-		return withHint(errors.New("the file was written, but Docker was not restarted: neither systemd nor supervisord runs it here"),
+		return withHint(errors.New("daemon.json is up to date, but Docker was not restarted: neither systemd nor supervisord runs it here"),
 			"restart dockerd the way it was started")
 	}
 	fmt.Fprintf(w, "restarting %s through %s\n", s.unit, s.name)
 	out, err := exec.CommandContext(ctx, s.args[0], s.args[1:]...).CombinedOutput()
 	if err != nil || saysError(string(out)) {
-		return withHint(fmt.Errorf("the file was written, but '%s' failed: %s", strings.Join(s.args, " "), sayEnd(err, out)),
+		return withHint(fmt.Errorf("daemon.json is up to date, but '%s' failed: %s", strings.Join(s.args, " "), sayEnd(err, out)),
 			"see Docker's log; a setting must not be in both daemon.json and dockerd's command line")
 	}
 	fmt.Fprintf(w, "restarted %s\n", s.unit)

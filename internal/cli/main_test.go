@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"docker-says": cmdDockerSays},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("WEFT_STATE_DIR", env.WorkDir+"/state")
 			env.Setenv("WEFT_RUN_DIR", env.WorkDir+"/run")

@@ -2,44 +2,21 @@ package docker
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
-
-// DefaultSocket is where dockerd answers unless told otherwise.
-const DefaultSocket = "/var/run/docker.sock"
-
-// askLimit is how long dockerd may take to tell its version.
-const askLimit = 2 * time.Second
 
 // RunningVersion asks the dockerd at a unix socket for its version, such as "28.2.2".
 func RunningVersion(ctx context.Context, socket string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://docker/version", nil)
-	if err != nil {
-		return "", err
+	var doc struct{ Version string }
+	err := ask(ctx, socket, "/version", &doc)
+	if err == nil && doc.Version == "" {
+		err = errors.New("the answer has none")
 	}
-	answer, err := client.Do(req)
 	if err != nil {
 		return "", fmt.Errorf("ask dockerd for its version: %w", err)
-	}
-	defer func() { _ = answer.Body.Close() }() // it was read
-	var doc struct{ Version string }
-	err = json.NewDecoder(http.MaxBytesReader(nil, answer.Body, maxSize)).Decode(&doc)
-	if err != nil || doc.Version == "" {
-		return "", fmt.Errorf("ask dockerd for its version: %s is no dockerd's answer (%s)", socket, answer.Status)
 	}
 	return doc.Version, nil
 }

@@ -12,9 +12,6 @@ import (
 // make: by driver, by option.
 const keyNetworkOpts = "default-network-opts"
 
-// mtuOption is the option of a network for its MTU in bytes, as text.
-const mtuOption = "com.docker.network.driver.mtu"
-
 // Warnings says what in the file contradicts b although Docker starts with it:
 // an MTU of users' networks above that of the host's subnet, whose large
 // packets to other hosts' containers then need fragments, or are lost.

@@ -39,6 +39,7 @@ type Interface struct {
 	Index    int
 	MTU      int // bytes
 	Up       bool
+	Carrier  bool // of a bridge: one of its ports is up
 	Loopback bool
 	Tunnel   bool // a vxlan device, of this agent or another
 	Overlay  bool // a device of an overlay network, by its name: weft's or flannel's
@@ -119,7 +120,12 @@ type Other struct {
 type Bridge struct {
 	Name  string
 	Addrs []netip.Addr // those in the overlay
+	MTU   int          // of DockerBridge, in bytes: that of its containers; 0 while it has none
 }
+
+// DockerBridge is Docker's default bridge. Docker learns its address and MTU when it
+// is started, so that they can differ from what this host's subnet requires.
+const DockerBridge = "docker0"
 
 // Uplink is the interface, with its addresses, through which peers are reached.
 type Uplink struct {

@@ -120,6 +120,9 @@ func (c *chooser) bridges(uplink string) []Bridge {
 	var out []Bridge
 	for _, i := range c.ifaces {
 		b := Bridge{Name: i.Name}
+		if i.Name == DockerBridge && i.Carrier { // without ports it has the MTU that it was made with, whatever Docker is told
+			b.MTU = i.MTU
+		}
 		for _, a := range i.Addrs {
 			if slices.ContainsFunc(c.networks, func(n netip.Prefix) bool { return n.Contains(a.Addr()) }) {
 				b.Addrs = append(b.Addrs, a.Addr())

@@ -42,6 +42,7 @@ func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
 	for _, l := range links {
 		i := host.Interface{
 			Name: l.Name, Index: int(l.index), MTU: l.MTU, Up: l.Up,
+			Carrier:  l.flags&unix.IFF_LOWER_UP != 0,
 			Loopback: l.flags&unix.IFF_LOOPBACK != 0,
 			Tunnel:   l.Kind == netstate.KindVXLAN,
 			Overlay:  l.Kind == netstate.KindVXLAN && owned.IsDeviceName(l.Name) || owned.IsFlannelDevice(l.Name),

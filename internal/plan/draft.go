@@ -95,6 +95,7 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 	b.tunnels, b.problems = receive(s, in)
 	b.problems = append(b.problems, withheld(in)...)
 	b.problems = append(b.problems, routingProblems(in)...)
+	b.problems = append(b.problems, dockerProblems(in)...)
 	b.fw = firewall.Plan{Net: in.Net, Previous: in.Previous, Host: in.Host, Options: in.Firewall, Subnets: slices.Concat(in.Self.Subnets, in.Draining)}
 	for _, r := range in.Net.Ranges {
 		f := r.Family()

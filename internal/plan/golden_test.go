@@ -122,7 +122,7 @@ func render(s *netstate.State, problems []Problem) string {
 //	uplink NAME mtu BYTES addr ADDR onlink PREFIX...
 //	advertised DEV
 //	param NAME VALUE          a kernel parameter
-//	bridge DEV ADDR           an interface that has an address in the network
+//	bridge DEV ADDR [MTU]     an interface that has an address in the network
 //	vrf NAME                  that the uplink belongs to
 //	byflag PREFIX             a part of what is on-link
 //	unreached PREFIX TABLE    by a rule with priority 7; none: by no route
@@ -211,6 +211,9 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 			in.Host.Params[w[1]] = strings.Join(w[2:], " ")
 		case "bridge":
 			b := host.Bridge{Name: w[1]}
+			if len(w) > 3 {
+				b.MTU, _ = strconv.Atoi(w[3])
+			}
 			for _, f := range fams {
 				b.Addrs = append(b.Addrs, address(f, w[2]))
 			}
