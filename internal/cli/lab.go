@@ -34,7 +34,8 @@ the first one.`,
   weft lab exec h1 -- weft status      # the agent of h1
   weft lab exec p1 -- ping 172.7.45.2  # from a pod
   weft lab down`,
-	}, newLabDemoCommand(), newLabUpCommand(), newLabExecCommand(), newLabStatusCommand(), newLabDownCommand(),
+	}, newLabDemoCommand(), newLabUpCommand(), newLabExecCommand(), newLabStatusCommand(),
+		newLabCutCommand(), newLabMendCommand(), newLabDownCommand(),
 		newLabHoldCommand(), newLabEtcdCommand())
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -44,9 +45,13 @@ func newLabStatusCommand() *cobra.Command {
 
 func writeLabStatus(w io.Writer, status *holder.Status) error {
 	t := newTable(w, columnGap+1)
-	t.header("HOST", "ADDRESSES", "SUBNETS", "AGENT", "PODS")
+	t.header("HOST", "SEGMENT", "ADDRESSES", "SUBNETS", "AGENT", "PODS")
 	for _, h := range status.Hosts {
-		t.row(h.Name, orNone(strings.Join(h.Addrs, ",")), orNone(strings.Join(h.Subnets, ",")), h.Agent, orNone(strings.Join(h.Pods, ", ")))
+		t.row(h.Name, h.Segment, orNone(strings.Join(h.Addrs, ",")), orNone(strings.Join(h.Subnets, ",")), h.Agent, orNone(strings.Join(h.Pods, ", ")))
 	}
-	return t.flush()
+	if err := t.flush(); err != nil || len(status.Cut) == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "cut   %s\n", strings.Join(status.Cut, " "))
+	return err
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -49,6 +50,50 @@ func (l *Lab) Cut(segment string) error { return l.fabric.LinkDown(bridgeOf(segm
 
 // Restore undoes Cut.
 func (l *Lab) Restore(segment string) error { return l.fabric.LinkUp(bridgeOf(segment)) }
+
+// SegmentNames lists the segments in the topology's order.
+func (l *Lab) SegmentNames() []string {
+	var names []string
+	for _, s := range l.Topology.Segments {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// SetCut takes a host's uplink its carrier, or stops a whole segment; or undoes
+// that, which may not be needed. No device on a host changes, but for its carrier.
+func (l *Lab) SetCut(name string, cut bool) error {
+	host, segment := l.Replug, l.Restore
+	if cut {
+		host, segment = l.Unplug, l.Cut
+	}
+	var err error
+	switch h := l.hosts[name]; {
+	case h != nil:
+		err = host(h)
+	case slices.Contains(l.SegmentNames(), name):
+		err = segment(name)
+	default:
+		err = fmt.Errorf("the lab has no host or segment %q; its hosts are %v, its segments %v", name, l.HostNames(), l.SegmentNames())
+	}
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = slices.DeleteFunc(l.cut, func(other string) bool { return other == name })
+	if cut {
+		l.cut = append(l.cut, name)
+	}
+	return nil
+}
+
+// IsCut lists what SetCut has cut, in the order of that.
+func (l *Lab) IsCut() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.cut)
+}
 
 // Drop drops all packets between two hosts in both directions; both still reach
 // all other hosts. The switch separates hosts on one segment; this also separates any other hosts

@@ -92,6 +92,9 @@ func (h *Host) StateDir() string { return filepath.Join(h.dir, "state") }
 // its own there, by its network namespace.
 func (l *Lab) LockDir() string { return filepath.Join(l.dir, "locks") }
 
+// Segment names the segment that the host's uplink is on.
+func (h *Host) Segment() string { return h.segment.Name }
+
 // RunDir is what --run-dir is set to on the host.
 func (h *Host) RunDir() string { return filepath.Join(h.dir, "run") }
 

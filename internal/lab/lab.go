@@ -45,6 +45,7 @@ type Lab struct {
 	processes  []*Process
 	endpoints  string     // of the store, once it runs
 	kubernetes Kubernetes // the store instead, once UseKubernetes named it
+	cut        []string   // hosts and segments, see SetCut
 }
 
 // New builds the network that t describes. Nothing runs on its hosts yet.

@@ -64,6 +64,18 @@ func (p Place) Status() (*Status, error) {
 	return answer.Status, err
 }
 
+// Cut cuts a host's uplink, or a whole segment. All devices stay up.
+func (p Place) Cut(name string) error {
+	_, err := p.ask(request{Verb: verbCut, Node: name})
+	return err
+}
+
+// Mend undoes Cut. It is no error if nothing was cut.
+func (p Place) Mend(name string) error {
+	_, err := p.ask(request{Verb: verbMend, Node: name})
+	return err
+}
+
 // Down ends the held lab and waits until nothing is left of it. ErrNotRunning if there is none.
 func (p Place) Down() error {
 	if _, err := p.ask(request{Verb: verbDown}); err != nil {

@@ -18,12 +18,14 @@ const (
 	verbSignal = "signal" // only while an exec runs, on its connection
 	verbStatus = "status"
 	verbDown   = "down"
+	verbCut    = "cut"
+	verbMend   = "mend"
 )
 
 // request is one line of JSON from a client.
 type request struct {
 	Verb   string   `json:"verb"`
-	Node   string   `json:"node,omitempty"` // host or pod
+	Node   string   `json:"node,omitempty"` // host or pod, to cut and mend host or segment
 	Args   []string `json:"args,omitempty"`
 	Env    []string `json:"env,omitempty"`
 	Dir    string   `json:"dir,omitempty"`
@@ -39,12 +41,15 @@ type reply struct {
 
 // Status is what there is to know of a held lab.
 type Status struct {
-	Hosts []HostStatus `json:"hosts"`
+	Hosts    []HostStatus `json:"hosts"`
+	Segments []string     `json:"segments"`
+	Cut      []string     `json:"cut"` // hosts and segments
 }
 
 // HostStatus is one host of a held lab.
 type HostStatus struct {
 	Name    string   `json:"name"`
+	Segment string   `json:"segment"`
 	Addrs   []string `json:"addrs"`
 	Subnets []string `json:"subnets"` // from subnet.env; none before an agent wrote it
 	Pods    []string `json:"pods"`

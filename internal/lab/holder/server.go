@@ -96,6 +96,8 @@ func (s *Server) answer(ctx context.Context, conn *net.UnixConn, r request, file
 	case verbDown:
 		s.downOnce.Do(func() { close(s.down) })
 		return reply{}, nil
+	case verbCut, verbMend:
+		return reply{}, s.lab.SetCut(r.Node, r.Verb == verbCut)
 	case verbExec:
 		code, err := s.exec(ctx, conn, r, files)
 		return reply{Exit: code}, err

@@ -3,7 +3,7 @@ package holder
 import "github.com/weft-net/weft/internal/lab"
 
 func statusOf(l *lab.Lab) *Status {
-	status := &Status{}
+	status := &Status{Segments: l.SegmentNames(), Cut: l.IsCut()}
 	for _, name := range l.HostNames() {
 		host, err := l.Host(name)
 		if err != nil {
@@ -15,7 +15,7 @@ func statusOf(l *lab.Lab) *Status {
 }
 
 func hostStatus(h *lab.Host) HostStatus {
-	out := HostStatus{Name: h.Name, Agent: "none"}
+	out := HostStatus{Name: h.Name, Segment: h.Segment(), Agent: "none"}
 	for _, a := range h.Addrs {
 		out.Addrs = append(out.Addrs, a.Addr().String())
 	}
