@@ -32,7 +32,7 @@ the first one.`,
 		Example: `  weft lab demo                        # see it work; it is removed afterwards
   weft lab up                          # keep one for experiments
   weft lab exec h1 -- weft status      # the agent of h1
-  weft lab exec p1 -- ping 172.7.45.2  # from a pod
+  weft lab exec p1 -- ping 10.42.45.2  # from a pod
   weft lab down`,
 	}, newLabDemoCommand(), newLabUpCommand(), newLabExecCommand(), newLabStatusCommand(),
 		newLabCutCommand(), newLabMendCommand(), newLabDownCommand(),

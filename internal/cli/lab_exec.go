@@ -26,7 +26,7 @@ this terminal, and exit with its exit code. On a host, weft finds the host's age
 and the lab's store by itself.`,
 		Example: `  weft lab exec h1 -- weft status
   weft lab exec h1 -- ip route
-  weft lab exec p1 -- ping -c 3 172.7.45.2
+  weft lab exec p1 -- ping -c 3 10.42.45.2
   weft lab exec h3 -- sh`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(labProgram(args)) == 0 {

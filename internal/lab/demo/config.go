@@ -81,13 +81,13 @@ func (c Config) Document() ([]byte, error) {
 		return nil, fmt.Errorf("family %q: it must be one of %v", c.Family, Families)
 	}
 	if c.Family.has(false) {
-		document["Network"] = "172.7.0.0/16"
+		document["Network"] = "10.42.0.0/16"
 	} else {
 		document["EnableIPv4"] = false
 	}
 	if c.Family.has(true) {
 		document["EnableIPv6"] = true
-		document["IPv6Network"] = "fd17:7::/48"
+		document["IPv6Network"] = "fd42:7::/48"
 	}
 	return json.MarshalIndent(document, "", "  ")
 }
