@@ -109,6 +109,8 @@ func TestCommandsBesideAnAgent(t *testing.T) {
 		t.Errorf("stopping changed the kernel:\n%s", out)
 	}
 	dry := expect(t, run, true, "- link flannel.1", "clean", "--dry-run")
+	expect(t, run, true, "stays: the lease of 10.5.34.0/24; release it with: weft lease release 10.5.34.0/24\n", "clean", "--dry-run")
+	expect(t, run, true, "identity.json: this host's identity", "clean", "--dry-run")
 	if out := expect(t, run, true, dry, "clean"); !strings.Contains(out, "removed") {
 		t.Errorf("clean removed nothing:\n%s", out)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/identity"
 	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/offline"
 )
@@ -34,7 +36,8 @@ func newCleanCommand() *cobra.Command {
 firewall rules and files that weft created on this host, and restore the kernel
 parameters that it changed. Objects of other programs stay. This host's identity and
 lease stay too, so that it gets the same subnet again, and so does the data of an
-embedded store. Stop the agent first; the command fails while an agent is running.
+embedded store: the command lists that, and how to release the lease. Stop the agent
+first; the command fails while an agent is running.
 
 With --firewall only weft's firewall rules are removed: for a host that runs
 flanneld again.`,
@@ -100,6 +103,9 @@ func clean(ctx context.Context, w io.Writer, o agent.Options, how offline.Sweep)
 	for _, file := range append(found.Files, files...) {
 		fmt.Fprintln(w, "- file", file)
 	}
+	if !how.Firewall {
+		tellStays(w, found.Lease, o.StateDir)
+	}
 	n := len(found.Ops) + len(found.Files) + len(files)
 	switch {
 	case n == 0:
@@ -116,6 +122,22 @@ func clean(ctx context.Context, w io.Writer, o agent.Options, how offline.Sweep)
 	}
 	fmt.Fprintf(w, "removed %d objects and files\n", n)
 	return nil
+}
+
+// tellStays lists what clean leaves, by which this host gets its subnet again, and
+// how to release it.
+func tellStays(w io.Writer, leased []netip.Prefix, stateDir string) {
+	for _, subnet := range leased {
+		fmt.Fprintf(w, "stays: the lease of %s; release it with: weft lease release %s\n", subnet, subnet)
+	}
+	for _, kept := range []struct{ path, what string }{
+		{identity.File(stateDir), "this host's identity, which finds the lease again"},
+		{embeddedDir(stateDir), "the embedded etcd, with config and leases"},
+	} {
+		if _, err := os.Lstat(kept.path); err == nil {
+			fmt.Fprintf(w, "stays: %s: %s\n", kept.path, kept.what)
+		}
+	}
 }
 
 // runFiles lists what a stopped agent left in its run directory.

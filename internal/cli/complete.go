@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/lab/holder"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
@@ -131,20 +131,27 @@ func completeKeys(*cobra.Command, []string, string) ([]string, cobra.ShellCompDi
 	return out, cobra.ShellCompDirectiveNoSpace
 }
 
-// completeLab offers the hosts and pods of the lab.
-func completeLab(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveDefault
+// completeLab returns a function that offers words of the lab that runs, for the
+// first argument; after that the shell does as next says.
+func completeLab(next cobra.ShellCompDirective, offer func(*holder.Status) []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, next
+		}
+		place, err := labPlace()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		status, err := place.Status()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return offer(status), cobra.ShellCompDirectiveNoFileComp
 	}
-	place, err := labPlace()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	status, err := place.Status()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var words []string
+}
+
+// labNodes are the hosts and pods of a lab.
+func labNodes(status *holder.Status) (words []string) {
 	for _, h := range status.Hosts {
 		words = append(words, h.Name+"\t"+strings.Join(h.Addrs, ","))
 		for _, pod := range h.Pods {
@@ -152,7 +159,18 @@ func completeLab(_ *cobra.Command, args []string, _ string) ([]string, cobra.She
 			words = append(words, name+"\tpod on "+h.Name)
 		}
 	}
-	return slices.Compact(words), cobra.ShellCompDirectiveNoFileComp
+	return words
+}
+
+// labCables are the hosts and segments of a lab.
+func labCables(status *holder.Status) (words []string) {
+	for _, h := range status.Hosts {
+		words = append(words, h.Name+"\ton segment "+h.Segment)
+	}
+	for _, s := range status.Segments {
+		words = append(words, s+"\tsegment")
+	}
+	return words
 }
 
 // prepare applies the environment to cmd's flags, as before a command runs.

@@ -1,8 +1,8 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -33,13 +33,8 @@ func newLabMendCommand() *cobra.Command {
 
 // newLabFaultCommand completes a command that does something to a host or a segment.
 func newLabFaultCommand(cmd *cobra.Command, done string, do func(holder.Place, string) error) *cobra.Command {
-	cmd.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return errors.New("name one host or segment of the lab, as in: " + cmd.CommandPath() + " etcd")
-		}
-		return nil
-	}
-	cmd.ValidArgsFunction = completeLabFault
+	cmd.Args = oneArgument("a host or segment of the lab", "weft lab "+strings.Fields(cmd.Use)[0]+" etcd")
+	cmd.ValidArgsFunction = completeLab(cobra.ShellCompDirectiveNoFileComp, labCables)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		place, err := labPlace()
 		if err != nil {
@@ -52,27 +47,4 @@ func newLabFaultCommand(cmd *cobra.Command, done string, do func(holder.Place, s
 		return nil
 	}
 	return cmd
-}
-
-// completeLabFault offers the hosts and segments of the lab.
-func completeLabFault(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	place, err := labPlace()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	status, err := place.Status()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var words []string
-	for _, h := range status.Hosts {
-		words = append(words, h.Name+"\ton segment "+h.Segment)
-	}
-	for _, s := range status.Segments {
-		words = append(words, s+"\tsegment")
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp
 }

@@ -38,7 +38,7 @@ and the lab's store by itself.`,
 			return nil
 		},
 		RunE:              func(_ *cobra.Command, args []string) error { return labExec(args[0], labProgram(args)) },
-		ValidArgsFunction: completeLab,
+		ValidArgsFunction: completeLab(cobra.ShellCompDirectiveDefault, labNodes),
 	}
 	cmd.Flags().SetInterspersed(false) // flags after the host are the program's
 	return cmd

@@ -19,6 +19,9 @@ import (
 
 const identityFile = "identity.json"
 
+// File is the path of the identity in a state directory.
+func File(stateDir string) string { return filepath.Join(stateDir, identityFile) }
+
 // UnsavedError says that an identity was made and could not be kept.
 type UnsavedError struct {
 	Dir string // the state directory
@@ -66,7 +69,7 @@ func Save(stateDir, id string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Lstat(filepath.Join(stateDir, identityFile)); err == nil {
+	if _, err := os.Lstat(File(stateDir)); err == nil {
 		return lock, nil
 	}
 	if err := write(stateDir, id); err != nil {
@@ -85,7 +88,7 @@ func (e *InUseError) Error() string {
 
 // Read returns the identity kept in stateDir; fs.ErrNotExist if there is none.
 func Read(stateDir, hostname string) (lease.Owner, error) {
-	path := filepath.Join(stateDir, identityFile)
+	path := File(stateDir)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return lease.Owner{}, err
@@ -125,7 +128,7 @@ func write(stateDir, id string) error {
 	if err != nil {
 		return err
 	}
-	return recordfile.Replace(filepath.Join(stateDir, identityFile), append(data, '\n'))
+	return recordfile.Replace(File(stateDir), append(data, '\n'))
 }
 
 // machine returns a hash of the machine id, so that the id itself, which

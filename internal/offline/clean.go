@@ -24,6 +24,7 @@ import (
 type Cleaning struct {
 	Ops      []netstate.Op
 	Files    []string
+	Lease    []netip.Prefix // subnets that stay leased to this host; none if they are not known, or a cluster assigns them
 	Failures []reconcile.Failure
 }
 
@@ -62,6 +63,9 @@ func Clean(ctx context.Context, o agent.Options, how Sweep) (Cleaning, error) {
 		return Cleaning{}, err
 	}
 	c := Cleaning{Ops: netstate.Diff(have, want.State), Files: leftovers(o, foreign)}
+	if persisted.Self != nil && persisted.Snapshot.Assigned == nil {
+		c.Lease = persisted.Self.Subnets
+	}
 	if how.Dry {
 		return c, nil
 	}
