@@ -21,6 +21,8 @@ func newLabStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "List the lab's hosts, subnets, pods and agents",
+		Long: `List the hosts of the lab that 'weft lab up' keeps, with their addresses, subnets,
+pods, and whether their agents run.`,
 		Example: `  weft lab status
   weft lab status -o json`,
 		Args: cobra.NoArgs,

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -95,4 +96,28 @@ func TestOneDashIsTakenAsTwo(t *testing.T) {
 			t.Errorf("%q is read as %q, want %q", in, got, want)
 		}
 	}
+}
+
+// TestEveryCommandIsExplained holds that each command has a description that
+// fits a terminal, and an example.
+func TestEveryCommandIsExplained(t *testing.T) {
+	root, _ := newRoot(Process{})
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		if cmd.Hidden {
+			return
+		}
+		for line := range strings.Lines(cmd.Long) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > plainWidth+4 {
+				t.Errorf("%s: of %d columns is %q", cmd.CommandPath(), n, line)
+			}
+		}
+		if cmd.Short == "" || cmd.Long == "" || cmd.Example == "" {
+			t.Errorf("%s lacks a description or an example", cmd.CommandPath())
+		}
+		for _, sub := range cmd.Commands() {
+			visit(sub)
+		}
+	}
+	visit(root)
 }

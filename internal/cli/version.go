@@ -65,7 +65,7 @@ func newVersionCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Long:    "Print the version of this binary, the commit it was built from where known, and the compiler.",
+		Long:    "Print the version of this binary, the commit it was built from where known, and\nthe compiler.",
 		Example: "  weft version\n  weft version -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
