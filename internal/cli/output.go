@@ -39,6 +39,9 @@ type header struct {
 
 func newHeader(kind string) header { return header{documentVersion, kind} }
 
+// forPeople tells whether a form is text.
+func forPeople(form string) bool { return form != outputJSON && form != outputYAML }
+
 // present prints doc in a form for programs, or else what text prints.
 func present(w io.Writer, form string, doc any, text func() error) error {
 	switch form {

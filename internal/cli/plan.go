@@ -84,12 +84,24 @@ func (p *planner) run(cmd *cobra.Command) error {
 	for _, problem := range seen.Problems {
 		fmt.Fprintf(cmd.ErrOrStderr(), "weft: problem: %s: %v\n", oneLine(problem.Subject), indented(problem.Err.Error()))
 	}
-	w := cmd.OutOrStdout()
-	if !p.diff {
-		return present(w, p.output, planOf(seen.Want), func() error { return netstate.Format(w, seen.Want) })
+	return p.show(cmd.OutOrStdout(), seen)
+}
+
+// show prints the plan or the difference. A plan can have 100,000 objects, of
+// which a document is only made where it is asked for.
+func (p *planner) show(w io.Writer, seen offline.Preview) (err error) {
+	switch {
+	case !p.diff && forPeople(p.output):
+		return netstate.Format(w, seen.Want)
+	case !p.diff:
+		return present(w, p.output, planOf(seen.Want), nil)
 	}
 	ops := netstate.Diff(seen.Have, seen.Want)
-	err = present(w, p.output, diffOf(ops), func() error { return showDiff(w, ops) })
+	if forPeople(p.output) {
+		err = showDiff(w, ops)
+	} else {
+		err = present(w, p.output, diffOf(ops), nil)
+	}
 	if err == nil && len(ops) > 0 {
 		err = &exitError{code: exitFailure}
 	}

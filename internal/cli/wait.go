@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -51,7 +52,7 @@ as in /readyz.`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return w.until(cmd, "the agent", isReady) },
 	}
-	w.flags(cmd)
+	w.flags(cmd, addRunDirFlag)
 	return cmd
 }
 
@@ -60,9 +61,8 @@ func newWaitPeerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "peer NAME|SUBNET",
 		Short: "Wait until there is a path to a peer",
-		Long: `Wait until the agent has a path to every subnet of a peer, and knows no problem
-with it. The peer is named by its host name, one of its subnets, or the address
-that it advertises.`,
+		Long: `Wait until the agent has a path to every subnet of a peer. The peer is named by its
+host name, one of its subnets, or the address that it advertises.`,
 		Example: "  weft wait peer h2\n  weft wait peer 10.5.7.0/24 --timeout=30s",
 		Args:    oneArgument("a host name or a subnet", "weft wait peer 10.5.7.0/24"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -70,7 +70,7 @@ that it advertises.`,
 		},
 		ValidArgsFunction: completePeers,
 	}
-	w.flags(cmd)
+	w.flags(cmd, addRunDirFlag)
 	return cmd
 }
 
@@ -85,7 +85,7 @@ backend any more. flanneld switches when it is restarted.`,
 		Example: "  weft wait config\n  weft config set Backend.Type=host-gw && weft wait config --timeout=5m",
 		Args:    cobra.NoArgs,
 	}
-	w.flags(cmd)
+	w.flags(cmd, addDirFlags)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := w.until(cmd, "the agent", func(api.Status) string { return "" }); err != nil {
 			return err
@@ -100,9 +100,9 @@ backend any more. flanneld switches when it is restarted.`,
 	return cmd
 }
 
-func (w *waiter) flags(cmd *cobra.Command) {
+func (w *waiter) flags(cmd *cobra.Command, dirs func(*flag.FlagSet, *dirSettings)) {
 	fs := newFlagSet()
-	addRunDirFlag(fs, &w.dirs)
+	dirs(fs, &w.dirs)
 	fs.Var(newValue(&w.limit, "duration", "1m", parseDuration), "timeout", "give up after this time")
 	takeFlags(cmd, fs)
 }
@@ -178,13 +178,13 @@ func reaches(name string) condition {
 		if i < 0 {
 			return fmt.Sprintf("no peer has the name, subnet or address %s", oneLine(name))
 		}
-		p := s.Peers[i]
-		if p.Problem != "" {
-			return firstLine(p.Problem)
+		problem := ""
+		if s.Peers[i].Problem != "" {
+			problem = ": " + firstLine(s.Peers[i].Problem)
 		}
-		for _, path := range pathsOf(p) {
-			if path.Kind == "none" {
-				return fmt.Sprintf("no path to %s", path.Subnet)
+		for _, path := range pathsOf(s.Peers[i]) {
+			if path.Kind == pathNone {
+				return fmt.Sprintf("no path to %s%s", path.Subnet, problem)
 			}
 		}
 		return ""

@@ -15,7 +15,7 @@ func TestWaitConditions(t *testing.T) {
 	}
 	cut, ill := peer, peer
 	cut.Paths = nil
-	ill.Problem = "duplicate address\nsee there"
+	ill.Paths, ill.Problem = nil, "outside the network\nsee there"
 	with := func(p api.Peer) api.Status { return api.Status{Peers: []api.Peer{p}} }
 	for name, test := range map[string]struct {
 		met  condition
@@ -29,7 +29,7 @@ func TestWaitConditions(t *testing.T) {
 		"peer by address":  {reaches("192.0.2.2"), with(peer), ""},
 		"no such peer":     {reaches("h3"), with(peer), "no peer has the name, subnet or address h3"},
 		"no path":          {reaches("h2"), with(cut), "no path to 10.5.2.0/24"},
-		"problem":          {reaches("h2"), with(ill), "duplicate address ..."},
+		"problem":          {reaches("h2"), with(ill), "no path to 10.5.2.0/24: outside the network ..."},
 		"switched":         {hasSwitched(7), api.Status{Revision: 7, Change: api.Change{Done: 3, Total: 3}}, ""},
 		"config not seen":  {hasSwitched(8), api.Status{Revision: 7}, "the agent has not seen the stored config yet"},
 		"hosts to switch":  {hasSwitched(7), api.Status{Revision: 9, Change: api.Change{Done: 1, Total: 3}}, "1 of 3 hosts have switched"},
