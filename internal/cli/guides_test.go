@@ -204,7 +204,7 @@ func TestGuideCommandsAreChecked(t *testing.T) {
 		"weft statsu":                                "unknown command",
 		"weft config gett":                           "no command",
 		"weft plan --dif":                            "unknown flag",
-		"cat x | weft status now":                    "unknown command",
+		"cat x | weft status now":                    "takes no arguments",
 		"weft config set":                            "needs one document",
 		"weft up --healthz-port=many":                "must be a whole number",
 		"weft lab exec h1 -- weft statsu":            "unknown command",

@@ -47,6 +47,7 @@ It replaces flannel host by host: same store, same flags, same subnet file.`,
 		newUpCommand(a), newStatusCommand(a), newPlanCommand(a), newEventsCommand(), newWaitCommand(), newCleanCommand(),
 		newConfigCommand(a), newLeaseCommand(), newDockerCommand(a), newCNICommand(), newLabCommand(), newVersionCommand(a),
 	)
+	explainNoArgs(root)
 	return root, &a.began
 }
 
