@@ -21,7 +21,6 @@ const pageSize = 1000
 type part struct {
 	span
 	take func(*mvccpb.KeyValue)
-	opts []clientv3.OpOption
 }
 
 // read reads parts at one revision: the first page of each in one round trip,
@@ -91,5 +90,5 @@ func (s *Store) readRest(ctx context.Context, what string, p part, page *pb.Rang
 
 func (p part) page(from string, opts ...clientv3.OpOption) clientv3.Op {
 	opts = append(opts, clientv3.WithRange(p.end), clientv3.WithLimit(pageSize))
-	return clientv3.OpGet(from, append(opts, p.opts...)...)
+	return clientv3.OpGet(from, opts...)
 }

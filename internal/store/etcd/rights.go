@@ -151,7 +151,7 @@ func (s *Store) parts(a allowed, all []part) []part {
 	var out []part
 	for _, p := range all {
 		for _, one := range s.spans(a, p.span) {
-			out = append(out, part{span: one, take: p.take, opts: p.opts})
+			out = append(out, part{span: one, take: p.take})
 		}
 	}
 	return out

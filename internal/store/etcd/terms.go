@@ -6,7 +6,6 @@ import (
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weft-net/weft/internal/lease"
@@ -49,8 +48,8 @@ func (s *Store) ttlIDs(ctx context.Context) (map[string]ttlID, error) {
 		ids = map[string]ttlID{}
 		return []part{{
 			span: s.keys.leases(),
+			// etcd 3.7 leaves the etcd lease out when it is asked for keys only
 			take: func(kv *mvccpb.KeyValue) { ids[string(kv.Key)] = ttlOf(kv) },
-			opts: []clientv3.OpOption{clientv3.WithKeysOnly()},
 		}}
 	})
 	return ids, err

@@ -32,6 +32,18 @@ var acquireTests = map[string]func(*testing.T, Fixture){
 			t.Errorf("stored %v, acquired %v", got, l)
 		}
 	},
+	"a store with a Timer tells what is left of a lease": func(t *testing.T, f Fixture) {
+		s := f.Open(t)
+		acquire(t, s, wide, host(1))
+		timer, ok := s.(store.Timer)
+		if !ok {
+			return
+		}
+		leases := []lease.Lease{stored(t, s)}
+		if err := timer.Terms(within(t), leases); err != nil || leases[0].TTL < day-time.Minute || leases[0].TTL > day {
+			t.Errorf("%v is left, error %v; want nearly 24h", leases[0].TTL, err)
+		}
+	},
 	"the subnet survives a change of address": func(t *testing.T, f Fixture) {
 		s := f.Open(t)
 		first := acquire(t, s, wide, host(1))
