@@ -95,7 +95,7 @@ func TestCommandsBesideAnAgent(t *testing.T) {
 	expect(t, run, true, "10.5.34.0/24  192.0.2.11", "lease", "list")
 	expect(t, run, true, "", "wait", "ready")
 	expect(t, run, true, "", "wait", "config")
-	expect(t, run, false, "no peer has the name, subnet or address h2", "wait", "peer", "h2", "--timeout=1s")
+	expect(t, run, false, "no peer has the name, subnet or address h2", "wait", "peer", "h2", "--timeout=3s")
 	expect(t, run, true, "10.5.34.0/24\t192.0.2.11\n", "__complete", "lease", "release", "")
 	expect(t, run, true, lab.Uplink+"\n", "__complete", "up", "--iface", "")
 	expect(t, run, true, "10.5.0.0/16", "config", "get")

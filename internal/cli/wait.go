@@ -120,10 +120,11 @@ func (w *waiter) until(cmd *cobra.Command, what string, met condition) error {
 			switch {
 			case err == nil && next == "":
 				return nil
-			case err == nil:
-				reason = next
-			case ctx.Err() == nil:
+			case ctx.Err() != nil: // the time was over before the answer
+			case err != nil:
 				return err
+			default:
+				reason = next
 			}
 			select {
 			case <-ctx.Done():
