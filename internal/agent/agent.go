@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/holder"
 	"github.com/weft-net/weft/internal/hostlock"
 	"github.com/weft-net/weft/internal/identity"
 	"github.com/weft-net/weft/internal/intent"
-	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/logonce"
 	"github.com/weft-net/weft/internal/mailbox"
 	"github.com/weft-net/weft/internal/observer"
@@ -67,7 +67,7 @@ type agent struct {
 	board    *status.Board
 	state    intent.State // of the goroutine of decide
 	loop     *reconcile.Loop
-	holder   *holder
+	holder   *holder.Holder
 	memory   *persister.Persister
 	observer *observer.Observer
 	passed   *follower
@@ -115,10 +115,7 @@ func prepare(o Options) (*agent, error) {
 		wants:    mailbox.New[reconcile.Want](),
 	}
 	a.watchStateDir(owner.ID, unsaved)
-	a.holder = &holder{
-		store: o.Store, margin: o.RenewMargin, log: o.Log, state: a.board.Lease,
-		requests: mailbox.New[intent.LeaseRequest](), leases: mailbox.New[lease.Lease](),
-	}
+	a.holder = holder.New(o.Store, o.RenewMargin, o.Log, a.board.Lease)
 	a.passed = newFollower(a.board, o.Log, o.Reachable)
 	a.loop = &reconcile.Loop{
 		Kernel: o.Kernel, Log: o.Log, Resync: o.Resync,
@@ -134,7 +131,7 @@ func (a *agent) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, part := range []func(context.Context) error{
 		func(ctx context.Context) error { return a.opts.Events.Keep(ctx, a.opts.EventsFile()) },
-		a.followStore, a.observer.Run, a.holder.run, a.memory.Run, a.passed.run, a.decide,
+		a.followStore, a.observer.Run, a.holder.Run, a.memory.Run, a.passed.run, a.decide,
 		func(ctx context.Context) error { return a.loop.Run(ctx, a.wants) },
 	} {
 		group.Go(func() error { return part(ctx) })

@@ -47,7 +47,7 @@ func (a *agent) decide(ctx context.Context) error {
 			a.step(ctx, intent.HostChanged{}, wake)
 		case o := <-a.observer.Answers:
 			a.step(ctx, o, wake)
-		case l := <-a.holder.leases:
+		case l := <-a.holder.Leases:
 			a.step(ctx, intent.LeaseHeld{Lease: l}, wake)
 		case done := <-a.passed.done:
 			a.step(ctx, done, wake)
@@ -108,7 +108,7 @@ func (a *agent) carryOut(ctx context.Context, out intent.Output) (next intent.Ev
 		a.writeSubnetFile(*out.Env)
 	}
 	if out.Request != nil {
-		a.holder.requests.Put(*out.Request)
+		a.holder.Requests.Put(*out.Request)
 	}
 	return next
 }

@@ -1,4 +1,7 @@
-package agent
+// Package holder gets this host's lease from a store and holds it, as the steps
+// of package intent ask. It decides nothing about what is announced, and
+// changes nothing on the host.
+package holder
 
 import (
 	"context"
@@ -16,28 +19,38 @@ import (
 	"github.com/weft-net/weft/internal/store"
 )
 
-// holder gets this host's lease and holds it. Losing it, or not getting one,
+// Holder gets this host's lease and holds it. Losing it, or not getting one,
 // never stops traffic: the holder reports and tries again.
-type holder struct {
-	store    store.Store
-	margin   time.Duration
-	log      *slog.Logger
-	state    func(held bool, err error) // must return soon
-	requests mailbox.Mailbox[intent.LeaseRequest]
-	leases   mailbox.Mailbox[lease.Lease] // every lease that was got
+type Holder struct {
+	Requests mailbox.Mailbox[intent.LeaseRequest] // the newest is served
+	Leases   mailbox.Mailbox[lease.Lease]         // every lease that was got
+
+	store  store.Store
+	margin time.Duration
+	log    *slog.Logger
+	state  func(held bool, err error)
+}
+
+// New returns a holder of leases in s, which renews a lease margin before it
+// ends, and calls state when it has got or lost one; state must return soon.
+func New(s store.Store, margin time.Duration, log *slog.Logger, state func(held bool, err error)) *Holder {
+	return &Holder{
+		store: s, margin: margin, log: log, state: state,
+		Requests: mailbox.New[intent.LeaseRequest](), Leases: mailbox.New[lease.Lease](),
+	}
 }
 
 // proven is how long a lease must have been held before a loss is not taken
 // for one of a row of losses.
 const proven = 10 * time.Second
 
-// run serves requests until ctx ends; the lease then stays.
-func (h *holder) run(ctx context.Context) error {
+// Run serves requests until ctx ends; the lease then stays.
+func (h *Holder) Run(ctx context.Context) error {
 	var r intent.LeaseRequest
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case r = <-h.requests:
+	case r = <-h.Requests:
 	}
 	for {
 		next, err := h.serve(ctx, r)
@@ -49,7 +62,7 @@ func (h *holder) run(ctx context.Context) error {
 }
 
 // serve keeps a lease for r until another request arrives.
-func (h *holder) serve(ctx context.Context, r intent.LeaseRequest) (next intent.LeaseRequest, err error) {
+func (h *Holder) serve(ctx context.Context, r intent.LeaseRequest) (next intent.LeaseRequest, err error) {
 	stop, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -63,14 +76,14 @@ func (h *holder) serve(ctx context.Context, r intent.LeaseRequest) (next intent.
 	select {
 	case <-ctx.Done():
 		return next, ctx.Err()
-	case next = <-h.requests:
+	case next = <-h.Requests:
 		return next, nil
 	}
 }
 
 // keep acquires and holds until ctx ends. The first try after a loss comes at
 // once, further ones after pauses that grow.
-func (h *holder) keep(ctx context.Context, r intent.LeaseRequest) {
+func (h *Holder) keep(ctx context.Context, r intent.LeaseRequest) {
 	pause := backoff.Backoff{First: 250 * time.Millisecond, Most: 10 * time.Second}
 	preferred := r.Preferred
 	var fault logonce.Fault
@@ -87,7 +100,7 @@ func (h *holder) keep(ctx context.Context, r intent.LeaseRequest) {
 		}
 		h.log.Info("lease held", event.Attr, string(event.Lease), "subnet", lease.FormatSubnets(l.Subnets), "public", l.Public, "backend", l.Backend, "reserved", l.Reserved)
 		h.state(true, nil)
-		h.leases.Put(l)
+		h.Leases.Put(l)
 		since := time.Now()
 		described := h.describe(ctx, l, r.Host)
 		err = h.store.Hold(ctx, l, r.Owner, h.margin)
@@ -112,7 +125,7 @@ const describeTries = 8
 
 // describe stores in the background what this host says of itself beside l.
 // The function that it returns ends that.
-func (h *holder) describe(ctx context.Context, l lease.Lease, about lease.Host) (stop func()) {
+func (h *Holder) describe(ctx context.Context, l lease.Lease, about lease.Host) (stop func()) {
 	to, ok := h.store.(store.Describer)
 	if !ok {
 		return func() {}
