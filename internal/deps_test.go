@@ -54,8 +54,9 @@ var layers = map[string][]string{
 	"internal/recordfile": {},
 	"internal/observer":   {"internal/host", "internal/intent", "internal/mailbox", "internal/netstate", "internal/reconcile"},
 	"internal/persister":  {"internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/recordfile", "internal/sorted"},
+	"internal/holder":     {"internal/backoff", "internal/event", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/store"},
 	"internal/agent": {
-		"internal/api", "internal/backoff", "internal/event", "internal/host", "internal/hostlock", "internal/identity", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/observer",
+		"internal/api", "internal/event", "internal/holder", "internal/host", "internal/hostlock", "internal/identity", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/observer",
 		"internal/netstate", "internal/persister", "internal/plan/firewall", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv",
 	},
 	"internal/offline": {
