@@ -158,6 +158,14 @@ func (a *applier) mendLink(have link, want netstate.Link) error {
 			return fmt.Errorf("set its MAC to %s: %w", want.MAC, err)
 		}
 	}
+	if have.VRF != want.VRF && want.VRF != "" { // only of a device that was just made
+		b.Reset()
+		b.Message(unix.RTM_NEWLINK, 0, codec.LinkHeader(have.index, 0, 0)...)
+		b.Bytes(unix.IFLA_IFALIAS, []byte(vrfAlias+want.VRF)...)
+		if err := a.one(&b); err != nil {
+			return fmt.Errorf("note the VRF %s of its lower device: %w", want.VRF, err)
+		}
+	}
 	if have.Up == want.Up {
 		return nil
 	}

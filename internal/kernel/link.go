@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,12 @@ type link struct {
 	vrfTable      uint32 // of a VRF
 }
 
+// vrfAlias begins the alias of a device that was made while its lower device
+// belonged to a VRF, whose name follows. The kernel binds the device's socket to the
+// VRF when the device comes up, and tells nobody (vxlan_socket_create in
+// drivers/net/vxlan/vxlan_core.c).
+const vrfAlias = "weft: vrf "
+
 // linkOf returns l, which shares nothing with the message it was read from.
 func linkOf(l codec.Link) link {
 	out := link{index: l.Index, master: l.Master, flags: l.Flags, mac: slices.Clone(l.MAC)}
@@ -40,6 +47,10 @@ func linkOf(l codec.Link) link {
 	}
 	if l.Kind == netstate.KindVXLAN {
 		out.decodeVXLAN(l.Data)
+		out.VRF, _ = strings.CutPrefix(l.Alias, vrfAlias)
+		if out.VRF == l.Alias {
+			out.VRF = ""
+		}
 	}
 	if l.Kind == "vrf" {
 		for a := range l.Data.All() {

@@ -247,3 +247,29 @@ func TestForeignRoutePutBeforeOurs(t *testing.T) {
 		t.Errorf("packets go elsewhere:\n%s", out)
 	}
 }
+
+// TestLowerDeviceComesToAVRF makes a device anew, which binds its socket to the
+// VRF that the lower device belongs to by now.
+func TestLowerDeviceComesToAVRF(t *testing.T) {
+	ns := newHost(t)
+	a := newAgent(t, ns, networks...)
+	in := func(vrf string) string {
+		return "link flannel.1 vxlan vni 1 local 10.4.7.21 dev eth0" + vrf + " port 8472 nolearning mtu 1450 mac 0a:4f:76:eb:12:f5 up\n"
+	}
+	index := func() string {
+		out := shell(t, ns, "ip -o link show flannel.1")
+		return out[:strings.Index(out, ":")]
+	}
+	a.settle(in(""))
+	without := index()
+	a.settle(in(" vrf blue"))
+	within := index()
+	if within == without {
+		t.Error("the device is the same")
+	}
+	a.settle(in(" vrf blue"))
+	if index() != within {
+		t.Error("made anew without need")
+	}
+	a.settle(in(""))
+}

@@ -17,6 +17,7 @@ type Link struct {
 	VNI      uint32     // VXLAN network identifier, 24 bits
 	Local    netip.Addr // source address of the tunnel
 	Dev      string     // lower device
+	VRF      string     // that Dev belonged to when the device was made, which binds its socket to that; "": none
 	Port     uint16     // UDP destination port, host order
 	Learning bool       // the kernel learns FDB entries from packets
 	GBP      bool       // group based policy extension
@@ -49,6 +50,9 @@ func (l Link) String() string {
 		}
 		if l.Dev != "" {
 			fmt.Fprintf(&b, " dev %s", l.Dev)
+		}
+		if l.VRF != "" {
+			fmt.Fprintf(&b, " vrf %s", l.VRF)
 		}
 		fmt.Fprintf(&b, " port %d", l.Port)
 		b.WriteString(flag(l.Learning, " learning", " nolearning"))

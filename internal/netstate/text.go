@@ -102,6 +102,9 @@ func parseLink(w *words) Link {
 		if w.has("dev") {
 			l.Dev = w.next()
 		}
+		if w.has("vrf") {
+			l.VRF = w.next()
+		}
 		l.Port = uint16(takeAfter(w, "port", parseUint(16)))
 		l.Learning = !w.has("nolearning") && w.has("learning")
 		l.GBP = w.has("gbp")

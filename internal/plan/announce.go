@@ -82,6 +82,7 @@ func tunnel(in *Input, f netconf.Family, end end) (*vxlan.Tunnel, error) {
 		MAC:      data.MAC,
 		Local:    in.Host.Uplink.Addrs[i],
 		Dev:      in.Host.Uplink.Name,
+		VRF:      in.Host.Uplink.VRF,
 		MTU:      underlayMTU(end.Backend, in.Host) - vxlan.Overhead(f),
 
 		AllStrict: in.allStrict(),

@@ -50,7 +50,7 @@ var modules = []string{
 	"ip_tables", "iptable_filter", "iptable_nat", "iptable_mangle", "iptable_raw",
 	"ip6_tables", "ip6table_filter", "ip6table_nat", "ip6table_mangle", "ip6table_raw",
 	"nf_conntrack", "nf_conntrack_netlink", "nf_tables", "nft_compat", "nft_chain_nat", "xt_conntrack", "xt_comment", "xt_MASQUERADE", "xt_addrtype", "xt_mark",
-	"br_netfilter", "bridge", "veth", "vxlan", "tun", "dummy", "macvlan", "virtio_pci", "virtio_net", "virtio_blk",
+	"br_netfilter", "bridge", "veth", "vxlan", "tun", "dummy", "macvlan", "vrf", "virtio_pci", "virtio_net", "virtio_blk",
 }
 
 // image writes the file system of a guest with kernel k.
@@ -106,7 +106,7 @@ func (b *base) source(i *image.Image) error {
 	// Scripts that make sense in a guest alone.
 	err = errors.Join(err, i.Tree(guestSource+"/test/e2e/testdata", "test/kernels/scripts", nil))
 	for _, set := range programs.All {
-		source, built := filepath.Join("test", set.Module), filepath.Join("bin", "test", set.Module)
+		source, built := filepath.Join("test", set.Module), filepath.Join("bin", "test", filepath.Base(set.Module))
 		only := func(rel string) bool { return set.Module != programs.CNI.Module && rel != "." && rel != ".stamp" }
 		err = errors.Join(err, i.Tree(guestSource+"/"+source, source, nil), i.Tree(guestSource+"/"+built, built, only))
 	}

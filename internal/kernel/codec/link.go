@@ -15,6 +15,7 @@ type Link struct {
 	Flags  uint32 // IFF_*
 	Name   string
 	Alt    []string // other names by which it is found (IFLA_ALT_IFNAME, since 5.5)
+	Alias  string   // IFLA_IFALIAS: a remark of whoever made it
 	Kind   string   // IFLA_INFO_KIND; "": a device of none, such as an Ethernet card or the loopback
 	MTU    int
 	MAC    []byte     // of any length; valid until the next message is read
@@ -48,6 +49,8 @@ func DecodeLink(m rtnl.Message) (Link, bool) {
 			l.MTU = int(a.Uint32())
 		case unix.IFLA_ADDRESS:
 			l.MAC = a.Value
+		case unix.IFLA_IFALIAS:
+			l.Alias = a.String()
 		case unix.IFLA_MASTER:
 			l.Master = int32(a.Uint32())
 		case unix.IFLA_LINKINFO:

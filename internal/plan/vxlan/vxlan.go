@@ -23,6 +23,7 @@ type Tunnel struct {
 	MAC      netstate.MAC
 	Local    netip.Addr // the uplink's address
 	Dev      string     // the uplink
+	VRF      string     // that the uplink belongs to; "": none
 	MTU      int        // of the device, bytes
 
 	AllStrict bool // the host's net.ipv4.conf.all.rp_filter is 1
@@ -54,6 +55,7 @@ func (t *Tunnel) Receive(s *netstate.Builder) {
 		VNI:      t.Conf.VNI,
 		Local:    t.Local,
 		Dev:      t.Dev,
+		VRF:      t.VRF,
 		Port:     t.Conf.Port,
 		Learning: t.Conf.Learning,
 		GBP:      t.Conf.GBP,
