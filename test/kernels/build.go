@@ -27,7 +27,7 @@ var packages = map[string][]string{
 
 // scripts are the end-to-end tests to run on another kernel: each backend and
 // family, changes of the config, healing, takeover, both kinds of firewall.
-const scripts = "^TestScripts$/^(change|change_port|change_hostgw|direct|firewall_clean|firewall_harmless|forward|guard|heal|hostgw_dual|ipv6|reboot_before|takeover|vxlan)$"
+const scripts = "^TestScripts$/^(change|change_port|change_hostgw|direct|firewall_clean|firewall_harmless|forward|guard|heal|hostgw_dual|ipv6|reboot_before|takeover|vrf|vxlan)$"
 
 // afterReboot is what follows reboot_before, in another boot of the guest.
 const afterReboot = "^TestScripts$/^reboot_after$"
