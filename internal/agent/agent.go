@@ -50,9 +50,7 @@ func Run(ctx context.Context, o Options) error {
 		group.Go(func() error { return api.Serve(ctx, health, api.Health(a.board, a.opts.Metrics)) })
 	}
 	group.Go(func() error { return a.work(ctx) })
-	err = group.Wait()
-	_ = o.Events.Save(o.EventsFile()) // see Events.Keep
-	if !errors.Is(err, context.Canceled) {
+	if err := group.Wait(); !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
@@ -71,6 +69,7 @@ type agent struct {
 	memory   *persister.Persister
 	observer *observer.Observer
 	passed   *follower
+	herald   *status.Herald
 
 	carried bool          // subnet.env was written
 	outage  logonce.Fault // of the store
@@ -115,8 +114,12 @@ func prepare(o Options) (*agent, error) {
 		wants:    mailbox.New[reconcile.Want](),
 	}
 	a.watchStateDir(owner.ID, unsaved)
-	a.holder = holder.New(o.Store, o.RenewMargin, o.Log, a.board.Lease)
-	a.passed = newFollower(a.board, o.Log, o.Reachable)
+	a.herald = &status.Herald{Board: a.board, Log: o.Log, Reachable: o.Reachable, Short: o.Short}
+	a.holder = holder.New(o.Store, o.RenewMargin, o.Log, func(held bool, err error) {
+		a.board.Lease(held, err)
+		a.herald.Tell()
+	})
+	a.passed = newFollower(a.herald)
 	a.loop = &reconcile.Loop{
 		Kernel: o.Kernel, Log: o.Log, Resync: o.Resync,
 		Report: a.passed.pass,
@@ -137,6 +140,7 @@ func (a *agent) work(ctx context.Context) error {
 		group.Go(func() error { return part(ctx) })
 	}
 	err := group.Wait()
+	_ = a.opts.Events.Save(a.opts.EventsFile()) // see Events.Keep
 	if a.locks != nil {
 		err = errors.Join(err, a.locks.Close())
 	}

@@ -26,20 +26,21 @@ func (a *agent) decide(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			a.log.Info("stopping (traffic keeps flowing; 'weft clean' removes everything)", event.Attr, string(event.Stopping))
+			a.herald.Stopping()
 			return ctx.Err()
 		case u := <-updates:
 			updates = nil // none is received during the pause
 			pause.Reset(updatePause)
-			a.board.Store(u.Err)
+			shown := a.board.Store(u.Err)
 			away := a.outage.Active()
-			a.outage.Report(a.log, slog.LevelWarn, u.Err, "the store is unreachable, retrying; existing traffic is not affected", "the store answers again", event.Attr, string(event.Store))
+			a.outage.Report(a.log, slog.LevelWarn, shown, "the store is unreachable, retrying; existing traffic is not affected", "the store answers again", event.Attr, string(event.Store))
 			if a.outage.Active() != away {
 				a.step(ctx, intent.StoreHealth{Err: u.Err}, wake)
 			}
 			if u.Snapshot != nil {
 				a.step(ctx, intent.StoreChanged{Snapshot: *u.Snapshot}, wake)
 			}
+			a.herald.Tell()
 			a.notify()
 		case <-pause.C:
 			updates = a.updates
@@ -74,7 +75,7 @@ func (a *agent) step(ctx context.Context, e intent.Event, wake *time.Timer) {
 		}
 	}
 	a.board.Step(a.state.View())
-	a.passed.tellReachable()
+	a.herald.Tell()
 	a.notify()
 }
 

@@ -31,6 +31,7 @@ type fixture struct {
 	dir     string
 	name    string
 	ready   int
+	short   []status.Short
 	reached string // "yes" or "no", as told last
 	grace   time.Duration
 	down    atomic.Bool  // its uplink
@@ -81,6 +82,7 @@ func (s *fixture) options() Options {
 		SubnetFile: filepath.Join(s.dir, "run", "subnet.env"), StateDir: filepath.Join(s.dir, "state"),
 		RenewMargin: time.Hour, Hostname: s.name, Log: slog.New(recorder),
 		Notify: func() { s.ready++ },
+		Short:  func(told status.Short) { s.short = append(s.short, told) },
 		Reachable: func(err error) {
 			s.reached = "yes"
 			if err != nil {

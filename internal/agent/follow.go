@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -26,13 +25,12 @@ type follower struct {
 	newest   intent.PassDone
 	rows     int
 
-	reachable func(error) // Options.Reachable; may be nil
-	told      string      // by it
+	herald *status.Herald
 }
 
-func newFollower(b *status.Board, log *slog.Logger, reachable func(error)) *follower {
+func newFollower(h *status.Herald) *follower {
 	return &follower{
-		board: b, reporter: status.Reporter{Log: log}, reachable: reachable, told: "nothing",
+		board: h.Board, reporter: status.Reporter{Log: h.Log}, herald: h,
 		done: mailbox.New[intent.PassDone](), flush: mailbox.New[time.Duration](),
 	}
 }
@@ -40,7 +38,7 @@ func newFollower(b *status.Board, log *slog.Logger, reachable func(error)) *foll
 // pass is called by the loop after each pass.
 func (f *follower) pass(p reconcile.Pass) {
 	f.board.Pass(p)
-	f.tellReachable()
+	f.herald.Tell()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rows = p.Rows
@@ -76,24 +74,6 @@ func (f *follower) overwrote(ops []netstate.Op) (some bool) {
 		f.newest.Overwrote, some = append(others, p), true
 	}
 	return some
-}
-
-// tellReachable hands on whether this host can be reached, when that changes.
-func (f *follower) tellReachable() {
-	if f.reachable == nil {
-		return
-	}
-	err := f.board.Reachable()
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if text != f.told {
-		f.told = text
-		f.reachable(err)
-	}
 }
 
 // drift is called by the loop when somebody else seems to have done something

@@ -1,11 +1,14 @@
 package agent
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/weft-net/weft/internal/event"
+	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/mem"
 )
@@ -49,6 +52,36 @@ func TestWaitingIsToldOnce(t *testing.T) {
 		settle(time.Minute)
 		if a.ready != 1 {
 			t.Error("not ready with all in place")
+		}
+	})
+}
+
+// The events of an agent go from its start to its stop, say once that it is
+// ready, and are there after a restart.
+func TestEventsTellTheLifeOfAnAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newFixture(t, configured(t, vxlanConfig), "10.4.7.21/24")
+		for range 2 {
+			a.start()
+			settle(time.Hour)
+			a.held = a.subnet()
+			a.stop()
+		}
+		var kinds []event.Kind
+		for i, e := range a.agent.board.Events(0) {
+			if e.Kind == event.Ready || e.Kind == event.Stopping {
+				kinds = append(kinds, e.Kind)
+			}
+			if e.Number != int64(i+1) {
+				t.Errorf("event %d: %+v", i+1, e)
+			}
+		}
+		if want := []event.Kind{event.Ready, event.Stopping, event.Ready, event.Stopping}; !slices.Equal(kinds, want) {
+			t.Errorf("events: %v, want %v", kinds, want)
+		}
+		want := []status.Short{{Text: "ready: " + a.held.String() + " at 10.4.7.21, vxlan"}, {Text: "stopping (traffic keeps flowing; 'weft clean' removes everything)", Stopping: true}}
+		if last := a.short[len(a.short)-2:]; !slices.Equal(last, want) {
+			t.Errorf("told at last: %+v, want %+v", last, want)
 		}
 	})
 }

@@ -37,6 +37,7 @@ type Options struct {
 	Metrics      api.Metrics                  // which of them clients on other hosts can read
 	Notify       func()                       // called once, when this host can be reached; may be nil
 	Reachable    func(error)                  // called when this host can be reached as announced (nil), or not any more; returns at once; may be nil
+	Short        func(status.Short)           // called when the state in a few words changes, and when the agent stops; returns at once; may be nil
 	Assigned     bool                         // the store's system assigns subnets: the config's lengths and bounds of them mean nothing
 	Trouble      func(part string, err error) // called when a part has a fault or a subject a problem, or with nil none; returns at once; may be nil
 	Requests     func() map[string]int        // what the store has been asked for, by verb; may be nil

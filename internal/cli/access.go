@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +43,19 @@ func (x *access) add(fs *flag.FlagSet) {
 // with opens the store, runs work on it within the time allowed, and closes
 // it. create allows an embedded store to be made that is not there yet.
 func (x *access) with(cmd *cobra.Command, create bool, work func(context.Context, store.Store) error) error {
-	return waiting(cmd.ErrOrStderr(), "the store", func() error { return x.silently(cmd, create, work) })
+	var opened atomic.Value
+	what := func() string {
+		if w, ok := opened.Load().(interface{ Waiting() string }); ok && w.Waiting() != "" {
+			return w.Waiting()
+		}
+		return "still waiting for the store"
+	}
+	return waitingOn(cmd.ErrOrStderr(), what, func() error {
+		return x.silently(cmd, create, func(ctx context.Context, st store.Store) error {
+			opened.Store(st)
+			return work(ctx, st)
+		})
+	})
 }
 
 // silently is like with, for work that prints its own progress.
@@ -58,8 +71,11 @@ func (x *access) silently(cmd *cobra.Command, create bool, work func(context.Con
 	if closing := st.Close(); err == nil && closing != nil {
 		err = fmt.Errorf("close the store: %w", closing)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		return withHint(err, "%s; --timeout allows more time", x.where())
+	case errors.Is(err, store.ErrUnreachable):
+		return withHint(err, "%s", x.where())
 	}
 	return err
 }

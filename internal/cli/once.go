@@ -50,6 +50,11 @@ const patience = 2 * time.Second
 // waiting runs work and prints once to w what it waits for, if that takes
 // longer than patience.
 func waiting(w io.Writer, what string, work func() error) error {
+	return waitingOn(w, func() string { return "still waiting for " + what }, work)
+}
+
+// waitingOn is like waiting, for a text that is not known before.
+func waitingOn(w io.Writer, what func() string, work func() error) error {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -58,7 +63,7 @@ func waiting(w io.Writer, what string, work func() error) error {
 		select {
 		case <-stop:
 		case <-timer.C:
-			fmt.Fprintf(w, "weft: still waiting for %s ...\n", what)
+			fmt.Fprintf(w, "weft: %s ...\n", oneLine(what()))
 		}
 	}()
 	err := work()

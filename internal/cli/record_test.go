@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/weft-net/weft/internal/agent"
+	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store/kube"
 )
 
@@ -89,10 +91,16 @@ func TestSystemdIsTold(t *testing.T) {
 	}
 	defer socket.Close()
 	t.Setenv("NOTIFY_SOCKET", path)
-	notifySystemd(slog.New(slog.DiscardHandler))
+	var o agent.Options
+	tellSystemd(&o, slog.New(slog.DiscardHandler))
+	o.Notify()
+	o.Short(status.Short{Text: "ready: 172.7.21.0/24\nMAINPID=1"})
+	o.Short(status.Short{Text: "stopping", Stopping: true})
 	buf := make([]byte, 64)
-	n, err := socket.Read(buf)
-	if err != nil || string(buf[:n]) != "READY=1" {
-		t.Errorf("systemd heard %q, %v; want READY=1", buf[:n], err)
+	for _, want := range []string{"READY=1", "STATUS=ready: 172.7.21.0/24\\u000aMAINPID=1", "STATUS=stopping\nSTOPPING=1"} {
+		n, err := socket.Read(buf)
+		if err != nil || string(buf[:n]) != want {
+			t.Errorf("systemd heard %q, %v; want %q", buf[:n], err, want)
+		}
 	}
 }

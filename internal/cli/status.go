@@ -292,6 +292,9 @@ func storeLine(s api.StoreState, now time.Time) string {
 	if s.Up {
 		return fmt.Sprintf("%s, connected %s", s.Kind, since(s.Since, now))
 	}
+	if strings.HasPrefix(s.Error, "waiting for ") {
+		return fmt.Sprintf("%s, unreachable for %s", firstLine(s.Error), since(s.Since, now))
+	}
 	return fmt.Sprintf("%s, unreachable for %s: %s", s.Kind, since(s.Since, now), orNone(firstLine(s.Error)))
 }
 

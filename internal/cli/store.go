@@ -226,6 +226,6 @@ func (x *access) openFor(ctx context.Context, s storeSettings, log *slog.Logger)
 		return openKube(ctx, s, x.timeout, log)
 	}
 	o := s.etcdOptions(log)
-	o.RequestTimeout = x.timeout
+	o.RequestTimeout, o.FailFast = x.timeout, true
 	return etcd.Open(ctx, o)
 }

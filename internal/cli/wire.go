@@ -58,7 +58,7 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	o := agentOptions(s, k, log)
-	o.Notify = func() { notifySystemd(log) }
+	tellSystemd(&o, log)
 	o.Events = events
 	st.serve(&o)
 	o.Version = readBuild(p.Version).Version
@@ -124,10 +124,23 @@ func running(ctx context.Context, runDir string) (*api.Client, error) {
 	return c, err
 }
 
-// notifySystemd reports READY to systemd, if it waits for it.
-func notifySystemd(log *slog.Logger) {
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
-		log.Warn("systemd was not told that the agent is ready", "error", err)
+// tellSystemd has an agent tell systemd when this host can be reached, in which
+// state it is, and that it stops.
+func tellSystemd(o *agent.Options, log *slog.Logger) {
+	o.Notify = func() { notifySystemd(log, daemon.SdNotifyReady) }
+	o.Short = func(s status.Short) {
+		text := "STATUS=" + oneLine(s.Text)
+		if s.Stopping {
+			text += "\n" + daemon.SdNotifyStopping
+		}
+		notifySystemd(log, text)
+	}
+}
+
+// notifySystemd tells systemd of the agent's state, if it runs the agent.
+func notifySystemd(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("systemd was not told of the agent's state", "error", err)
 	}
 }
 

@@ -92,7 +92,9 @@ func (h *Holder) keep(ctx context.Context, r intent.LeaseRequest) {
 		if ctx.Err() != nil {
 			return
 		}
-		fault.Report(h.log, slog.LevelError, err, "no lease yet, retrying", "", event.Attr, string(event.Lease))
+		if !errors.Is(err, store.ErrUnreachable) { // which Follow reports
+			fault.Report(h.log, slog.LevelError, err, "no lease yet, retrying", "", event.Attr, string(event.Lease))
+		}
 		if err != nil {
 			h.state(false, err)
 			_ = pause.Wait(ctx)

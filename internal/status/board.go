@@ -84,15 +84,33 @@ func (b *Board) Step(v intent.View) {
 	b.fault(partPlan, v.Faults.Plan)
 }
 
-// Store notes whether the store answers: err is nil while it does.
-func (b *Board) Store(err error) {
+// Store notes whether the store answers: err is nil while it does. It returns
+// err as it is to be shown: until the store has been heard, it is waited for.
+func (b *Board) Store(err error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	var waits interface {
+		error
+		Waiting() string
+	}
+	if !b.view.Heard && errors.As(err, &waits) && waits.Waiting() != "" {
+		err = &waitingError{text: waits.Waiting(), cause: err}
+	}
 	if up := err == nil; up != b.up {
 		b.up, b.upSince = up, time.Now()
 	}
 	b.upErr = err
+	return err
 }
+
+// waitingError says what the agent waits for.
+type waitingError struct {
+	text  string
+	cause error
+}
+
+func (e *waitingError) Error() string { return e.text }
+func (e *waitingError) Unwrap() error { return e.cause }
 
 // Lease notes whether the lease is held, and why not if that is known.
 func (b *Board) Lease(held bool, err error) {

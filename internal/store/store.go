@@ -132,6 +132,10 @@ var (
 	ErrLost      = errors.New("the lease is no longer this host's")
 	ErrConflict  = errors.New("the config has been changed meanwhile")
 	ErrNotFound  = errors.New("no such lease")
+
+	// ErrUnreachable is what calls fail with while there is no connection to the
+	// server at all. Follow reports the same.
+	ErrUnreachable = errors.New("the store is unreachable")
 )
 
 // Errors of lease, for callers that only know the store.

@@ -14,14 +14,19 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/weft-net/weft/internal/backoff"
+	"github.com/weft-net/weft/internal/store"
 )
 
 // call runs fn until it succeeds, fails for good, or the time for one
-// request is over. fn must be safe to run again after it failed: it reads, or
+// request is over; with Options.FailFast, or until every endpoint refuses
+// connections. fn must be safe to run again after it failed: it reads, or
 // it writes by compare-and-swap and can tell its own success.
 func (c *client) call(ctx context.Context, what string, fn func(context.Context, *clientv3.Client) error) error {
 	within, cancel := context.WithTimeout(ctx, c.o.RequestTimeout)
 	defer cancel()
+	if c.o.FailFast {
+		defer c.untilRefused(within, cancel)()
+	}
 	pause := backoff.UntilBack()
 	for {
 		etcd, err := c.ready(within)
@@ -38,6 +43,19 @@ func (c *client) call(ctx context.Context, what string, fn func(context.Context,
 			return c.explain(ctx, what, err)
 		}
 	}
+}
+
+// untilRefused calls give up when every endpoint has refused a connection. The
+// function that it returns ends that, and gives up.
+func (c *client) untilRefused(ctx context.Context, giveUp func()) (stop func()) {
+	done, mark := make(chan struct{}), c.trail.mark()
+	go func() {
+		defer close(done)
+		if c.trail.awaitRefusals(ctx, mark, len(c.urls)) {
+			giveUp()
+		}
+	}()
+	return func() { giveUp(); <-done }
 }
 
 // attempt runs fn once. Where there are several endpoints it gives fn half of
@@ -82,14 +100,30 @@ type outageError struct {
 	urls  []string
 	what  string
 	words string
-	cause error // nil if it was only our own deadline
+	where string // the addresses to which there is no connection, and why; "": there is one
+	cause error  // nil if it was only our own deadline
 }
 
 func (e *outageError) Error() string {
+	if e.where != "" {
+		return "etcd is unreachable at " + e.where
+	}
 	return fmt.Sprintf("etcd at %s: %s: %s", strings.Join(e.urls, ", "), e.what, e.words)
 }
 
 func (e *outageError) Unwrap() error { return e.cause }
+
+// Waiting is what somebody waits for who has not been connected yet, "" if that
+// is not what is wrong.
+func (e *outageError) Waiting() string {
+	if e.where == "" {
+		return ""
+	}
+	return "waiting for etcd at " + e.where
+}
+
+// Is makes an etcd to which there is no connection a store.ErrUnreachable.
+func (e *outageError) Is(target error) bool { return target == store.ErrUnreachable && e.where != "" }
 
 // explain makes err readable for operators. ctx is the caller's.
 func (c *client) explain(ctx context.Context, what string, err error) error {
@@ -100,10 +134,19 @@ func (c *client) explain(ctx context.Context, what string, err error) error {
 	switch code(err) {
 	case codes.DeadlineExceeded, codes.Canceled, codes.Unavailable:
 		out.cause = ctx.Err()
+		if why, failed := c.trail.cause(); failed >= len(c.urls) && c.life.Err() == nil && !isReply(err) {
+			out.where = why
+		}
 	default:
 		out.cause = err
 	}
 	return out
+}
+
+// isReply reports whether err is etcd's own, so that there is a connection.
+func isReply(err error) bool {
+	_, ok := errors.AsType[rpctypes.EtcdError](err)
+	return ok
 }
 
 func (c *client) words(err error) string {
@@ -133,8 +176,6 @@ func (c *client) unreachable(err error) string {
 	}
 	why, failed := c.trail.cause()
 	switch {
-	case failed >= len(c.urls):
-		return "unreachable: " + why
 	case failed > 0:
 		return "unreachable: " + why + "; no answer from the others"
 	case code(err) == codes.Canceled:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -24,12 +25,10 @@ var errRewound = errors.New("etcd is at an older revision than before, or is ano
 func (s *Store) Follow(ctx context.Context, fn func(store.Update)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &follower{Store: s, feed: feed.New()}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f.run(ctx)
-	}()
-	defer func() { cancel(); <-done }()
+	var running sync.WaitGroup
+	running.Go(func() { f.run(ctx) })
+	running.Go(func() { f.tellEarly(ctx) })
+	defer func() { cancel(); running.Wait() }()
 	for {
 		u, err := f.feed.Next(ctx)
 		if err != nil {
@@ -63,6 +62,23 @@ func (f *follower) run(ctx context.Context) {
 	_ = loop.Keep(ctx)
 	if ctx.Err() == nil {
 		f.feed.Down(f.explain(ctx, "following", errClosed))
+	}
+}
+
+// early is how long the first session may take before it is told what it waits
+// for. Its calls go on trying for longer.
+const early = 700 * time.Millisecond
+
+// tellEarly reports an etcd that is not there when the follower starts.
+func (f *follower) tellEarly(ctx context.Context) {
+	timer := time.NewTimer(early)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+		if why, failed := f.trail.cause(); failed >= len(f.urls) {
+			f.feed.Missing(&outageError{urls: f.urls, where: why})
+		}
 	}
 }
 

@@ -29,9 +29,16 @@ func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, marg
 		Run:   h.session,
 		Final: func(err error) bool { return errors.Is(err, store.ErrLost) || s.life.Err() != nil },
 		Down: func(err error) {
-			s.log.Warn("cannot renew the lease; existing traffic is not affected", "lease", h.name, "error", err)
+			h.told = !errors.Is(err, store.ErrUnreachable) // which Follow reports
+			if h.told {
+				s.log.Warn("cannot renew the lease; existing traffic is not affected", "kind", "lease", "subnet", lease.FormatSubnets(l.Subnets), "error", err)
+			}
 		},
-		Up: func() { s.log.Info("lease renewal resumed", "lease", h.name) },
+		Up: func() {
+			if h.told {
+				s.log.Info("lease renewal resumed", "kind", "lease", "subnet", lease.FormatSubnets(l.Subnets))
+			}
+		},
 	}
 	err := loop.Keep(ctx)
 	if errors.Is(err, store.ErrLost) {
@@ -53,6 +60,7 @@ type holder struct {
 	restores  backoff.Pace
 	restoreAt time.Time // when to restore the keys; zero if they are right
 	present   *session.Session
+	told      bool // that the lease cannot be renewed
 }
 
 // session goes on until something breaks or the lease is lost.

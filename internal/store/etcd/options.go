@@ -37,6 +37,9 @@ type Options struct {
 	// recorded there has ended, and need not be asked.
 	Exclusive bool
 
+	// FailFast gives calls up as soon as every endpoint refuses connections.
+	FailFast bool
+
 	DialTimeout    time.Duration // for one connection, with its TLS handshake and login
 	RequestTimeout time.Duration // for one call, with its retries
 	Log            *slog.Logger  // default: nothing is logged

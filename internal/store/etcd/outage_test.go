@@ -105,7 +105,7 @@ func TestFollowThroughARestart(t *testing.T) {
 	if err := p.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	says(t, follower.Outage(t), p.URL())
+	says(t, follower.Outage(t), p.Addr())
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

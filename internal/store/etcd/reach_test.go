@@ -27,12 +27,31 @@ func nobody(t *testing.T) string {
 func TestDeadEndpoint(t *testing.T) {
 	t.Parallel()
 	dead := nobody(t)
-	fails(t, etcd.Options{Endpoints: []string{"http://" + dead}}, "etcd at http://"+dead, "reading config", "connection refused")
+	fails(t, etcd.Options{Endpoints: []string{"http://" + dead}}, "etcd is unreachable at "+dead+" (connection refused)")
 	fails(t, etcd.Options{Endpoints: []string{dead}, Username: "weft", Password: "geheim"}, dead, "connection refused")
-	fails(t, etcd.Options{Endpoints: []string{"http://" + dead, "http://" + nobody(t)}}, "; ")
+	fails(t, etcd.Options{Endpoints: []string{"http://" + dead, "http://" + nobody(t)}}, "), ")
 	fails(t, etcd.Options{Endpoints: []string{"http://no-such-host.invalid:2379"}}, "no-such-host.invalid")
 	fails(t, etcd.Options{Endpoints: []string{"unix:///no/such/socket"}}, "no such file")
 	works(t, etcd.Options{Endpoints: []string{"http://" + dead, shared.URL()}})
+}
+
+// A server that refuses connections is told of at once by those that follow, and
+// ends calls that shall fail fast, however long calls may take.
+func TestARefusalIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	dead := nobody(t)
+	want := "etcd is unreachable at " + dead + " (connection refused)"
+	err := storetest.Follow(t, open(t, etcd.Options{Endpoints: []string{dead}, RequestTimeout: time.Hour})).Outage(t)
+	says(t, err, want)
+	if !errors.Is(err, store.ErrUnreachable) {
+		t.Errorf("%v is not known as an outage", err)
+	}
+	fast := open(t, etcd.Options{Endpoints: []string{dead, nobody(t)}, RequestTimeout: time.Hour, FailFast: true})
+	_, err = fast.Snapshot(t.Context())
+	says(t, err, dead+" (connection refused)", "), ")
+	if w := fast.(interface{ Waiting() string }).Waiting(); !strings.HasPrefix(w, "waiting for etcd at ") {
+		t.Errorf("the store waits for %q", w)
+	}
 }
 
 func TestSilentServer(t *testing.T) {

@@ -35,6 +35,16 @@ func Open(_ context.Context, o Options) (store.Store, error) {
 	return &Store{client: c, keys: layout{prefix: o.Prefix}, log: o.Log, rights: newRights(), sessions: newSessions()}, nil
 }
 
+// Waiting says for which etcd a call waits, and why, "" if there is a connection
+// to one.
+func (s *Store) Waiting() string {
+	why, failed := s.trail.cause()
+	if failed < len(s.urls) {
+		return ""
+	}
+	return (&outageError{where: why}).Waiting()
+}
+
 // Redial implements store.Store.
 func (s *Store) Redial() { s.lines.cut() }
 

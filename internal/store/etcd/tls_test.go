@@ -92,8 +92,8 @@ func TestTLSWithCAOnly(t *testing.T) {
 	p := start(t, "--cert-file", cert, "--key-file", key)
 	works(t, etcd.Options{Endpoints: []string{p.URL()}, CAFile: ca.File})
 	works(t, etcd.Options{Endpoints: []string{p.Addr()}, CAFile: ca.File})
-	fails(t, etcd.Options{Endpoints: []string{p.URL()}, CAFile: other.File}, p.URL(), "certificate signed by unknown authority")
-	fails(t, etcd.Options{Endpoints: []string{p.URL()}}, p.URL(), "certificate signed by unknown authority")
+	fails(t, etcd.Options{Endpoints: []string{p.URL()}, CAFile: other.File}, p.Addr(), "certificate signed by unknown authority")
+	fails(t, etcd.Options{Endpoints: []string{p.URL()}}, p.Addr(), "certificate signed by unknown authority")
 	fails(t, etcd.Options{Endpoints: []string{p.Addr()}}, p.Addr(), "TLS")
 	fails(t, etcd.Options{Endpoints: []string{"https://" + shared.Addr()}, CAFile: ca.File}, "TLS")
 }
@@ -108,9 +108,9 @@ func TestTLSWithClientCertificate(t *testing.T) {
 	cert, key = issue(t, ca, "client")
 	o := etcd.Options{Endpoints: []string{p.URL()}, CAFile: ca.File, CertFile: cert, KeyFile: key}
 	works(t, o)
-	fails(t, etcd.Options{Endpoints: []string{p.URL()}, CAFile: ca.File}, p.URL(), "certificate")
+	fails(t, etcd.Options{Endpoints: []string{p.URL()}, CAFile: ca.File}, p.Addr(), "certificate")
 	foreignCert, foreignKey := issue(t, other, "foreign")
-	fails(t, etcd.Options{Endpoints: []string{p.URL()}, CAFile: ca.File, CertFile: foreignCert, KeyFile: foreignKey}, p.URL(), "certificate")
+	fails(t, etcd.Options{Endpoints: []string{p.URL()}, CAFile: ca.File, CertFile: foreignCert, KeyFile: foreignKey}, p.Addr(), "certificate")
 }
 
 // Certificates are replaced on disk, the server comes back with them, and the
@@ -140,7 +140,7 @@ func TestTLSFilesAreReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s.Snapshot(t.Context())
-	says(t, err, p.URL(), clientKey)
+	says(t, err, p.Addr(), clientKey)
 }
 
 func TestOpenRefuses(t *testing.T) {

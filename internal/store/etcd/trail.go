@@ -18,16 +18,27 @@ import (
 // trail keeps the reason why the last attempt to connect to each address failed. grpc
 // itself tells the caller only that time ran out.
 type trail struct {
-	mu   sync.Mutex
-	last map[string]error
+	mu      sync.Mutex
+	last    map[string]error
+	refused map[string]int // the number of the last attempt that was refused
+	count   int            // of attempts that were refused
+	news    chan struct{}  // closed when another is
 }
 
-func newTrail() *trail { return &trail{last: map[string]error{}} }
+func newTrail() *trail {
+	return &trail{last: map[string]error{}, refused: map[string]int{}, news: make(chan struct{})}
+}
 
 func (t *trail) failed(addr string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last[addr] = err
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		t.count++
+		t.refused[addr] = t.count
+		close(t.news)
+		t.news = make(chan struct{})
+	}
 }
 
 // The state of an address until an attempt to connect ends.
@@ -59,9 +70,43 @@ func (t *trail) cause() (why string, n int) {
 	defer t.mu.Unlock()
 	var parts []string
 	for _, addr := range slices.Sorted(maps.Keys(t.last)) {
-		parts = append(parts, fmt.Sprintf("%s: %s", addr, plain(t.last[addr])))
+		parts = append(parts, fmt.Sprintf("%s (%s)", addr, plain(t.last[addr])))
 	}
-	return strings.Join(parts, "; "), len(parts)
+	return strings.Join(parts, ", "), len(parts)
+}
+
+// mark is the present, for awaitRefusals.
+func (t *trail) mark() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.count
+}
+
+// awaitRefusals waits until n addresses have answered after mark that nobody
+// listens there. It returns false when ctx ends.
+func (t *trail) awaitRefusals(ctx context.Context, mark, n int) bool {
+	for {
+		refused, news := t.refusedAfter(mark)
+		if refused >= n {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-news:
+		}
+	}
+}
+
+func (t *trail) refusedAfter(mark int) (n int, news <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, at := range t.refused {
+		if at > mark {
+			n++
+		}
+	}
+	return n, t.news
 }
 
 // plain drops what changes from one attempt to the next (ephemeral ports) and

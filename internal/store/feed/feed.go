@@ -94,6 +94,16 @@ func (f *Feed) Down(err error) {
 	f.ring()
 }
 
+// Missing is Down if there is no content yet.
+func (f *Feed) Missing(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.content == nil && f.err == nil {
+		f.err = err
+		f.ring()
+	}
+}
+
 // Up ends an outage; a reader who knows of it gets a snapshot to say so.
 func (f *Feed) Up() {
 	f.mu.Lock()
