@@ -100,6 +100,14 @@ type Change struct {
 	Done   int      `json:"done"`             // hosts that have a subnet and advertise the config's backend, including this one
 	Total  int      `json:"total"`            // hosts
 	Former []string `json:"former,omitempty"` // backends that this host still accepts for hosts that have not switched
+	Behind []Behind `json:"behind,omitempty"` // the hosts that have not switched, sorted by subnet
+}
+
+// Behind is a host that has not switched to the config's backend.
+type Behind struct {
+	Name       string         `json:"name,omitempty"` // as in Peer
+	Subnets    []netip.Prefix `json:"subnets"`
+	Advertises string         `json:"advertises"` // the backend, in a few words
 }
 
 // StoreState is the state of the agent's connection to its store.

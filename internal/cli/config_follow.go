@@ -40,15 +40,19 @@ func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return withHint(fmt.Errorf("not all hosts have switched within %s: %s", within, laggards(behind)),
+	return withHint(fmt.Errorf("not all hosts have switched within %s: %s", within, laggards(last.Hosts, behind)),
 		"the config is stored, and hosts switch as soon as they can; see 'weft status' on these hosts; flanneld switches when it is restarted")
 }
 
 // laggards names leases of hosts that have not switched.
-func laggards(behind []lease.Lease) string {
+func laggards(hosts lease.HostSet, behind []lease.Lease) string {
 	out := ""
 	for _, l := range behind {
-		out += fmt.Sprintf("\n%s at %s advertises %s", lease.FormatSubnets(l.Subnets), addrs(l.Public), oneLine(orNone(plan.Announced(l.Attrs))))
+		name := ""
+		if h, ok := hosts.Find(lease.HostOf(l.Subnets)); ok {
+			name = oneLine(h.Name) + " with "
+		}
+		out += fmt.Sprintf("\n%s%s at %s advertises %s", name, lease.FormatSubnets(l.Subnets), addrs(l.Public), oneLine(orNone(plan.Announced(l.Attrs))))
 	}
 	return out
 }

@@ -52,7 +52,7 @@ problems.`,
 			}
 			list := listLeases(snap)
 			doc := leasesDocument{newHeader("LeaseList"), list}
-			return present(cmd.OutOrStdout(), output, doc, func() error { return showLeases(cmd.OutOrStdout(), list) })
+			return present(cmd.OutOrStdout(), output, doc, func() error { return showLeases(cmd.OutOrStdout(), list, output == outputWide) })
 		},
 	}
 	x.flags(cmd)
@@ -137,13 +137,17 @@ func leaseTerm(l lease.Lease) string {
 	return "lease"
 }
 
-func showLeases(w io.Writer, list []listedLease) error {
+func showLeases(w io.Writer, list []listedLease, wide bool) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(w, "no leases")
 		return err
 	}
 	t := newTable(w, columnGap)
-	t.header("HOST", "SUBNET", "PUBLIC", "BACKEND", "TERM", "PROBLEM")
+	version := func(string) []string { return nil } // a column of wide
+	if wide {
+		version = func(v string) []string { return []string{v} }
+	}
+	t.header(slices.Concat([]string{"HOST", "SUBNET", "PUBLIC", "BACKEND", "TERM"}, version("VERSION"), []string{"PROBLEM"})...)
 	for _, l := range list {
 		name := lease.FormatSubnets(l.Subnets)
 		if name == "" {
@@ -153,7 +157,8 @@ func showLeases(w io.Writer, list []listedLease) error {
 		if l.Problem != "" {
 			s = yellow
 		}
-		t.add(s, orNone(l.Host), name, addrs(l.Public), orNone(l.Backend), orNone(l.term), orNone(l.Problem))
+		cells := []string{orNone(l.Host), name, addrs(l.Public), orNone(l.Backend), orNone(l.term)}
+		t.add(s, slices.Concat(cells, version(orNone(l.Version)), []string{orNone(l.Problem)})...)
 	}
 	err := t.flush()
 	summarizeLeases(w, list)

@@ -251,7 +251,30 @@ func changeLine(c api.Change) string {
 	if len(c.Former) > 0 {
 		line += "; still accepting " + strings.Join(c.Former, ", ") + " until all hosts have switched"
 	}
-	return line
+	return line + behindText(c.Behind)
+}
+
+// mostBehind is how many hosts that have not switched are named in a line.
+const mostBehind = 5
+
+// behindText names the hosts that have not switched: "; not yet: h3 (host-gw)".
+func behindText(hosts []api.Behind) string {
+	var names []string
+	for i, h := range hosts {
+		if i == mostBehind {
+			names = append(names, fmt.Sprintf("and %d more", len(hosts)-i))
+			break
+		}
+		name := oneLine(h.Name)
+		if name == "" {
+			name = lease.FormatSubnets(h.Subnets)
+		}
+		names = append(names, fmt.Sprintf("%s (%s)", name, oneLine(orNone(h.Advertises))))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; not yet: " + strings.Join(names, ", ")
 }
 
 func uplinkLine(u api.Uplink) string {

@@ -33,6 +33,7 @@ func TestWaitConditions(t *testing.T) {
 		"switched":         {hasSwitched(7), api.Status{Revision: 7, Change: api.Change{Done: 3, Total: 3}}, ""},
 		"config not seen":  {hasSwitched(8), api.Status{Revision: 7}, "the agent has not seen the stored config yet"},
 		"hosts to switch":  {hasSwitched(7), api.Status{Revision: 9, Change: api.Change{Done: 1, Total: 3}}, "1 of 3 hosts have switched"},
+		"a host by name":   {hasSwitched(7), api.Status{Revision: 9, Change: api.Change{Done: 1, Total: 2, Behind: []api.Behind{{Name: "h3", Advertises: "host-gw"}}}}, "1 of 2 hosts have switched; not yet: h3 (host-gw)"},
 		"accepts a former": {hasSwitched(7), api.Status{Revision: 9, Change: api.Change{Done: 3, Total: 3, Former: []string{"vxlan VNI 1"}}}, "3 of 3 hosts have switched; still accepting vxlan VNI 1 until all hosts have switched"},
 	} {
 		if got := test.met(test.s); got != test.want {

@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/lease"
@@ -110,6 +111,11 @@ func (b *Board) stage(in plan.Input) api.Change {
 	}
 	done, behind := plan.Stage(net, all)
 	c := api.Change{Done: done, Total: done + len(behind)}
+	for _, l := range behind {
+		h, _ := b.view.Hosts.Find(lease.HostOf(l.Subnets))
+		c.Behind = append(c.Behind, api.Behind{Name: h.Name, Subnets: l.Subnets, Advertises: plan.Announced(l.Attrs)})
+	}
+	slices.SortFunc(c.Behind, func(x, y api.Behind) int { return lease.CompareSubnets(x.Subnets, y.Subnets) })
 	for _, f := range in.Former {
 		c.Former = append(c.Former, f.Backend.String())
 	}
