@@ -28,11 +28,15 @@ func startReady(t *testing.T, host *lab.Host, name string, args ...string) *lab.
 	if err := socket.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	buf := make([]byte, 64)
-	if n, err := socket.Read(buf); err != nil || string(buf[:n]) != "READY=1" {
-		t.Fatalf("%s said %q, %v; its log:\n%s", name, buf[:n], err, p.Tail(20))
+	buf := make([]byte, 1024)
+	for {
+		switch n, err := socket.Read(buf); {
+		case err != nil:
+			t.Fatalf("%s did not say READY=1: %v; its log:\n%s", name, err, p.Tail(20))
+		case string(buf[:n]) == "READY=1":
+			return p
+		}
 	}
-	return p
 }
 
 // TestAsFlanneld runs the agent by flanneld's name, command line and default

@@ -127,20 +127,19 @@ func running(ctx context.Context, runDir string) (*api.Client, error) {
 // tellSystemd has an agent tell systemd when this host can be reached, in which
 // state it is, and that it stops.
 func tellSystemd(o *agent.Options, log *slog.Logger) {
-	o.Notify = func() { notifySystemd(log, daemon.SdNotifyReady) }
+	o.Notify = func() {
+		if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+			log.Warn("systemd was not told that the agent is ready", "error", err)
+		}
+	}
 	o.Short = func(s status.Short) {
 		text := "STATUS=" + oneLine(s.Text)
 		if s.Stopping {
 			text += "\n" + daemon.SdNotifyStopping
 		}
-		notifySystemd(log, text)
-	}
-}
-
-// notifySystemd tells systemd of the agent's state, if it runs the agent.
-func notifySystemd(log *slog.Logger, state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Warn("systemd was not told of the agent's state", "error", err)
+		if _, err := daemon.SdNotify(false, text); err != nil {
+			log.Debug("systemd was not told of the agent's state", "error", err)
+		}
 	}
 }
 
