@@ -17,6 +17,7 @@ type census struct {
 	assigned  bool               // the ranges' subnet lengths mean nothing
 	vnis      sorted.Set[vniCount]
 	irregular lease.Set // leases with a subnet that the ranges do not give out
+	vacant    int       // reservations that no host holds
 }
 
 // vniCount is how many leases announce a tunnel with a VNI.
@@ -40,6 +41,9 @@ func censusOf(all lease.Set, ranges []netconf.Previous, assigned bool) census {
 		if c.isIrregular(l) {
 			irregular = append(irregular, l)
 		}
+		if l.Vacant() {
+			c.vacant++
+		}
 	}
 	for vni, n := range counts {
 		c.vnis = c.vnis.With(vniCount{vni, n})
@@ -61,6 +65,9 @@ func (c census) without(l lease.Lease) census {
 }
 
 func (c census) count(l lease.Lease, by int) census {
+	if l.Vacant() {
+		c.vacant += by
+	}
 	for _, vni := range vnisOf(l) {
 		had, _ := c.vnis.Find(vniCount{vni: vni})
 		if n := had.n + by; n > 0 {

@@ -47,7 +47,7 @@ func (t *step) plan(attrs lease.Attrs) {
 	t.carry(in)
 	t.out.Desired = &Desired{
 		Generation: s.generation, State: desired, Scope: serves.Scope(desired),
-		Peers: in.Peers.Len(), KeepStale: s.keepStale,
+		Peers: in.Peers.Len() - s.store.census.vacant, KeepStale: s.keepStale,
 	}
 }
 
