@@ -1,6 +1,7 @@
 package intent
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -77,7 +78,7 @@ func (t *step) tellFacts(facts host.Facts) {
 	if t.state.facts != nil {
 		old = *t.state.facts
 	}
-	if t.state.facts == nil || !equal(old.Uplink, facts.Uplink) {
+	if shown(old.Uplink) != shown(facts.Uplink) {
 		t.say(Info, event.Uplink, "uplink", "name", facts.Uplink.Name, "addresses", facts.Uplink.Addrs, "mtu", facts.Uplink.MTU, "chosen", facts.Uplink.Reason)
 	}
 	if t.state.config.net == nil {
@@ -96,6 +97,9 @@ func (t *step) tellFacts(facts host.Facts) {
 		}
 	}
 }
+
+// shown is what of an uplink is told.
+func shown(u host.Uplink) string { return fmt.Sprint(u.Name, u.Addrs, u.MTU, u.Reason) }
 
 // withAssigned is how to choose the uplink: addresses that the store has for
 // this host go before those of the command line, each for its family.

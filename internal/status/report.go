@@ -63,7 +63,7 @@ func (r *Reporter) Pass(p reconcile.Pass) (restored []netstate.Event, wait time.
 }
 
 // restored logs which objects the pass restored that others had changed: the
-// first one, and how many more there are. It returns these changes, and the
+// first one of which the process is known, and how many more there are. It returns these changes, and the
 // other ops. A change for which nothing had to be done was none to tell of: weft
 // made it itself, the kernel undid it, or it is a foreign route that stays.
 func (r *Reporter) restored(p reconcile.Pass) (done []netstate.Event, rest []netstate.Op) {
@@ -76,6 +76,9 @@ func (r *Reporter) restored(p reconcile.Pass) (done []netstate.Event, rest []net
 		if !ok {
 			rest = append(rest, o)
 			continue
+		}
+		if d.Gone { // of which the kernel tells less than there was
+			d.Row = o.Row
 		}
 		known = append(known, d)
 	}
@@ -91,7 +94,7 @@ func (r *Reporter) restored(p reconcile.Pass) (done []netstate.Event, rest []net
 			done = append(done, d.Event)
 		}
 	}
-	first := known[0]
+	first := known[max(0, slices.IndexFunc(known, func(d drifted) bool { return d.by != "" }))]
 	what := "changed"
 	if first.Gone {
 		what = "removed"

@@ -53,3 +53,25 @@ func TestReporterSaysThingsOnce(t *testing.T) {
 		}
 	})
 }
+
+// A change of others is told when it is undone, once, with the process if one is
+// known. One for which nothing has to be done is none: weft made it itself, or
+// it is a foreign route that stays.
+func TestReporterTellsChangesThatHadToBeUndone(t *testing.T) {
+	var out bytes.Buffer
+	r := Reporter{Log: slog.New(slog.NewTextHandler(&out, nil))}
+	ours, foreign := route("172.7.22.0/24"), route("172.7.22.128/25")
+	r.Drift([]netstate.Event{{Row: foreign, PID: 1}, {Row: ours, PID: 1}})
+	if restored, _ := r.Pass(reconcile.Pass{}); len(restored) != 0 || out.Len() > 0 {
+		t.Errorf("a pass without changes tells of %v:\n%s", restored, &out)
+	}
+	bare := netstate.Route{Dst: ours.Dst, Dev: "eth0"} // as the kernel tells of a removal
+	r.Drift([]netstate.Event{{Row: route("172.7.24.0/24"), Gone: true}, {Row: bare, Gone: true, By: "ip[77]"}})
+	r.Drift([]netstate.Event{{Row: bare, Gone: true}})
+	ops := []netstate.Op{{Verb: netstate.Add, Row: ours}, {Verb: netstate.Add, Row: route("172.7.23.0/24")}, {Verb: netstate.Add, Row: route("172.7.24.0/24")}}
+	restored, _ := r.Pass(reconcile.Pass{Repair: true, Ops: ops})
+	want := `msg="external change: object removed; restored it" kind=drift object="` + ours.String() + `" more=1 by=ip[77]`
+	if text := out.String(); len(restored) != 2 || strings.Count(text, "\n") != 1 || !strings.Contains(text, want) {
+		t.Errorf("restored %v, told\n%s\nwant %s", restored, text, want)
+	}
+}
