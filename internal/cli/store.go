@@ -15,6 +15,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/weft-net/weft/internal/agent"
+	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/embedded"
@@ -51,17 +52,17 @@ func openAgentStore(ctx context.Context, s *settings, log *slog.Logger) (*agentS
 		if err != nil {
 			return nil, err
 		}
-		log.Info("store", "kubernetes", st.URL(), "config", s.netConfigPath)
+		log.Info("store", event.Attr, string(event.Store), "kubernetes", st.URL(), "config", s.netConfigPath)
 		return withRecord(st, kindKube, s)
 	case s.chosen:
-		log.Info("store", "etcd", s.endpoints, "prefix", s.prefix)
+		log.Info("store", event.Attr, string(event.Store), "etcd", s.endpoints, "prefix", s.prefix)
 		st, err := etcd.Open(ctx, s.etcdOptions(log))
 		if err != nil {
 			return nil, err
 		}
 		return withRecord(st, kindEtcd, s)
 	}
-	log.Info("no --etcd-endpoints given: using an embedded etcd for this host only",
+	log.Info("no --etcd-endpoints given: using an embedded etcd for this host only", event.Attr, string(event.Store),
 		"directory", embeddedDir(s.stateDir))
 	if isEtcd(ctx, localEtcdURL) {
 		log.Warn("an etcd runs on this host, and is not used; to join the hosts that use it, start the agent with --etcd-endpoints", "etcd", localEtcdURL)
