@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -120,7 +121,7 @@ func (w *waiter) until(cmd *cobra.Command, what string, met condition) error {
 			switch {
 			case err == nil && next == "":
 				return nil
-			case ctx.Err() != nil: // the time was over before the answer
+			case ctx.Err() != nil, timedOut(err): // the time was over before the answer
 			case err != nil:
 				return err
 			default:
@@ -139,7 +140,7 @@ func (w *waiter) until(cmd *cobra.Command, what string, met condition) error {
 // reason, not an error.
 func (w *waiter) ask(ctx context.Context, met condition) (string, error) {
 	agent, err := api.DialDir(ctx, w.dirs.runDir)
-	if _, none := errors.AsType[*api.NotRunningError](err); none {
+	if _, none := errors.AsType[*api.NotRunningError](err); none && !timedOut(err) {
 		return err.Error(), nil
 	}
 	if err != nil {
@@ -151,6 +152,13 @@ func (w *waiter) ask(ctx context.Context, met condition) (string, error) {
 		return "", err
 	}
 	return met(s), nil
+}
+
+// timedOut reports whether err is that of a connection whose time was over,
+// which can come a moment before its context ends.
+func timedOut(err error) bool {
+	network, ok := errors.AsType[net.Error](err)
+	return ok && network.Timeout()
 }
 
 // gaveUp is the error after the last question: ctx is the command's own.
