@@ -132,8 +132,9 @@ func prepare(o Options) (*agent, error) {
 // work runs the parts until ctx ends or one fails.
 func (a *agent) work(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
+	events, history := a.opts.Events, a.opts.EventsFile()
 	for _, part := range []func(context.Context) error{
-		func(ctx context.Context) error { return a.opts.Events.Keep(ctx, a.opts.EventsFile()) },
+		func(ctx context.Context) error { return events.Keep(ctx, history) },
 		a.followStore, a.observer.Run, a.holder.Run, a.memory.Run, a.passed.run, a.decide,
 		func(ctx context.Context) error { return a.loop.Run(ctx, a.wants) },
 	} {
