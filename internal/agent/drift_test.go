@@ -23,10 +23,9 @@ func TestDriftIsToldWithWhoDidIt(t *testing.T) {
 		if n := a.logged("external change"); n != 0 || len(a.agent.board.Status().Counts.Drift) != 0 {
 			t.Errorf("a change that was none is told of %d times: %+v", n, a.agent.board.Status().Counts)
 		}
-		if errs := a.world.Open().Apply(t.Context(), []netstate.Op{{Verb: netstate.Remove, Row: route}}); errs[0] != nil {
+		if errs := a.world.OpenAs(me.PID).Apply(t.Context(), []netstate.Op{{Verb: netstate.Remove, Row: route}}); errs[0] != nil {
 			t.Fatal(errs[0])
 		}
-		a.world.Emit(me)
 		settle(time.Second)
 		by := fmt.Sprintf("[%d]", os.Getpid())
 		told := 0

@@ -45,6 +45,9 @@ func (w *World) Open() *Kernel {
 	return &Kernel{world: w, pid: w.handles}
 }
 
+// OpenAs returns a handle of the process pid.
+func (w *World) OpenAs(pid uint32) *Kernel { return &Kernel{world: w, pid: pid} }
+
 // Fail makes every attempt to add, change or remove exactly row fail with err,
 // until err is nil.
 func (w *World) Fail(row netstate.Row, err error) {
