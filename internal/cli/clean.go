@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -15,16 +14,17 @@ import (
 
 	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/api"
-	"github.com/weft-net/weft/internal/identity"
 	"github.com/weft-net/weft/internal/kernel"
+	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/offline"
 )
 
 // cleaner holds the clean command's flags.
 type cleaner struct {
 	access
-	up  settings // what 'weft up' was told
-	how offline.Sweep
+	up     settings // what 'weft up' was told
+	how    offline.Sweep
+	output string
 }
 
 func newCleanCommand() *cobra.Command {
@@ -41,7 +41,7 @@ first; the command fails while an agent is running.
 
 With --firewall only weft's firewall rules are removed: for a host that runs
 flanneld again.`,
-		Example: "  weft clean --dry-run\n  weft clean\n  weft clean --firewall",
+		Example: "  weft clean --dry-run\n  weft clean --dry-run -o json\n  weft clean\n  weft clean --firewall",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := c.context(cmd)
@@ -55,6 +55,7 @@ flanneld again.`,
 	addBool(fs, &c.how.Dry, "dry-run", "false", "only list what would be removed")
 	addBool(fs, &c.how.Firewall, "firewall", "false", "remove nothing but weft's firewall rules")
 	takeFlags(cmd, fs)
+	addOutputFlag(cmd, &c.output)
 	return cmd
 }
 
@@ -76,7 +77,7 @@ func (c *cleaner) run(ctx context.Context, cmd *cobra.Command) (err error) {
 		}
 		defer func() { err = errors.Join(err, o.Store.Close()) }()
 	}
-	return clean(ctx, cmd.OutOrStdout(), o, c.how)
+	return clean(ctx, cmd.OutOrStdout(), c.output, o, c.how)
 }
 
 func refuseWhileRunning(ctx context.Context, runDir string) error {
@@ -88,55 +89,53 @@ func refuseWhileRunning(ctx context.Context, runDir string) error {
 	return withHint(fmt.Errorf("an agent is running in %s and would restore what is removed", runDir), "stop the agent first")
 }
 
-func clean(ctx context.Context, w io.Writer, o agent.Options, how offline.Sweep) error {
+// clean removes what it lists, unless how is dry, and prints the list.
+func clean(ctx context.Context, w io.Writer, output string, o agent.Options, how offline.Sweep) error {
 	found, err := offline.Clean(ctx, o, offline.Sweep{Dry: true, Firewall: how.Firewall})
 	if err != nil {
 		return err
 	}
+	doc := cleanDocument{header: newHeader("Clean"), DryRun: how.Dry, Changes: changesOf(found.Ops), Files: found.Files}
 	var files []string
 	if !how.Firewall {
 		files = runFiles(o.RunDir)
+		doc.Files = append(doc.Files, files...)
+		doc.Stays = staysOf(found.Lease, o.StateDir)
 	}
-	for _, op := range found.Ops {
-		fmt.Fprintln(w, op)
+	if forPeople(output) {
+		listCleaned(w, found.Ops, doc)
 	}
-	for _, file := range append(found.Files, files...) {
-		fmt.Fprintln(w, "- file", file)
+	n := len(doc.Changes) + len(doc.Files)
+	if n > 0 && !how.Dry {
+		_, err := offline.Clean(ctx, o, how)
+		if err == nil {
+			err = removeFiles(files)
+		}
+		if err != nil {
+			return fmt.Errorf("clean: %w", err)
+		}
 	}
-	if !how.Firewall {
-		tellStays(w, found.Lease, o.StateDir)
-	}
-	n := len(found.Ops) + len(found.Files) + len(files)
-	switch {
-	case n == 0:
-		fmt.Fprintln(w, "nothing to remove")
+	return present(w, output, doc, func() error {
+		switch {
+		case n == 0:
+			fmt.Fprintln(w, "nothing to remove")
+		case !how.Dry:
+			fmt.Fprintf(w, "removed %d objects and files\n", n)
+		}
 		return nil
-	case how.Dry:
-		return nil
-	}
-	if _, err := offline.Clean(ctx, o, how); err != nil {
-		return fmt.Errorf("clean: %w", err)
-	}
-	if err := removeFiles(files); err != nil {
-		return fmt.Errorf("clean: %w", err)
-	}
-	fmt.Fprintf(w, "removed %d objects and files\n", n)
-	return nil
+	})
 }
 
-// tellStays lists what clean leaves, by which this host gets its subnet again, and
-// how to release it.
-func tellStays(w io.Writer, leased []netip.Prefix, stateDir string) {
-	for _, subnet := range leased {
-		fmt.Fprintf(w, "stays: the lease of %s; release it with: weft lease release %s\n", subnet, subnet)
+// listCleaned prints what is removed, one object or file per line, and what stays.
+func listCleaned(w io.Writer, ops []netstate.Op, doc cleanDocument) {
+	for _, op := range ops {
+		fmt.Fprintln(w, op)
 	}
-	for _, kept := range []struct{ path, what string }{
-		{identity.File(stateDir), "this host's identity, which finds the lease again"},
-		{embeddedDir(stateDir), "the embedded etcd, with config and leases"},
-	} {
-		if _, err := os.Lstat(kept.path); err == nil {
-			fmt.Fprintf(w, "stays: %s: %s\n", kept.path, kept.what)
-		}
+	for _, file := range doc.Files {
+		fmt.Fprintln(w, "- file", file)
+	}
+	for _, s := range doc.Stays {
+		fmt.Fprintln(w, "stays:", s.text())
 	}
 }
 

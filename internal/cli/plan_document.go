@@ -41,15 +41,18 @@ func planOf(s *netstate.State) planDocument {
 }
 
 func diffOf(ops []netstate.Op) diffDocument {
-	doc := diffDocument{header: newHeader("PlanDiff")}
+	return diffDocument{header: newHeader("PlanDiff"), Changes: changesOf(ops)}
+}
+
+func changesOf(ops []netstate.Op) (changes []planChange) {
 	for _, op := range ops {
 		c := planChange{Change: op.Verb.Name(), Kind: netstate.KindOf(op.Row), Text: objectText(op.Row)}
 		if op.Verb != netstate.Remove && op.Have != nil {
 			c.Current = objectText(op.Have)
 		}
-		doc.Changes = append(doc.Changes, c)
+		changes = append(changes, c)
 	}
-	return doc
+	return changes
 }
 
 // objectText is the line of r without the kind.
