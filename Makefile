@@ -101,7 +101,7 @@ release: ## build tarballs, packages, image, manifests, SBOMs and checksums of V
 
 .PHONY: release-check
 release-check: release ## build all of it a second time, and compare
-	rm -rf .cache/dist && mv dist .cache/dist
+	mkdir -p .cache && rm -rf .cache/dist && mv dist .cache/dist
 	$(RELEASE)
 	diff .cache/dist/SHA256SUMS dist/SHA256SUMS
 	cd dist && sha256sum --check --quiet SHA256SUMS
