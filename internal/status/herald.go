@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/lease"
 )
@@ -115,26 +116,10 @@ func oneLine(text string) string {
 // warning returns a problem for which packets can be lost, "" if none is known.
 // It wants b.mu held.
 func (b *Board) warning() string {
-	for _, p := range b.view.Problems {
-		if !p.Note {
-			return p.Error()
+	for f := range b.findings() {
+		if f.severity == api.SeverityWarning {
+			return f.subject + ": " + f.err.Error()
 		}
-	}
-	for _, part := range lesser {
-		if err := b.faults[part]; err != nil {
-			return part + ": " + err.Error()
-		}
-	}
-	for _, p := range aboutObjects(b.last.Contested, b.last.Overtaken) {
-		return p.Error()
-	}
-	for _, e := range b.view.Bad {
-		if !e.Note {
-			return e.Key + ": " + e.Err.Error()
-		}
-	}
-	if !b.up && b.upErr != nil {
-		return partStore + ": " + b.upErr.Error()
 	}
 	return ""
 }

@@ -3,43 +3,62 @@ package status
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan"
 )
 
-// problems returns all there is for an operator to know: what the plan works
+// finding is a problem whose text is not made yet.
+type finding struct {
+	severity api.Severity
+	subject  string
+	err      error
+}
+
+// findings are all there is for an operator to know: what the plan works
 // around, faults of parts, what others do to objects, unreadable keys, and a
-// store that does not answer.
-func (b *Board) problems() []api.Problem {
-	var out []api.Problem
-	add := func(severity api.Severity, subject, message string) {
-		out = append(out, api.Problem{Subject: subject, Message: message, Severity: severity})
-	}
-	for _, p := range b.view.Problems {
-		add(severityOf(p.Note), p.Subject, p.Err.Error())
-	}
-	for _, part := range parts {
-		if err := b.faults[part]; err != nil {
-			add(api.SeverityError, part, err.Error())
+// store that does not answer. It wants b.mu held while it is read.
+func (b *Board) findings() iter.Seq[finding] {
+	return func(yield func(finding) bool) {
+		for _, p := range b.view.Problems {
+			if !yield(finding{severityOf(p.Note), p.Subject, p.Err}) {
+				return
+			}
+		}
+		for _, part := range parts {
+			if err := b.faults[part]; err != nil && !yield(finding{api.SeverityError, part, err}) {
+				return
+			}
+		}
+		for _, part := range lesser {
+			if err := b.faults[part]; err != nil && !yield(finding{api.SeverityWarning, part, err}) {
+				return
+			}
+		}
+		for _, p := range aboutObjects(b.last.Contested, b.last.Overtaken) {
+			if !yield(finding{api.SeverityWarning, p.Subject, p.Err}) {
+				return
+			}
+		}
+		for _, e := range b.view.Bad {
+			if !yield(finding{severityOf(e.Note), e.Key, e.Err}) {
+				return
+			}
+		}
+		if !b.up && b.upErr != nil {
+			yield(finding{api.SeverityWarning, partStore, b.upErr})
 		}
 	}
-	for _, part := range lesser {
-		if err := b.faults[part]; err != nil {
-			add(api.SeverityWarning, part, err.Error())
-		}
+}
+
+// problems returns the findings with their texts.
+func (b *Board) problems() (all []api.Problem) {
+	for f := range b.findings() {
+		all = append(all, api.Problem{Subject: f.subject, Message: f.err.Error(), Severity: f.severity})
 	}
-	for _, p := range aboutObjects(b.last.Contested, b.last.Overtaken) {
-		add(api.SeverityWarning, p.Subject, p.Err.Error())
-	}
-	for _, e := range b.view.Bad {
-		add(severityOf(e.Note), e.Key, e.Err.Error()+"; correct it, or delete it from the store")
-	}
-	if !b.up && b.upErr != nil {
-		add(api.SeverityWarning, partStore, b.upErr.Error())
-	}
-	return out
+	return all
 }
 
 // partStore is the subject of an outage of the store, which stops no traffic.

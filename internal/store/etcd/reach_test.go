@@ -36,7 +36,7 @@ func TestDeadEndpoint(t *testing.T) {
 }
 
 // A server that refuses connections is told of at once by those that follow, and
-// ends calls that shall fail fast, however long calls may take.
+// ends calls that must fail fast, however long calls may take.
 func TestARefusalIsToldAtOnce(t *testing.T) {
 	t.Parallel()
 	dead := nobody(t)
