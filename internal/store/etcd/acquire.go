@@ -81,7 +81,7 @@ func (a *acquisition) try(ctx context.Context) (l lease.Lease, ok bool, err erro
 		}
 	}
 	t := a.writes(have, choice, id)
-	a.written.set(lease.Key(l.Subnets), a.value) // before it is stored, or Hold might restore what was before
+	a.written.set(lease.Key(l.Subnets), entry{a.value, id}) // before it is stored, or Hold might restore what was before
 	if len(t.then) > 0 {
 		if ok, err = a.commit(ctx, "storing lease "+lease.Key(l.Subnets), t); !ok || err != nil {
 			return l, false, err

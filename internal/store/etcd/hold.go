@@ -22,6 +22,7 @@ import (
 func (s *Store) Hold(ctx context.Context, l lease.Lease, owner lease.Owner, margin time.Duration) error {
 	h := &holder{
 		Store: s, name: lease.Key(l.Subnets), lease: l, owner: owner, margin: margin,
+		acquired: s.acquired(l),
 		looks:    backoff.Pace{First: 10 * time.Millisecond, Most: time.Second, Calm: 10 * time.Second},
 		restores: backoff.Pace{First: time.Second, Most: time.Minute, Calm: 5 * time.Minute},
 	}
@@ -55,6 +56,7 @@ type holder struct {
 	owner     lease.Owner
 	margin    time.Duration
 	on        ttlID        // the etcd lease the key is attached to
+	acquired  ttlID        // the one that Acquire attached it to; 0 if that is not known, or it is gone
 	renewAt   time.Time    // when to renew it
 	looks     backoff.Pace // since another program may write the keys all the time
 	restores  backoff.Pace
@@ -120,7 +122,7 @@ func (h *holder) schedule(ctx context.Context, id ttlID) error {
 func (h *holder) extend(ctx context.Context) error {
 	full, err := h.renew(ctx, h.on)
 	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		h.on = 0 // the next round finds the key gone, or attached to something else
+		h.on, h.acquired = 0, 0 // the next round finds the key gone, or attached to something else
 		return err
 	}
 	if err != nil {

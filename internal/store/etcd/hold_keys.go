@@ -69,8 +69,10 @@ func (h *holder) attachment(k heldKeys) ttlID {
 	switch {
 	case k.owner != nil:
 		return ttlOf(k.owner)
-	case !k.records && h.on != 0:
-		return h.on // nothing but memory tells
+	case !k.records && h.on != 0: // nothing but memory tells
+		return h.on
+	case !k.records && h.acquired != 0: // what is stored may be overwritten already
+		return h.acquired
 	}
 	return ttlOf(k.lease)
 }
@@ -112,8 +114,8 @@ func (h *holder) announced() (lease.Attrs, error) {
 }
 
 func (h *holder) value() (string, error) {
-	if doc, ok := h.written.get(h.name); ok {
-		return doc, nil
+	if e, ok := h.written.get(h.name); ok {
+		return e.value, nil
 	}
 	doc, err := lease.MarshalAttrs(h.lease.Attrs)
 	return string(doc), err

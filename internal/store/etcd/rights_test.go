@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/weft-net/weft/internal/lease"
@@ -105,6 +106,22 @@ func TestFlannelsRoleSuffices(t *testing.T) {
 	}
 }
 
+// TestLeaseOverwrittenBeforeItIsHeld holds that a lease whose key another
+// program wrote between Acquire and Hold gets its time to live back, although
+// no record of weft's tells what that was.
+func TestLeaseOverwrittenBeforeItIsHeld(t *testing.T) {
+	t.Parallel()
+	p, root := guarded(t, onConfig, onSubnets)
+	put(t, root, "/net/config", wide, 0)
+	s := open(t, etcd.Options{Endpoints: []string{p.URL()}, Prefix: "/net", Username: "flannel", Password: "geheim"})
+	l := acquireWide(t, s)
+	key := "/net/subnets/" + lease.Key(l.Subnets)
+	before := must[*clientv3.GetResponse](t)(root.Get(t.Context(), key)).Kvs[0]
+	put(t, root, key, strings.Replace(string(before.Value), `"VNI":1`, `"VNI":9`, 1), 0)
+	storetest.Hold(t, s, l, owner)
+	restored(t, root, before)
+}
+
 func keysOf(t *testing.T, root *clientv3.Client) []string {
 	t.Helper()
 	resp := must[*clientv3.GetResponse](t)(root.Get(t.Context(), "/net/", clientv3.WithPrefix()))
@@ -122,8 +139,14 @@ func repairs(t *testing.T, root *clientv3.Client, l lease.Lease) {
 	key := "/net/subnets/" + lease.Key(l.Subnets)
 	before := must[*clientv3.GetResponse](t)(root.Get(t.Context(), key)).Kvs[0]
 	put(t, root, key, strings.Replace(string(before.Value), `"VNI":1`, `"VNI":9`, 1), 0)
+	restored(t, root, before)
+}
+
+// restored waits for a key to be as it was before.
+func restored(t *testing.T, root *clientv3.Client, before *mvccpb.KeyValue) {
+	t.Helper()
 	until(t, root, "the lease to be restored", func() bool {
-		now := must[*clientv3.GetResponse](t)(root.Get(t.Context(), key)).Kvs[0]
+		now := must[*clientv3.GetResponse](t)(root.Get(t.Context(), string(before.Key))).Kvs[0]
 		return string(now.Value) == string(before.Value) && now.Lease == before.Lease
 	})
 }

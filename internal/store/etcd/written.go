@@ -1,26 +1,43 @@
 package etcd
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/weft-net/weft/internal/lease"
+)
 
 // written is what this store's Acquire stored last for each lease, by name:
 // what Hold is to find there, also while a host announces something new.
 type written struct {
-	mu     sync.Mutex
-	values map[string]string
+	mu      sync.Mutex
+	entries map[string]entry
 }
 
-func (w *written) set(name, value string) {
+// entry is the value of a lease's key and the etcd lease it was attached to.
+type entry struct {
+	value string
+	id    ttlID
+}
+
+func (w *written) set(name string, e entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.values == nil {
-		w.values = map[string]string{}
+	if w.entries == nil {
+		w.entries = map[string]entry{}
 	}
-	w.values[name] = value
+	w.entries[name] = e
 }
 
-func (w *written) get(name string) (string, bool) {
+func (w *written) get(name string) (entry, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	value, ok := w.values[name]
-	return value, ok
+	e, ok := w.entries[name]
+	return e, ok
+}
+
+// acquired returns the etcd lease that this store's last Acquire attached l to,
+// 0 if there was none.
+func (s *Store) acquired(l lease.Lease) ttlID {
+	e, _ := s.written.get(lease.Key(l.Subnets))
+	return e.id
 }
