@@ -108,7 +108,9 @@ func (a *applier) routeTask(op netstate.Op) (t routeTask, err error) {
 		}
 	}
 	tag, ok := a.hops.tagFor(r.Dst)
-	if ok && !r.Foreign() && r.Via.IsValid() && t.dev != 0 {
+	// Of IPv4 routes through one nexthop object the kernel gives one without
+	// metrics those of another (fib_find_info_nh of net/ipv4/fib_semantics.c).
+	if ok && !r.Foreign() && r.MTU == 0 && r.Via.IsValid() && t.dev != 0 {
 		t.hop = hop{tag: tag, via: r.Via, dev: t.dev, onlink: r.OnLink}
 	}
 	return t, nil

@@ -37,6 +37,7 @@ func routeOf(r codec.Route, name string) netstate.Route {
 	}
 	if r.Kind == unix.RTN_UNICAST { // a blackhole leads nowhere
 		row.Via, row.Dev, row.OnLink = r.Via, name, r.Flags&unix.RTNH_F_ONLINK != 0
+		row.MTU = int(r.MTU)
 	}
 	return row
 }
@@ -72,6 +73,7 @@ func encodeRoute(b *rtnl.Batch, how uint16, r netstate.Route, dev int32, nexthop
 	}
 	codec.EncodeRoute(b, how, codec.Route{
 		Dst: r.Dst, Via: r.Via, Dev: dev, Nexthop: nexthop, Table: unix.RT_TABLE_MAIN, Protocol: protocolOf(r), Flags: flags,
+		MTU: uint32(r.MTU),
 	})
 }
 

@@ -15,6 +15,7 @@ type Route struct {
 	Via    netip.Addr
 	Dev    string
 	OnLink bool // Via is taken to be on Dev although no prefix says so
+	MTU    int  // bytes: the largest packet that passes; 0: what Dev carries
 	Proto  uint8
 	// Proto is 0 for weft's own routes; else the protocol of whoever put a
 	// route where weft looks for its own. Such a route is replaced when its
@@ -51,6 +52,9 @@ func (r Route) String() string {
 	}
 	if r.OnLink {
 		s += " onlink"
+	}
+	if r.MTU != 0 {
+		s += fmt.Sprintf(" mtu %d", r.MTU)
 	}
 	if r.Foreign() {
 		s += fmt.Sprintf(" proto %d", r.Proto)

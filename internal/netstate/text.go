@@ -124,6 +124,9 @@ func parseRoute(w *words) Route {
 		r.Dev = w.next()
 	}
 	r.OnLink = w.has("onlink")
+	if w.has("mtu") {
+		r.MTU = int(take(w, parseUint(31)))
+	}
 	if w.has("proto") {
 		r.Proto = uint8(take(w, parseUint(8)))
 	}

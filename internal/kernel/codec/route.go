@@ -22,6 +22,7 @@ type Route struct {
 	Dev       int32
 	Nexthop   uint32 // id of a nexthop object, or 0
 	Metric    uint32
+	MTU       uint32 // bytes; 0: the device's
 	Table     uint32
 	Flags     uint32 // RTM_F_*, RTNH_F_*
 	Protocol  uint8
@@ -65,6 +66,8 @@ func DecodeRoute(m rtnl.Message) (Route, bool) {
 			r.Dev = int32(a.Uint32())
 		case unix.RTA_PRIORITY:
 			r.Metric = a.Uint32()
+		case unix.RTA_METRICS:
+			r.MTU = mtuOf(a.Attrs())
 		case unix.RTA_TABLE:
 			r.Table = a.Uint32()
 		case rtaNexthopID:
@@ -75,6 +78,16 @@ func DecodeRoute(m rtnl.Message) (Route, bool) {
 	}
 	r.Dst = netip.PrefixFrom(dst, int(head[1]))
 	return r, r.Dst.IsValid()
+}
+
+// mtuOf returns the MTU among the metrics of a route, 0 if it has none.
+func mtuOf(metrics rtnl.Attrs) uint32 {
+	for m := range metrics.All() {
+		if m.Type == unix.RTAX_MTU {
+			return m.Uint32()
+		}
+	}
+	return 0
 }
 
 // viaOf reads struct rtvia: a gateway of the other family.
@@ -172,6 +185,11 @@ func EncodeRoute(b *rtnl.Batch, how uint16, r Route) {
 	}
 	if r.Metric != 0 {
 		b.Uint32(unix.RTA_PRIORITY, r.Metric)
+	}
+	if r.MTU != 0 {
+		metrics := b.Nest(unix.RTA_METRICS)
+		b.Uint32(unix.RTAX_MTU, r.MTU)
+		b.End(metrics)
 	}
 	if r.Nexthop != 0 {
 		b.Uint32(rtaNexthopID, r.Nexthop)

@@ -27,6 +27,10 @@ var lives = []struct{ name, from, to string }{
 	{"route6 to device", "route fd05:0:0:2::/64 via fd00:4:7::22 dev eth0", "route fd05:0:0:2::/64 dev flannel-v6.1"},
 	{"device to route", "route 10.5.2.0/24 dev flannel.1", "route 10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink"},
 	{"device to route6", "route fd05:0:0:2::/64 dev flannel-v6.1", "route fd05:0:0:2::/64 via fd05:0:0:2:: dev flannel-v6.1 onlink"},
+	{"mtu", "route 10.5.2.0/24 via 10.4.7.22 dev eth0 mtu 1352", "route 10.5.2.0/24 via 10.4.7.22 dev eth0 mtu 1400"},
+	{"mtu no longer", "route 10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink mtu 1352", "route 10.5.2.0/24 via 10.5.2.0 dev flannel.1 onlink"},
+	{"mtu6", "route fd05:0:0:2::/64 via fd05:0:0:2:: dev flannel-v6.1 onlink", "route fd05:0:0:2::/64 via fd05:0:0:2:: dev flannel-v6.1 onlink mtu 1352"},
+	{"mtu6 by another device", "route fd05:0:0:2::/64 via fd05:0:0:2:: dev flannel-v6.1 onlink mtu 1352", "route fd05:0:0:2::/64 via fd00:4:7::22 dev eth0"},
 	{"onlink", "route 10.5.2.0/24 via 10.4.7.22 dev eth0 onlink", "route 10.5.2.0/24 via 10.4.7.22 dev eth0"},
 	{"whole network", "route 10.5.0.0/16 dev flannel.1", ""},
 }
