@@ -21,6 +21,8 @@ const (
 	PeerLeft      Kind = "peer-left"
 	PeerMoved     Kind = "peer-moved"
 	PathChanged   Kind = "path-changed"
+	PathLost      Kind = "path-lost"
+	PathBack      Kind = "path-back"
 	Config        Kind = "config"
 	ConfigChanged Kind = "config-changed"
 	Uplink        Kind = "uplink"
@@ -52,6 +54,8 @@ var Meanings = []Meaning{
 	{PeerLeft, "a peer's lease is over or was released"},
 	{PeerMoved, "a peer advertises another address, or has another subnet"},
 	{PathChanged, "packets to a peer take another path"},
+	{PathLost, "a peer does not answer on a path any more"},
+	{PathBack, "a peer answers on that path again"},
 	{Config, "the network config in force; a config that is missing or cannot be used"},
 	{ConfigChanged, "a key of the network config has another value"},
 	{Uplink, "the interface and addresses through which peers are reached"},

@@ -57,7 +57,7 @@ func (s *State) planInput(t *step, attrs lease.Attrs) plan.Input {
 	return plan.Input{
 		Net: *s.config.net, Host: facts, Self: self,
 		Spare: len(s.history) > 0 && s.history[0].spare, Former: s.history.former(t.now), Draining: s.draining, Previous: s.previous,
-		Peers: s.peers(self), Firewall: s.opts.Firewall,
+		Peers: s.peers(self), Proofs: s.proofs, Firewall: s.opts.Firewall,
 	}
 }
 
@@ -107,10 +107,10 @@ func (s *State) vouchesFor(subnets []netip.Prefix) bool {
 // sameInput reports whether two inputs are the same, at a cost that does not
 // grow with the peers.
 func sameInput(a, b plan.Input) bool {
-	if !sorted.Same(a.Peers, b.Peers) {
+	if !sorted.Same(a.Peers, b.Peers) || !sorted.Same(a.Proofs, b.Proofs) {
 		return false
 	}
-	a.Peers, b.Peers = lease.Set{}, lease.Set{}
+	a.Peers, b.Peers, a.Proofs, b.Proofs = lease.Set{}, lease.Set{}, plan.Proofs{}, plan.Proofs{}
 	return equal(a, b)
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/store"
 )
 
@@ -56,6 +57,10 @@ type PassDone struct {
 	Overwrote []Parameter // by repairs so far; the last of each
 }
 
+// PathsProbed says what probes have shown of the paths to peers by now: all of
+// it, so that the last PathsProbed says all.
+type PathsProbed struct{ Proofs plan.Proofs }
+
 // Tick says that Output.Wake has come.
 type Tick struct{}
 
@@ -67,6 +72,7 @@ func (HostObserved) event() {}
 func (LocksTaken) event()   {}
 func (LeaseHeld) event()    {}
 func (PassDone) event()     {}
+func (PathsProbed) event()  {}
 func (Tick) event()         {}
 
 func (e StoreChanged) String() string {
@@ -95,6 +101,9 @@ func (e LocksTaken) String() string {
 func (e LeaseHeld) String() string { return "lease held: " + lease.FormatSubnets(e.Lease.Subnets) }
 func (e PassDone) String() string {
 	return fmt.Sprintf("pass done: received %d, converged %d", e.Received, e.Converged)
+}
+func (e PathsProbed) String() string {
+	return fmt.Sprintf("paths probed: %d with an outcome", e.Proofs.Len())
 }
 func (Tick) String() string { return "tick" }
 

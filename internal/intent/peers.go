@@ -1,6 +1,7 @@
 package intent
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -25,6 +26,7 @@ func (t *step) tellPeers(before, now *plan.Input) {
 	}
 	n := news{step: t, before: before, now: now, mine: t.state.publicAddrs(), samePaths: plan.SamePaths(before, now)}
 	n.collect()
+	n.probed()
 	if !n.samePaths {
 		for l := range now.Peers.All() {
 			if old, ok := before.Peers.Find(l); ok && isPeer(now, &l, n.mine) {
@@ -125,6 +127,36 @@ func (n *news) changed(old, l *lease.Lease) {
 	}
 }
 
+// probed notes which paths have been lost and which are back, and which others are
+// taken instead.
+func (n *news) probed() {
+	for c := range sorted.Diff(n.before.Proofs, n.now.Proofs) {
+		proof := cmp.Or(c.New, c.Old)
+		was, is := verdictOf(c.Old), verdictOf(c.New)
+		l, found := n.now.Peers.Find(lease.At(proof.Subnets))
+		if !found || !isPeer(n.now, &l, n.mine) || was == is {
+			continue
+		}
+		attrs := []any{"path", string(proof.Kind), "family", proof.Family}
+		switch {
+		case is == plan.Lost:
+			n.add(event.PathLost, "path to peer lost", &l, attrs...)
+		case was == plan.Lost:
+			n.add(event.PathBack, "path to peer works again", &l, attrs...)
+		}
+		if old, had := n.before.Peers.Find(l); had && n.samePaths {
+			n.path(&old, &l)
+		}
+	}
+}
+
+func verdictOf(p *plan.Proof) plan.Verdict {
+	if p == nil {
+		return plan.Unmeasured
+	}
+	return p.Verdict
+}
+
 // path notes that packets to a peer take another path. That there is none is a
 // problem of the plan, which tells why.
 func (n *news) path(old, l *lease.Lease) {
@@ -182,14 +214,14 @@ type bulletin struct {
 	since  time.Time // when the ones that are told one by one began to be counted
 	told   int       // of these
 	next   time.Time // of a summary
-	counts [4]int    // not told yet, by the order of counted
+	counts [6]int    // not told yet, by the order of counted
 }
 
 // counted are the kinds of news that a summary counts, with their words.
-var counted = [4]struct {
+var counted = [6]struct {
 	kind event.Kind
 	word string
-}{{event.PeerJoined, "joined"}, {event.PeerLeft, "left"}, {event.PeerMoved, "moved"}, {event.PathChanged, "pathsChanged"}}
+}{{event.PeerJoined, "joined"}, {event.PeerLeft, "left"}, {event.PeerMoved, "moved"}, {event.PathChanged, "pathsChanged"}, {event.PathLost, "pathsLost"}, {event.PathBack, "pathsBack"}}
 
 // tellNews logs a few news one by one, and counts many for a summary. Where
 // thousands of peers come at once, or some all the time, a line for each would
@@ -216,7 +248,7 @@ func (t *step) tellNews(list []Message) {
 // tellMany logs the summary of changed peers, if it is time for one.
 func (t *step) tellMany() {
 	b := &t.state.bulletin
-	if b.counts == [4]int{} {
+	if b.counts == [6]int{} {
 		return
 	}
 	if left := b.next.Sub(t.now); left > 0 {
@@ -230,5 +262,5 @@ func (t *step) tellMany() {
 		}
 	}
 	t.say(Info, event.Peers, "many peers changed", attrs...)
-	b.counts, b.next = [4]int{}, t.now.Add(newsPause)
+	b.counts, b.next = [6]int{}, t.now.Add(newsPause)
 }

@@ -50,6 +50,7 @@ type State struct {
 	retryAt  time.Time       // zero: no retry is due
 	locks    *Locks          // held
 	wanted   *Locks          // asked for
+	proofs   plan.Proofs     // of the paths to peers, since the start
 
 	history   history
 	self      *lease.Lease       // held, or held before the restart and still in the store

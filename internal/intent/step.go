@@ -30,6 +30,8 @@ func Step(s State, e Event, now time.Time) (State, Output) {
 	case PassDone:
 		s.pass = e
 		t.overwrote(e.Overwrote)
+	case PathsProbed:
+		s.proofs = e.Proofs
 	case Tick:
 	}
 	if s.primed {

@@ -21,7 +21,9 @@ import (
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/intent"
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/view"
@@ -76,6 +78,7 @@ type tracer struct {
 	params   host.Params
 	attached []host.Attached
 	broken   error // why the host's facts cannot be found
+	proofs   plan.Proofs
 }
 
 func newTracer(t testing.TB) *tracer {
@@ -184,6 +187,8 @@ func (r *tracer) do(verb, rest string) {
 			r.t.Fatal(err)
 		}
 		r.wait(d)
+	case "probed":
+		r.step(intent.PathsProbed{Proofs: r.probed(strings.Fields(rest))})
 	case "store-fails":
 		r.step(intent.StoreHealth{Err: errors.New(rest)})
 	case "restart", "restart-with-copy":
@@ -199,6 +204,21 @@ func (r *tracer) do(verb, rest string) {
 	default:
 		r.t.Fatalf("unknown line %q", verb)
 	}
+}
+
+// probed adds to what probes have shown: of a lease's path a verdict, and maybe an MTU.
+func (r *tracer) probed(w []string) plan.Proofs {
+	p := plan.Proof{Subnets: []netip.Prefix{netip.MustParsePrefix(w[0])}, Family: netconf.V4, Kind: plan.Kind(w[1])}
+	for _, v := range []plan.Verdict{plan.Passes, plan.Lost} {
+		if v.String() == w[2] {
+			p.Verdict = v
+		}
+	}
+	if len(w) > 3 {
+		p.MTU = mustInt(r.t, w[3])
+	}
+	r.proofs = r.proofs.With(p)
+	return r.proofs
 }
 
 func mustInt(t testing.TB, text string) int {

@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"strings"
@@ -73,9 +74,12 @@ func onePeersWork(t *testing.T, n int) work {
 		}
 	}
 	turn() // what is made once is made
-	before := systemCalls(t)
-	turn()
-	w := work{calls: systemCalls(t) - before}
+	w := work{calls: math.MaxInt}
+	for range 5 { // the runtime has reads and writes of its own now and then
+		before := systemCalls(t)
+		turn()
+		w.calls = min(w.calls, systemCalls(t)-before)
+	}
 	w.allocs = int(testing.AllocsPerRun(50, turn))
 	return w
 }

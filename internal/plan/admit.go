@@ -15,7 +15,8 @@ import (
 type peer struct {
 	*lease.Lease
 	subnet netip.Prefix
-	group  int // of the networks, the first that gives out such subnets; their count if none does
+	group  int    // of the networks, the first that gives out such subnets; their count if none does
+	proven proven // of the paths to it
 }
 
 // compare orders by address, then the wider first, then by what else tells two
@@ -49,7 +50,7 @@ func (b *basis) candidate(l *lease.Lease, f netconf.Family) (peer, bool) {
 	for group < len(networks) && !networks[group].Regular(subnet) {
 		group++
 	}
-	return peer{l, subnet, group}, true
+	return peer{l, subnet, group, b.in.proven(l, f)}, true
 }
 
 // fits returns what is wrong with p's subnet by itself.

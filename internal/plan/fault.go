@@ -17,6 +17,7 @@ type fault struct {
 	family  netconf.Family
 	kind    faultKind
 	err     error
+	note    bool // no packet is lost for it
 }
 
 type faultKind uint8
@@ -27,11 +28,14 @@ const (
 	addressing                  // its address is another host's as well
 	sending                     // there is no path to it
 	straying                    // the tunnel's packets to it do not leave by the uplink
+	silent                      // it answers by no path
+	detouring                   // its packets take another path than the preferred one
+	narrow                      // its path carries smaller packets only
 )
 
 // fault returns a fault of p; without err it is a probe for one.
 func (p *peer) fault(f netconf.Family, kind faultKind, err error) fault {
-	return fault{p.Subnets, f, kind, err}
+	return fault{p.Subnets, f, kind, err, kind == detouring || kind == narrow}
 }
 
 // Compare orders by identity.
@@ -48,7 +52,7 @@ type line struct {
 }
 
 func (x fault) line() line {
-	p := Problem{Subject: lease.FormatSubnets(x.subnets), Err: x.err, Peer: true}
+	p := Problem{Subject: lease.FormatSubnets(x.subnets), Err: x.err, Peer: true, Note: x.note}
 	return line{p, x.err.Error(), x.family, x.kind}
 }
 

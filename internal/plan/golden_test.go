@@ -130,6 +130,7 @@ func render(s *netstate.State, problems []Problem) string {
 //	self|peer PREFIX public ADDR vxlan VNI MAC
 //	former vxlan VNI MAC port PORT [sends]
 //	self|peer PREFIX public ADDR BACKEND
+//	proof PREFIX PATH VERDICT [mtu BYTES]   of a path to the peer, which probes have shown
 //	drains PREFIX             a subnet that this host had before
 //	past PREFIX len BITS      a network of an earlier config
 //	masquerade {JSON}
@@ -262,6 +263,10 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 				length := prefix(f, fmt.Sprintf("%s/%s", strings.Split(w[1], "/")[0], w[3])).Bits()
 				in.Previous = append(in.Previous, netconf.Previous{Network: prefix(f, w[1]), SubnetLen: length})
 			}
+		case "proof":
+			for _, f := range fams {
+				in.Proofs = in.Proofs.With(readProof(w[1:], f, fams))
+			}
 		case "peer":
 			in.Peers = in.Peers.With(readLease(w, fams))
 		default:
@@ -276,6 +281,18 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		t.Fatal(err)
 	}
 	return in
+}
+
+// readProof reads PREFIX PATH VERDICT [mtu BYTES].
+func readProof(w []string, f netconf.Family, fams []netconf.Family) Proof {
+	p := Proof{Family: f, Kind: Kind(w[1]), Verdict: map[string]Verdict{"passes": Passes, "lost": Lost}[w[2]]}
+	for _, one := range fams {
+		p.Subnets = append(p.Subnets, prefix(one, w[0]))
+	}
+	if len(w) > 4 {
+		p.MTU, _ = strconv.Atoi(w[4])
+	}
+	return p
 }
 
 // policyRule leads to a table, or nowhere.

@@ -27,25 +27,61 @@ type Path struct {
 	Via    netip.Addr   // the route's gateway
 	Dev    string       // the device packets leave by
 	Remote netip.Addr   // the peer's public address
-	MAC    netstate.MAC // the peer's tunnel device; Tunnelled only
-	VNI    uint32       // of the tunnel; Tunnelled only
+	MAC    netstate.MAC // the peer's tunnel device; zero if there is no tunnel to it
+	VNI    uint32       // of the tunnel, if there is one
 	OnLink bool         // the kernel must be told that Via is on-link; Direct only
+	MTU    int          // bytes: the largest packet that probes have shown to pass; 0: the network's MTU
+
+	Instead bool // of the direct path, which is lost; Tunnelled only
+}
+
+// HasTunnel reports whether packets could travel in a tunnel: frames to the
+// peer's device are carried to it, also while its packets go directly.
+func (p Path) HasTunnel() bool { return p.MAC != netstate.MAC{} }
+
+// tunnelled returns the path to subnet in place of p, which has a tunnel.
+func (p Path) tunnelled(subnet netip.Prefix) Path {
+	return Path{Kind: Tunnelled, Via: subnet.Addr(), Remote: p.Remote, MAC: p.MAC, VNI: p.VNI, Instead: true}
 }
 
 // PathTo returns how packets to p's subnet of family f travel, or why they
 // cannot. It looks at p alone; conflicts between peers are Build's affair.
 func PathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
 	path, err := pathTo(&in, &p, f)
-	if err == nil && path.Kind == Tunnelled {
-		path.Dev = in.sendsBy(f, path.VNI)
+	if err != nil {
+		return path, err
 	}
-	return path, err
+	subnet, _ := p.Subnet(f)
+	return in.complete(f, in.proven(&p, f).choose(path, subnet)), nil
 }
 
-// pathTo is the one place where a path is chosen, from the config, the host's
-// facts and the peer's lease. A peer is sent to by what it announces, whatever
-// the config says now, so that hosts may change over in any order. Of a
-// tunnelled path Dev is left out, which follows from VNI.
+// PathsTo returns all paths by which packets to p's subnet of family f may
+// travel, the preferred one first, whatever probes say, or why there is none.
+func PathsTo(in Input, p lease.Lease, f netconf.Family) ([]Path, error) {
+	path, err := pathTo(&in, &p, f)
+	if err != nil {
+		return nil, err
+	}
+	paths := []Path{in.complete(f, path)}
+	if path.Kind == Direct && path.HasTunnel() {
+		subnet, _ := p.Subnet(f)
+		paths = append(paths, in.complete(f, path.tunnelled(subnet)))
+	}
+	return paths, nil
+}
+
+// complete returns path with the name of its device.
+func (in *Input) complete(f netconf.Family, path Path) Path {
+	if path.Kind == Tunnelled {
+		path.Dev = in.sendsBy(f, path.VNI)
+	}
+	return path
+}
+
+// pathTo is the one place where a path is chosen before probes have a say, from
+// the config, the host's facts and the peer's lease. A peer is sent to by what it
+// announces, whatever the config says now, so that hosts may change over in any
+// order. Of a tunnelled path Dev is left out, which follows from VNI.
 func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 	remote, ok := p.PublicAddr(f)
 	if !ok {
@@ -55,11 +91,14 @@ func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 		return Path{}, fmt.Errorf("announces this host's own address %s; give one of the hosts another; %s", remote, ifGone(p))
 	}
 	near := onLink(in.Host.Uplink.OnLink, remote)
-	direct := Path{Kind: Direct, Via: remote, Dev: in.Host.Uplink.Name, Remote: remote, OnLink: onLink(in.Host.Uplink.ByFlag, remote)}
 	switch {
 	case p.Backend != HostGW && p.Backend != VXLAN:
 		return Path{}, fmt.Errorf("announces backend %q, which is unsupported; switch its host to vxlan or host-gw; %s", p.Backend, ifGone(p))
 	case near && (p.Backend == HostGW || in.direct()):
+		direct := Path{Kind: Direct, Via: remote, Dev: in.Host.Uplink.Name, Remote: remote, OnLink: onLink(in.Host.Uplink.ByFlag, remote)}
+		if t, err := tunnelTo(in, p, f, remote); err == nil && p.Backend == VXLAN && in.Net.Backend.Type == VXLAN {
+			direct.MAC, direct.VNI = t.MAC, t.VNI
+		}
 		return direct, nil
 	case p.Backend == HostGW && in.Host.Uplink.VRF != "":
 		return Path{}, fmt.Errorf("announces host-gw, which this host does not support: its uplink %s belongs to VRF %s; use vxlan without DirectRouting", in.Host.Uplink.Name, in.Host.Uplink.VRF)

@@ -35,6 +35,7 @@ type Input struct {
 	Draining []netip.Prefix     // draining subnets: this host's previous ones, which peers still send to
 	Previous []netconf.Previous // previous networks, in which there still are leases
 	Peers    lease.Set          // everybody else; a lease of Self's subnets is passed over
+	Proofs   Proofs             // of the paths to peers
 
 	Firewall firewall.Options
 }

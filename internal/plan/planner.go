@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"cmp"
 	"reflect"
+	"slices"
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
@@ -31,7 +33,7 @@ type Planner struct {
 func (p *Planner) Update(in Input) (*netstate.State, []Problem) {
 	if changes, ok := p.changes(in); !ok {
 		p.rebuild(in)
-	} else if len(changes) > 0 {
+	} else if p.basis.in.Proofs = in.Proofs; len(changes) > 0 {
 		p.apply(changes)
 	}
 	p.in = in
@@ -63,14 +65,38 @@ func (p *Planner) changes(in Input) ([]change, bool) {
 		}
 		out = append(out, change{c.Old, c.New})
 	}
+	out = append(out, p.proven(in, out)...)
 	// One peer in the whole plan costs about a tenth of what its change costs.
 	return out, len(out) <= 100 || 10*len(out) < in.Peers.Len()
 }
 
-// sameButPeers reports whether a and b agree in all but their peers. Parts that
-// they share are not looked at.
+// proven returns the peers of in, beside those that are changed, of whose paths
+// probes have shown something new.
+func (p *Planner) proven(in Input, changed []change) (out []change) {
+	known := func(l *lease.Lease) bool {
+		for _, c := range slices.Backward(changed) { // there are few, of both
+			if c.new != nil && c.new.Compare(*l) == 0 {
+				return true
+			}
+		}
+		return len(out) > 0 && out[len(out)-1].new.Compare(*l) == 0
+	}
+	for c := range sorted.Diff(p.in.Proofs, in.Proofs) {
+		if c.Old != nil && c.New != nil && c.Old.Same(*c.New) {
+			continue
+		}
+		proof := cmp.Or(c.Old, c.New)
+		if l, ok := in.Peers.Find(lease.At(proof.Subnets)); ok && !known(&l) {
+			out = append(out, change{&l, &l})
+		}
+	}
+	return out
+}
+
+// sameButPeers reports whether a and b agree in all but their peers and the paths
+// to them. Parts that they share are not looked at.
 func sameButPeers(a, b Input) bool {
-	a.Peers, b.Peers = lease.Set{}, lease.Set{}
+	a.Peers, b.Peers, a.Proofs, b.Proofs = lease.Set{}, lease.Set{}, Proofs{}, Proofs{}
 	a.Self.TTL, b.Self.TTL = 0, 0
 	return reflect.DeepEqual(a, b)
 }

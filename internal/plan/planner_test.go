@@ -89,6 +89,25 @@ func (tr *trace) step() {
 	for range n {
 		tr.in.Peers = tr.peer(tr.in.Peers)
 	}
+	if tr.rng.IntN(3) == 0 {
+		tr.probe()
+	}
+}
+
+// probe has probes show something of the paths to some peers, or of none.
+func (tr *trace) probe() {
+	for l := range tr.in.Peers.All() {
+		if tr.rng.IntN(8) != 0 {
+			continue
+		}
+		p := Proof{Subnets: l.Subnets, Family: tr.fams[tr.rng.IntN(len(tr.fams))], Kind: []Kind{Direct, Tunnelled}[tr.rng.IntN(2)]}
+		if tr.rng.IntN(4) == 0 {
+			tr.in.Proofs = tr.in.Proofs.Without(p)
+			continue
+		}
+		p.Verdict, p.MTU = Verdict(tr.rng.IntN(3)), []int{0, 0, 1352}[tr.rng.IntN(3)]
+		tr.in.Proofs = tr.in.Proofs.With(p)
+	}
 }
 
 // elsewhere changes something that is no peer's.

@@ -8,19 +8,22 @@ func (u *amendment) redirect() {
 	for _, p := range u.gone {
 		u.fault(p.fault(u.family, sending, nil))
 		u.fault(p.fault(u.family, straying, nil))
-		path, err := pathTo(u.in, p.Lease, u.family)
+		for _, x := range p.shortcomings(u.family, nil, nil) {
+			u.fault(x)
+		}
+		path, err := u.in.path(p, u.family)
 		if err != nil {
 			continue
 		}
 		u.dropPackets(p, &path)
-		if path.Kind == Tunnelled {
+		if path.HasTunnel() {
 			u.keepHolder(holders, &path)
 			u.ends = u.ends.Without(tunnelEnd{mac: path.MAC.Number(), peer: p})
 		}
 	}
 	for _, p := range u.come {
-		path, err := pathTo(u.in, p.Lease, u.family)
-		if err == nil && path.Kind == Tunnelled {
+		path, err := u.in.path(p, u.family)
+		if err == nil && path.HasTunnel() {
 			u.keepHolder(holders, &path)
 			u.ends = u.ends.With(tunnelEnd{mac: path.MAC.Number(), peer: p})
 		}
@@ -69,7 +72,7 @@ func (u *amendment) rehold(mac uint64, before *peer) {
 
 // frames returns what carries frames to the holder of a MAC.
 func (u *amendment) frames(holder *peer) (netstate.FDB, bool) {
-	path, err := pathTo(u.in, holder.Lease, u.family)
+	path, err := u.in.path(holder, u.family)
 	if err != nil || u.sharedMAC(u.family, &path, holder, holder, &path) != nil {
 		return netstate.FDB{}, false
 	}
@@ -83,7 +86,7 @@ func (u *amendment) frames(holder *peer) (netstate.FDB, bool) {
 // resend puts packets for an admitted peer on its path, or says why there is
 // none.
 func (u *amendment) resend(p *peer) {
-	path, err := pathTo(u.in, p.Lease, u.family)
+	path, err := u.in.path(p, u.family)
 	if err == nil && path.Kind == Tunnelled {
 		if err = u.shares(p, &path); err != nil {
 			u.dropPackets(p, &path)
@@ -91,6 +94,9 @@ func (u *amendment) resend(p *peer) {
 	}
 	u.fault(p.fault(u.family, sending, err))
 	u.fault(p.fault(u.family, straying, u.strays(&path, err)))
+	for _, x := range p.shortcomings(u.family, &path, err) {
+		u.fault(x)
+	}
 	if err == nil {
 		var rows netstate.Builder
 		u.sendPackets(&rows, u.family, p, &path)
@@ -106,7 +112,7 @@ func (u *amendment) resend(p *peer) {
 // shares returns an error if p may not have its MAC.
 func (u *amendment) shares(p *peer, path *Path) error {
 	holder := u.holder(path.MAC.Number())
-	held, err := pathTo(u.in, holder.Lease, u.family)
+	held, err := u.in.path(holder, u.family)
 	if err != nil {
 		return err
 	}

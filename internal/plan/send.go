@@ -31,6 +31,11 @@ func (b *basis) send(s *netstate.Builder, f netconf.Family, peers []*peer) (ends
 		if err := b.strays(&paths[i], nil); err != nil {
 			faults = append(faults, p.fault(f, straying, err))
 		}
+		for _, x := range p.shortcomings(f, &paths[i], nil) {
+			if x.err != nil {
+				faults = append(faults, x)
+			}
+		}
 		b.sendPackets(s, f, p, &paths[i])
 	}
 	return ends, faults
@@ -42,7 +47,7 @@ func (b *basis) pathsTo(f netconf.Family, peers []*peer) ([]Path, map[*peer]erro
 	errs := map[*peer]error{}
 	for i, p := range peers {
 		var err error
-		if paths[i], err = pathTo(b.in, p.Lease, f); err != nil {
+		if paths[i], err = b.in.path(p, f); err != nil {
 			errs[p] = err
 		}
 	}
@@ -65,11 +70,11 @@ func (e tunnelEnd) Compare(o tunnelEnd) int {
 	return cmp.Or(cmp.Compare(min(e.group, 1), min(o.group, 1)), e.compare(o.peer))
 }
 
-// tunnelEnds lists the devices of the tunnelled peers, sorted.
+// tunnelEnds lists the devices of peers with a tunnel, sorted.
 func tunnelEnds(paths []Path, peers []*peer) []tunnelEnd {
 	ends := make([]tunnelEnd, 0, len(paths))
 	for i, p := range peers {
-		if paths[i].Kind == Tunnelled {
+		if paths[i].HasTunnel() {
 			ends = append(ends, tunnelEnd{paths[i].MAC.Number(), p, i})
 		}
 	}
@@ -89,14 +94,16 @@ func (b *basis) sendFrames(s *netstate.Builder, f netconf.Family, ends []tunnelE
 		}
 		path := &paths[e.path]
 		if err := b.sharedMAC(f, path, e.peer, holder.peer, &paths[holder.path]); err != nil {
-			errs[e.peer] = err
+			if path.Kind == Tunnelled {
+				errs[e.peer] = err
+			}
 		} else if t := b.tunnels[f].find(path.VNI); first && t != nil {
 			s.FDB = append(s.FDB, t.Frames(path.MAC, path.Remote))
 		}
 	}
 }
 
-// sharedMAC returns an error if a peer with a tunnelled path announces a MAC
+// sharedMAC returns an error if a peer with a tunnel announces a MAC
 // that this host, or another host before it, has already: one of the two would
 // get the other's packets. A host whose previous subnet drains has two leases
 // with one device.
@@ -114,9 +121,12 @@ func (b *basis) sharedMAC(f netconf.Family, path *Path, p, holder *peer, held *P
 // has said already why.
 func (b *basis) sendPackets(s *netstate.Builder, f netconf.Family, p *peer, path *Path) {
 	if path.Kind == Direct {
-		s.Routes = append(s.Routes, hostgw.Route(p.subnet, path.Via, path.Dev, path.OnLink))
+		route := hostgw.Route(p.subnet, path.Via, path.Dev, path.OnLink)
+		route.MTU = path.MTU
+		s.Routes = append(s.Routes, route)
 	} else if t := b.tunnels[f].find(path.VNI); t != nil {
 		neigh, route := t.Packets(p.subnet, path.MAC)
+		route.MTU = path.MTU
 		s.Neighs, s.Routes = append(s.Neighs, neigh), append(s.Routes, route)
 	}
 }
