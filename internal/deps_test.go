@@ -45,6 +45,7 @@ var layers = map[string][]string{
 		"internal/host", "internal/netstate", "internal/owned",
 	},
 	"internal/kernel/rtnl":  {},
+	"internal/kernel/echo":  {"internal/kernel/codec", "internal/kernel/rtnl", "internal/netstate"},
 	"internal/kernel/codec": {"internal/kernel/rtnl", "internal/netstate"},
 	"internal/intent": {
 		"internal/event", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/plan", "internal/plan/firewall",
