@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -58,15 +59,20 @@ there is one, and 2 if the comparison failed.`,
 		},
 	}
 	fs := newFlagSet()
+	p.addPlanFlags(fs)
+	addBool(fs, &p.diff, "diff", "false", "show how the kernel differs from the plan")
+	takeFlags(cmd, fs)
+	addOutputFlag(cmd, &p.output)
+	return cmd
+}
+
+// addPlanFlags adds those by which a plan is found, or computed.
+func (p *planner) addPlanFlags(fs *flag.FlagSet) {
 	p.add(fs)
 	addUplinkFlags(fs, &p.up.uplinkSettings)
 	addTrafficFlags(fs, &p.up.trafficSettings)
 	addExceptFlag(fs, &p.up.trafficSettings)
 	addSubnetFileFlag(fs, &p.up)
-	addBool(fs, &p.diff, "diff", "false", "show how the kernel differs from the plan")
-	takeFlags(cmd, fs)
-	addOutputFlag(cmd, &p.output)
-	return cmd
 }
 
 func (p *planner) run(cmd *cobra.Command) error {

@@ -23,6 +23,7 @@ var documents = map[string]any{
 	"ConfigReport": configReport{},
 	"DockerBridge": bridgeDocument{},
 	"Event":        eventDocument{},
+	"Explanation":  explanationDocument{},
 	"Lab":          labDocument{},
 	"LeaseList":    leasesDocument{},
 	"Plan":         planDocument{},

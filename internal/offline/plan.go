@@ -27,6 +27,7 @@ type Preview struct {
 	Want     *netstate.State // the plan
 	Have     *netstate.State // what is in the kernel
 	Problems []plan.Problem
+	View     intent.View // what an agent's status would go by
 }
 
 // Plan computes the plan for this host.
@@ -47,7 +48,7 @@ func Plan(ctx context.Context, o agent.Options) (Preview, error) {
 	if v.Input == nil {
 		return Preview{}, whyNot(v)
 	}
-	p := Preview{Self: v.Input.Self, Chosen: r.chosen, Want: v.Desired, Problems: v.Problems}
+	p := Preview{Self: v.Input.Self, Chosen: r.chosen, Want: v.Desired, Problems: v.Problems, View: v}
 	p.Have, err = o.Kernel.Observe(ctx, r.scope, netstate.AllKinds)
 	return p, err
 }

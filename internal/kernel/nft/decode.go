@@ -16,7 +16,7 @@ type expression struct {
 	original           bool   // ct: of the original direction
 	base, offset, size uint32 // payload
 	op                 uint32 // cmp
-	value, mask, xor   []byte // cmp; bitwise
+	value, mask, xor   []byte // cmp, immediate; bitwise
 	set                string // lookup
 	flags              uint32 // lookup, masq
 	code               int32  // immediate
@@ -24,7 +24,7 @@ type expression struct {
 	kind, family       uint32 // nat
 	target             string // target, match: iptables' name for it
 	revision           uint32 // match
-	info               []byte // match: in the form of its revision
+	info               []byte // match, target: in the form of its revision
 	verdicts           bool   // lookup: in a map of verdicts
 	to                 []byte // range: its end, value being its begin
 	result             uint32 // fib: what is asked about the route; flags say by which fields it is found
@@ -73,8 +73,11 @@ func (e *expression) decode(data rtnl.Attrs) {
 				e.odd = true
 			}
 		case "target":
-			if a.Type == unix.NFTA_TARGET_NAME {
+			switch a.Type {
+			case unix.NFTA_TARGET_NAME:
 				e.target = a.String()
+			case unix.NFTA_TARGET_INFO:
+				e.info = slices.Clone(a.Value)
 			}
 		case "match":
 			e.match(a)
@@ -188,7 +191,7 @@ func (e *expression) immediate(a rtnl.Attr) {
 	if a.Type != unix.NFTA_IMMEDIATE_DATA {
 		return
 	}
-	e.odd = true // unless a verdict is found
+	e.odd, e.value = true, valueOf(a) // unless a verdict is found
 	if code, chain, ok := verdictOf(a); ok {
 		e.odd, e.code, e.chain = false, code, chain
 	}
