@@ -14,8 +14,11 @@ var (
 	mentionedName = regexp.MustCompile(`\bweft_[a-z_]+\b`)
 )
 
-// TestGuidesNameTheMetrics holds the guides against the metrics: they name none
-// that there is not, and the one about monitoring names all.
+const monitoring = "../../packaging/monitoring/"
+
+// TestGuidesNameTheMetrics holds the guides, the alerts and the dashboard against
+// the metrics: they name none that there is not, and the guide about monitoring
+// names all.
 func TestGuidesNameTheMetrics(t *testing.T) {
 	real := map[string]bool{}
 	descs := make(chan *prometheus.Desc)
@@ -31,7 +34,7 @@ func TestGuidesNameTheMetrics(t *testing.T) {
 		t.Fatal("no guides", err)
 	}
 	listed := map[string]bool{}
-	for _, guide := range append(guides, "../../README.md") {
+	for _, guide := range append(guides, "../../README.md", monitoring+"weft-alerts.yml", monitoring+"weft-alerts_test.yml", monitoring+"weft-dashboard.json") {
 		text, err := os.ReadFile(guide)
 		if err != nil {
 			t.Fatal(err)

@@ -68,6 +68,7 @@ func (r *release) goCommand(ctx context.Context, arch string, args ...string) er
 func (r *release) collect(pages, to string) error {
 	for from, name := range map[string]string{
 		"LICENSE": "LICENSE", "README.md": "README.md", "CHANGELOG.md": "CHANGELOG.md",
+		"packaging/monitoring/weft-alerts.yml": "monitoring/weft-alerts.yml", "packaging/monitoring/weft-dashboard.json": "monitoring/weft-dashboard.json",
 		"packaging/systemd/weft.service": "systemd/weft.service", "packaging/supervisord/weft.ini": "supervisord/weft.ini",
 	} {
 		if err := copyFile(filepath.Join(r.root, from), filepath.Join(to, name)); err != nil {

@@ -72,6 +72,8 @@ var commands = map[string]command{
 	"ctr-run":    cmdCtrRun,
 	"ctr-ping":   cmdCtrPing,
 
+	"prometheus": cmdPrometheus,
+
 	"node":            cmdNode,
 	"init-containers": cmdInitContainers,
 	"agent-container": cmdAgentContainer,

@@ -83,6 +83,7 @@ func TestTarball(t *testing.T) {
 	files := untar(t, read(t, made(t, once, name+".tar.gz")))
 	for _, want := range []string{
 		"weft", "weft-cni", "LICENSE", "README.md", "systemd/weft.service", "systemd/weft.env", "supervisord/weft.ini",
+		"monitoring/weft-alerts.yml", "monitoring/weft-dashboard.json",
 		"man/weft.1", "man/weft-up.1", "completion/weft.bash", "completion/_weft", "completion/weft.fish",
 	} {
 		if len(files[path.Join(name, want)]) == 0 {
