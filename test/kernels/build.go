@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weft-net/weft/test/kernels/suite"
 )
@@ -49,12 +50,12 @@ func build(ctx context.Context, o options) ([]suite.Suite, error) {
 	var names []string
 	for _, name := range strings.Fields(list) {
 		if wanted.MatchString(name) && o.scripts == "" {
-			s := suiteOf(name)
+			s := suiteOf(name, o.limit)
 			s.Args = append(s.Args, "-test.run="+o.tests)
 			names, suites = append(names, name), append(suites, s)
 		}
 	}
-	e2e := suiteOf(module + "test/e2e")
+	e2e := suiteOf(module+"test/e2e", o.limit)
 	if o.arch == "amd64" && o.tests == "" && (o.scripts != "" || wanted.MatchString(e2e.Package)) {
 		selected := scripts
 		if o.scripts != "" {
@@ -104,13 +105,15 @@ func (o options) binaries() string { return filepath.Join(o.work, "tests") }
 // and runc, which use the same of every kernel.
 const notInGuests = "^TestUnderContainerd$"
 
-func suiteOf(name string) suite.Suite {
+// suiteOf returns the suite of a package. A test that hangs ends with its
+// goroutines' stacks before the guest is ended at limit.
+func suiteOf(name string, limit time.Duration) suite.Suite {
 	rel := strings.TrimPrefix(name, module)
 	return suite.Suite{
 		Package: name,
 		Dir:     filepath.Join(guestSource, rel),
 		Binary:  filepath.Join(guestTests, filepath.Base(rel)+".test"),
-		Args:    []string{"-test.v", "-test.timeout=10m", "-test.skip=" + notInGuests},
+		Args:    []string{"-test.v", "-test.timeout=" + (limit * 3 / 4).String(), "-test.skip=" + notInGuests},
 		Boot:    1,
 	}
 }

@@ -92,10 +92,10 @@ func alternatives(i *image.Image) (err error) {
 	return err
 }
 
-// source adds what tests read of the repository: testdata, and the programs
-// that test/programs has built.
+// source adds what tests read of the repository: testdata, the guides whose
+// examples they try, and the programs that test/programs has built.
 func (b *base) source(i *image.Image) error {
-	err := i.File(guestSource+"/go.mod", "go.mod")
+	err := errors.Join(i.File(guestSource+"/go.mod", "go.mod"), i.Tree(guestSource+"/docs/guides", "docs/guides", nil))
 	for _, s := range b.suites {
 		dir := strings.TrimPrefix(s.Dir, guestSource+"/")
 		err = errors.Join(err, i.Dir(s.Dir))

@@ -90,6 +90,7 @@ APT::Default-Release %[5]q;
 APT::Install-Recommends "false";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
+Acquire::Retries "3";
 Debug::NoLocking "true";
 `, c.dir, c.path("status"), c.path("sources.list"), c.arch, programSuite)
 	return errors.Join(c.write("sources.list", sources.String()), c.write("apt.conf", conf), c.write("status", ""))
@@ -136,7 +137,7 @@ func output(cmd *exec.Cmd) (string, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, &stderr)
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, plain(stderr.String()))
 	}
 	return string(out), nil
 }

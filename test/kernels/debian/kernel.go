@@ -43,10 +43,11 @@ func (c *Cache) Kernel(ctx context.Context, series string) (Kernel, error) {
 	}
 	root := c.path(name)
 	err = once(root, func(dir string) error {
-		if _, err := c.apt(ctx, "apt-get", append([]string{"-q", "download"}, c.parts(ctx, name)...)...); err != nil {
+		err := c.unpacked(ctx, filesOf(uris), dir, func() error {
+			_, err := c.apt(ctx, "apt-get", append([]string{"-q", "download"}, c.parts(ctx, name)...)...)
 			return err
-		}
-		if err := c.unpack(ctx, filesOf(uris), dir); err != nil {
+		})
+		if err != nil {
 			return err
 		}
 		return depmod(ctx, dir)

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -21,10 +20,10 @@ func (c *Cache) Programs(ctx context.Context, names ...string) (string, error) {
 	debs := installed(plan)
 	root := c.path("programs-" + digest(debs))
 	return root, once(root, func(dir string) error {
-		if _, err := c.apt(ctx, "apt-get", append([]string{"--yes", "--download-only", "install"}, names...)...); err != nil {
+		return c.unpacked(ctx, debs, dir, func() error {
+			_, err := c.apt(ctx, "apt-get", append([]string{"--yes", "--download-only", "install"}, names...)...)
 			return err
-		}
-		return c.unpack(ctx, debs, dir)
+		})
 	})
 }
 
@@ -60,13 +59,4 @@ func once(dir string, fill func(dir string) error) error {
 		return err
 	}
 	return os.Rename(draft, dir)
-}
-
-func (c *Cache) unpack(ctx context.Context, debs []string, dir string) error {
-	for _, deb := range debs {
-		if _, err := output(exec.CommandContext(ctx, "dpkg-deb", "--extract", c.path(filepath.Join("archives", deb)), dir)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
