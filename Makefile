@@ -39,8 +39,9 @@ test-kubernetes: setup ## run weft on a real Kubernetes cluster of three nodes, 
 	$(GO) test ./test/kubernetes -kubernetes=gate -v -count=1 -timeout=20m
 
 .PHONY: test-kubernetes-full
-test-kubernetes-full: setup ## the same with every combination of CNI type, backend and kube-proxy's mode
-	$(GO) test ./test/kubernetes -kubernetes=full -v -count=1 -timeout=90m
+test-kubernetes-full: setup ## the same with every combination of CNI type, backend and kube-proxy's mode and Kubernetes' own tests
+	packaging/test-setup/install kubernetes
+	$(GO) test ./test/kubernetes -kubernetes=full -v -count=1 -timeout=120m
 
 .PHONY: test-kernels
 test-kernels: setup ## run tests in virtual machines with the kernels KERNELS, default 6.1 and 6.12

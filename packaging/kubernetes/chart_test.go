@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,6 +185,17 @@ func TestContainersMayDoLittle(t *testing.T) {
 			if fmt.Sprint(s.Capabilities.Drop) != "[ALL]" || added != "[]" && added != "[NET_ADMIN NET_RAW]" {
 				t.Errorf("%s: capabilities %+v", c.Name, s.Capabilities)
 			}
+		}
+	}
+}
+
+// TestDefaultContainer holds that kubectl exec and logs need no --container, and do not say which of several they take.
+func TestDefaultContainer(t *testing.T) {
+	for _, values := range []string{"", "weft: {uninstall: true}"} {
+		template := object[appsv1.DaemonSet](t, mustRender(t, values), "DaemonSet").Spec.Template
+		name := template.Annotations["kubectl.kubernetes.io/default-container"]
+		if !slices.ContainsFunc(template.Spec.Containers, func(c corev1.Container) bool { return c.Name == name }) {
+			t.Errorf("%q: the default container is %q, which is none of the pod's", values, name)
 		}
 	}
 }

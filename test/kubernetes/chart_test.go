@@ -87,11 +87,23 @@ func TestChart(t *testing.T) {
 func startChart(t *testing.T, x combination) (*cluster, []server) {
 	t.Helper()
 	c := startCluster(t, x.shape())
+	c.install(x)
+	return c, c.startServers()
+}
+
+// install installs weft by its chart, and DNS.
+func (c *cluster) install(x combination) {
+	c.t.Helper()
 	c.must(append([]string{"helm", "install", "weft", chart, "--namespace", "weft", "--create-namespace"}, x.values()...)...)
+	c.startDNS()
+}
+
+// startDNS starts CoreDNS and waits until it and everything else is ready.
+func (c *cluster) startDNS() {
+	c.t.Helper()
 	c.apply("coredns", coreDNS)
 	c.awaitReady(len(nodeNames) + 1)
 	fmt.Printf("nodes, weft and DNS ready after %s\n", since(c.began))
-	return c, c.startServers()
 }
 
 var chart = filepath.Join("packaging", "kubernetes", "chart", "weft")

@@ -11,15 +11,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
 // image is a container image of static programs. It is imported on the nodes, and no registry is asked.
 type image struct {
 	name       string
+	also       []string          // further names
 	programs   []string          // paths of programs, which are in the image's /
+	copies     []string          // paths of programs that are there under the same path, with their libraries
+	texts      map[string]string // other files, by path in the image
 	links      map[string]string // symbolic links, by path in the image
 	entrypoint []string
+	args       []string // unless the pod says others
 }
 
 // pauseImage is the image of pods' sandboxes.
@@ -73,13 +78,17 @@ func (i image) archive(path string) error {
 	}
 	config, err := json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux",
-		"config": map[string]any{"Entrypoint": i.entrypoint, "Env": []string{"PATH=/bin:/usr/bin:/"}},
+		"config": map[string]any{"Entrypoint": i.entrypoint, "Cmd": i.args, "Env": []string{"PATH=/bin:/usr/bin:/"}},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{fmt.Sprintf("sha256:%x", sha256.Sum256(layer))}},
 	})
 	if err != nil {
 		return err
 	}
-	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{fullName(i.name)}, "Layers": []string{"layer.tar"}}})
+	var tags []string
+	for _, name := range append([]string{i.name}, i.also...) {
+		tags = append(tags, fullName(name))
+	}
+	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": tags, "Layers": []string{"layer.tar"}}})
 	if err != nil {
 		return err
 	}
@@ -103,11 +112,21 @@ func (i image) layer() ([]byte, error) {
 		return nil, err
 	}
 	for _, program := range i.programs {
-		data, err := os.ReadFile(program)
-		if err == nil {
-			err = addFile(w, filepath.Base(program), data)
+		if err := copyFile(w, filepath.Base(program), program); err != nil {
+			return nil, err
 		}
-		if err != nil {
+	}
+	files, err := withLibraries(i.copies)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		if err := copyFile(w, strings.TrimPrefix(file, "/"), file); err != nil {
+			return nil, err
+		}
+	}
+	for path, text := range i.texts {
+		if err := addFile(w, path, []byte(text)); err != nil {
 			return nil, err
 		}
 	}
@@ -117,6 +136,32 @@ func (i image) layer() ([]byte, error) {
 		}
 	}
 	return out.Bytes(), w.Close()
+}
+
+// copyFile adds a file of this machine, not a symbolic link to it.
+func copyFile(w *tar.Writer, name, path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return addFile(w, name, data)
+}
+
+// withLibraries returns the programs and the shared libraries that they need, each once.
+func withLibraries(programs []string) (files []string, err error) {
+	for _, program := range programs {
+		out, err := exec.Command("ldd", program).CombinedOutput()
+		if err != nil {
+			return nil, fmt.Errorf("ldd %s: %w: %s", program, err, out)
+		}
+		files = append(files, program)
+		for _, word := range strings.Fields(string(out)) {
+			if filepath.IsAbs(word) && !slices.Contains(files, word) {
+				files = append(files, word)
+			}
+		}
+	}
+	return files, nil
 }
 
 func addFile(w *tar.Writer, name string, data []byte) error {

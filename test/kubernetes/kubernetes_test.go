@@ -16,9 +16,7 @@ var coreDNS string
 func TestManifest(t *testing.T) {
 	c := startCluster(t, guideShape)
 	c.follow(chapters(t, "", configureChapter))
-	c.apply("coredns", coreDNS)
-	c.awaitReady(len(nodeNames) + 1)
-	fmt.Printf("nodes, weft and DNS ready after %s\n", since(c.began))
+	c.startDNS()
 	servers := c.startServers()
 	fmt.Println(c.takeAll("weft.yml, kube-proxy nftables", c.paths(servers)))
 	c.throughKubelet(servers[len(placement)-1])

@@ -18,6 +18,7 @@ var run = flag.String("kubernetes", "", "gate: what make test-kubernetes runs; f
 // built are the directories of programs that nodes and the control plane run.
 var built struct {
 	kube, containerd, coredns, cni, helm string
+	conformance, policy                  string // only of the full run
 	weft                                 string // weft and weft-cni, as in the image
 }
 
@@ -43,6 +44,9 @@ func build(ctx context.Context) error {
 	sets := map[*programs.Set]*string{
 		&programs.Kube: &built.kube, &programs.Containerd: &built.containerd, &programs.CoreDNS: &built.coredns,
 		&programs.CNI: &built.cni, &programs.Helm: &built.helm,
+	}
+	if *run == "full" {
+		sets[&programs.Conformance], sets[&programs.Policy] = &built.conformance, &built.policy
 	}
 	for set, dir := range sets {
 		var err error

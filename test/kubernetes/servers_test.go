@@ -78,18 +78,25 @@ func (c *cluster) restoreServers() {
 func (c *cluster) podServers() (all []server) {
 	c.t.Helper()
 	for i := range placement {
-		p, err := c.api.Client.CoreV1().Pods(metav1.NamespaceDefault).Get(c.t.Context(), serverName(i+1), metav1.GetOptions{})
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		s := server{name: p.Name, node: c.nodes[placement[i]], port: httpPort, index: i + 1}
-		s.host = s.node.Host
-		for _, ip := range p.Status.PodIPs {
-			s.addrs = append(s.addrs, netip.MustParseAddr(ip.IP))
-		}
+		s := c.podServer(metav1.NamespaceDefault, serverName(i+1), c.nodes[placement[i]])
+		s.index = i + 1
 		all = append(all, s)
 	}
 	return all
+}
+
+// podServer is the server in a pod that runs on the node.
+func (c *cluster) podServer(namespace, name string, n *node) server {
+	c.t.Helper()
+	p, err := c.api.Client.CoreV1().Pods(namespace).Get(c.t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	s := server{name: name, node: n, host: n.Host, port: httpPort}
+	for _, ip := range p.Status.PodIPs {
+		s.addrs = append(s.addrs, netip.MustParseAddr(ip.IP))
+	}
+	return s
 }
 
 // hostServers starts servers in the network of each node and of the host outside.

@@ -29,6 +29,7 @@ type Set struct {
 	Packages string // what of it to build: "tool", or a pattern of packages
 	Tags     string // build tags, separated by commas
 	LDFlags  string // for the linker, beside -s -w
+	Test     bool   // Packages is one package, whose tests are the program
 }
 
 // CNI are cnitool and the plugins of the containernetworking project.
@@ -39,8 +40,23 @@ var CNI = Set{Module: "cniplugins", Packages: "tool"}
 // build the first time, and seconds with Go's build cache.
 var Kube = Set{
 	Module: "kube", Packages: "tool",
-	LDFlags: "-X k8s.io/component-base/version.gitVersion=v1.37.2", // as in its go.mod: else they take themselves for v0.0.0
+	LDFlags: kubeVersion,
 }
+
+// kubeVersion is that in the go.mod of the sets: without it programs take themselves for v0.0.0.
+const kubeVersion = "-X k8s.io/component-base/version.gitVersion=v1.37.2"
+
+// KubePrevious is the API server of two minor versions ago.
+var KubePrevious = Set{
+	Module: "kube-previous", Packages: "tool",
+	LDFlags: "-X k8s.io/component-base/version.gitVersion=v1.35.4",
+}
+
+// Conformance is e2e.test, Kubernetes' own tests of a cluster.
+var Conformance = Set{Module: "conformance", Packages: "k8s.io/kubernetes/test/e2e", LDFlags: kubeVersion, Test: true}
+
+// Policy is kube-router, which enforces NetworkPolicies with iptables and ipset.
+var Policy = Set{Module: "policy", Packages: "tool"}
 
 // Helm is the helm command.
 var Helm = Set{Module: "helm", Packages: "tool"}
@@ -55,7 +71,8 @@ var CoreDNS = Set{Module: "coredns", Packages: "."}
 // Release makes what weft is distributed as: packages, images.
 var Release = Set{Module: "../packaging/release", Packages: "."}
 
-// All lists every set, for a set-up that builds them ahead of the tests.
+// All lists the sets that most tests need, for a set-up that builds them ahead of the tests. KubePrevious,
+// Conformance and Policy are for make test-kubernetes-full alone, which asks for them.
 var All = []Set{CNI, Kube, Helm, Containerd, CoreDNS, Release}
 
 // Dir returns the folder of the set's programs, an absolute path. It builds
@@ -93,7 +110,12 @@ func (s Set) Dir(ctx context.Context) (string, error) {
 }
 
 func (s Set) build(ctx context.Context, source, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags="+s.Tags, "-ldflags=-s -w "+s.LDFlags, "-o", dir+string(filepath.Separator), s.Packages)
+	verb := []string{"build"}
+	if s.Test {
+		verb = []string{"test", "-c"}
+	}
+	args := append(verb, "-trimpath", "-tags="+s.Tags, "-ldflags=-s -w "+s.LDFlags, "-o", dir+string(filepath.Separator), s.Packages)
+	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -242,7 +242,7 @@ func TestOutage(t *testing.T) {
 	dir, err := os.MkdirTemp("", "weft-kube-") // short, for a socket
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	c, err := kubetest.Start(t.Context(), kubetest.Options{Dir: dir})
+	c, err := kubetest.Start(t.Context(), kubetest.Options{Dir: dir, APIServer: apiServer})
 	must(t, err)
 	t.Cleanup(func() { must(t, c.Close()) })
 	w := newWorld(t)

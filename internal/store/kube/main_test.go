@@ -3,6 +3,7 @@ package kube_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/store/kube"
 	"github.com/weft-net/weft/internal/store/kubetest"
+	"github.com/weft-net/weft/test/programs"
 )
 
 // cluster is one control plane for all tests that do not break it; each has
@@ -26,14 +28,29 @@ var cluster *kubetest.Cluster
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// previous selects the API server that the tests run against: make test-kubernetes-full asks for the older one.
+var previous = flag.Bool("previous", false, "use an API server of two minor versions ago")
+
+// apiServer is its path; "" is the present one.
+var apiServer string
+
 func run(m *testing.M) int {
+	flag.Parse()
+	if *previous {
+		dir, err := programs.KubePrevious.Dir(context.Background())
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		apiServer = filepath.Join(dir, "kube-apiserver")
+	}
 	dir, err := os.MkdirTemp("", "weft-kube-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if cluster, err = kubetest.Start(context.Background(), kubetest.Options{Dir: dir}); err != nil {
+	if cluster, err = kubetest.Start(context.Background(), kubetest.Options{Dir: dir, APIServer: apiServer}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -202,7 +202,7 @@ func TestAnAPIServerBeforeAnOlderEtcd(t *testing.T) {
 	etcd, err := etcdtest.Start(t.TempDir())
 	must(t, err)
 	t.Cleanup(func() { must(t, etcd.Stop()) })
-	c, err := kubetest.Start(t.Context(), kubetest.Options{Dir: dir, Etcd: etcd.URL()})
+	c, err := kubetest.Start(t.Context(), kubetest.Options{Dir: dir, Etcd: etcd.URL(), APIServer: apiServer})
 	must(t, err)
 	t.Cleanup(func() { must(t, c.Close()) })
 	w := newWorld(t)

@@ -30,7 +30,7 @@ func (c *Cluster) StartAPI(ctx context.Context) error {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.creds.accountKey, "--service-account-signing-key-file=" + c.creds.accountKey,
 	}
-	p, err := c.run("kube-apiserver", append(args, c.nodeArgs()...)...)
+	p, err := run(c.o.Launch, c.o.APIServer, filepath.Join(c.o.Dir, "kube-apiserver.log"), append(args, c.nodeArgs()...))
 	if err != nil {
 		return err
 	}

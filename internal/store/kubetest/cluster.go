@@ -32,6 +32,10 @@ type Options struct {
 	// module's version, run in this process.
 	Etcd string
 
+	// APIServer is the path of a kube-apiserver of another version; "" is the
+	// one of test/kube.
+	APIServer string
+
 	// Nodes are hosts that run a kubelet. With any, all controllers run, and
 	// the cluster gives every node and component the permissions that they
 	// have in a cluster of kubeadm, and no more: StartScheduler,
@@ -77,6 +81,9 @@ func (c *Cluster) start(ctx context.Context) error {
 	var err error
 	if c.bin, err = programs.Kube.Dir(ctx); err != nil {
 		return err
+	}
+	if c.o.APIServer == "" {
+		c.o.APIServer = filepath.Join(c.bin, "kube-apiserver")
 	}
 	if c.o.Etcd == "" {
 		if c.etcd, err = embedded.Serve(ctx, embedded.ServerOptions{Dir: filepath.Join(c.o.Dir, "etcd")}); err != nil {
