@@ -40,6 +40,8 @@ var layers = map[string][]string{
 	"internal/plan/firewall": {
 		"internal/host", "internal/netconf", "internal/netstate", "internal/owned",
 	},
+	"internal/probe":      {"internal/lease", "internal/netconf", "internal/netstate", "internal/plan", "internal/sorted"},
+	"internal/prober":     {"internal/event", "internal/kernel/echo", "internal/lease", "internal/mailbox", "internal/netstate", "internal/plan", "internal/probe"},
 	"internal/reconcile":  {"internal/backoff", "internal/netstate", "internal/sorted"},
 	"internal/kernel":     {"internal/logonce", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate", "internal/owned"},
 	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netdump", "internal/netstate", "internal/owned"},
@@ -60,7 +62,7 @@ var layers = map[string][]string{
 	"internal/holder":     {"internal/backoff", "internal/event", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/store"},
 	"internal/agent": {
 		"internal/api", "internal/event", "internal/holder", "internal/host", "internal/hostlock", "internal/identity", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/observer",
-		"internal/netstate", "internal/persister", "internal/plan/firewall", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv",
+		"internal/netstate", "internal/persister", "internal/plan/firewall", "internal/prober", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv",
 	},
 	"internal/offline": {
 		"internal/agent", "internal/identity", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/observer", "internal/persister",
@@ -100,6 +102,7 @@ var slow = []string{
 var pure = []string{
 	"internal/netconf", "internal/netstate", "internal/lease", "internal/owned", "internal/sorted",
 	"internal/plan", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/intent", "internal/netdump", "internal/explain",
+	"internal/probe",
 }
 
 var barredInPure = []string{"context", "log", "log/slog", "os", "os/exec", "net/http", "syscall", "math/rand/v2", "golang.org/x/sys/unix"}

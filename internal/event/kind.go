@@ -23,6 +23,7 @@ const (
 	PathChanged   Kind = "path-changed"
 	PathLost      Kind = "path-lost"
 	PathBack      Kind = "path-back"
+	PathSlower    Kind = "path-slower"
 	Config        Kind = "config"
 	ConfigChanged Kind = "config-changed"
 	Uplink        Kind = "uplink"
@@ -56,6 +57,7 @@ var Meanings = []Meaning{
 	{PathChanged, "packets to a peer take another path"},
 	{PathLost, "a peer does not answer on a path any more"},
 	{PathBack, "a peer answers on that path again"},
+	{PathSlower, "round trips to a peer take more than three times as long as in the minutes before"},
 	{Config, "the network config in force; a config that is missing or cannot be used"},
 	{ConfigChanged, "a key of the network config has another value"},
 	{Uplink, "the interface and addresses through which peers are reached"},

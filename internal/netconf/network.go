@@ -14,6 +14,7 @@ type Network struct {
 	// Keys that flannel does not have, and passes over.
 	Guard      bool // tunnelled packets are taken from the network's hosts alone; default on
 	Masquerade Masquerade
+	Probe      Probe
 
 	// Keys as written, e.g. "Backend.Colour", sorted.
 	Unknown  []string // unknown, and kept

@@ -37,6 +37,8 @@ func Parse(doc []byte) (Network, error) {
 	var more []string
 	net.Masquerade, more = parseMasquerade(o, net.Ranges)
 	rest = append(rest, more...)
+	net.Probe, more = parseProbe(o)
+	rest = append(rest, more...)
 	if len(o.errs) > 0 {
 		return Network{}, fmt.Errorf("network config: %w", errors.Join(o.errs...))
 	}

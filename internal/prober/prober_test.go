@@ -1,0 +1,214 @@
+package prober
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/weft-net/weft/internal/host"
+	"github.com/weft-net/weft/internal/kernel/echo"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan"
+)
+
+// wire is a network in memory.
+type wire struct {
+	sent   []echo.Request
+	coming []coming
+	rtt    time.Duration
+	dead   bool
+	closed bool
+}
+
+type coming struct {
+	at     time.Time
+	answer echo.Answer
+}
+
+func (w *wire) Send(r echo.Request) error {
+	w.sent = append(w.sent, r)
+	if !w.dead {
+		w.coming = append(w.coming, coming{time.Now().Add(w.rtt), echo.Answer{Seq: r.Seq, From: r.Dest, RTT: w.rtt}})
+	}
+	return nil
+}
+
+func (w *wire) Receive(yield func(echo.Answer)) {
+	rest := w.coming[:0]
+	for _, c := range w.coming {
+		if c.at.After(time.Now()) {
+			rest = append(rest, c)
+		} else {
+			yield(c.answer)
+		}
+	}
+	w.coming = rest
+}
+
+func (w *wire) Close() error { w.closed = true; return nil }
+
+var (
+	subnet = netip.MustParsePrefix("10.0.24.0/24")
+	near   = netip.MustParseAddr("192.168.0.24")
+)
+
+// update is a host with one peer on its segment.
+func update(t *testing.T, config string) Update {
+	t.Helper()
+	net, err := netconf.Parse([]byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := lease.Lease{Subnets: []netip.Prefix{subnet}, Attrs: lease.Attrs{Backend: plan.VXLAN, Public: []netip.Addr{near}}}
+	peer.Data = peer.Data.With(netconf.V4, []byte(`{"VNI":1,"VtepMAC":"0a:00:00:00:00:24"}`))
+	in := plan.Input{Net: net, Self: lease.Lease{Subnets: []netip.Prefix{netip.MustParsePrefix("10.0.21.0/24")}}, Peers: lease.SetOf(peer), Host: host.Facts{
+		Uplink: host.Uplink{Name: "eth0", MTU: 1500, Addrs: []netip.Addr{netip.MustParseAddr("192.168.0.21")}, OnLink: []netip.Prefix{netip.MustParsePrefix("192.168.0.0/24")}},
+	}}
+	var b netstate.Builder
+	b.Routes = append(b.Routes, netstate.Route{Dst: subnet, Via: near, Dev: "eth0"})
+	desired, err := b.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Update{Input: &in, Desired: desired, Converged: true, Hosts: lease.HostSetOf(lease.Host{Lease: lease.Key(peer.Subnets), Name: "h24"})}
+}
+
+const (
+	direct = `{"Network":"10.0.0.0/8","Backend":{"Type":"vxlan","DirectRouting":true}}`
+	off    = `{"Network":"10.0.0.0/8","Backend":{"Type":"vxlan","DirectRouting":true},"Probe":{"Interval":"0s"}}`
+)
+
+// run starts a prober, in a bubble of its own time, and stops it after f.
+func run(t *testing.T, w *wire, f func(p *Prober, log *bytes.Buffer)) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		open := func() (Wire, error) {
+			if w == nil {
+				return nil, os.ErrPermission
+			}
+			return w, nil
+		}
+		p := New(open, slog.New(slog.NewTextHandler(&log, nil)))
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- p.Run(ctx) }()
+		f(p, &log)
+		cancel()
+		<-done
+		if w != nil && len(w.sent) > 0 && !w.closed {
+			t.Error("the wire was left open")
+		}
+	})
+}
+
+func verdicts(proofs plan.Proofs) string {
+	var out []string
+	for p := range proofs.All() {
+		out = append(out, fmt.Sprintf("%s %s %d", p.Kind, p.Verdict, p.MTU))
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestFindsOut(t *testing.T) {
+	w := &wire{rtt: time.Millisecond}
+	run(t, w, func(p *Prober, _ *bytes.Buffer) {
+		p.Updates.Put(update(t, direct))
+		time.Sleep(15 * time.Second)
+		if got := verdicts(<-p.Proofs); got != "direct passes 0, vxlan passes 0" {
+			t.Error(got)
+		}
+		if r := p.Report(subnet); len(r) != 2 || r[0].RTT != w.rtt {
+			t.Errorf("%+v", r)
+		}
+		for _, r := range w.sent {
+			inUse := r.Dev == ""
+			tunnelled := r.Dev == "flannel.1" && r.MAC == netstate.MAC{10, 0, 0, 0, 0, 0x24}
+			if !inUse && !tunnelled || r.Source != netip.MustParseAddr("10.0.21.0") || r.Dest != subnet.Addr() {
+				t.Errorf("%+v", r)
+			}
+		}
+		w.dead = true
+		time.Sleep(10 * time.Second)
+		if got := verdicts(<-p.Proofs); got != "direct lost 0, vxlan lost 0" {
+			t.Error(got)
+		}
+		u := update(t, direct)
+		u.Input.Peers = lease.Set{}
+		p.Updates.Put(u)
+		time.Sleep(time.Second)
+		if got := <-p.Proofs; got.Len() != 0 {
+			t.Error(verdicts(got))
+		}
+	})
+}
+
+func TestNothingIsSentBeforeThereIsARoute(t *testing.T) {
+	w := &wire{}
+	run(t, w, func(p *Prober, _ *bytes.Buffer) {
+		u := update(t, direct)
+		u.Converged = false
+		p.Updates.Put(u)
+		time.Sleep(time.Minute)
+		u = update(t, direct)
+		u.Desired = &netstate.State{} // the peer was not admitted
+		p.Updates.Put(u)
+		time.Sleep(time.Minute)
+		if len(w.sent) > 0 {
+			t.Errorf("%d packets were sent", len(w.sent))
+		}
+	})
+}
+
+func TestSwitchedOff(t *testing.T) {
+	w := &wire{}
+	run(t, w, func(p *Prober, _ *bytes.Buffer) {
+		p.Updates.Put(update(t, off))
+		time.Sleep(time.Minute)
+		if len(w.sent) > 0 {
+			t.Errorf("%d packets were sent", len(w.sent))
+		}
+		p.Updates.Put(update(t, direct))
+		time.Sleep(time.Minute)
+		if len(w.sent) == 0 {
+			t.Error("none was sent after it was switched on")
+		}
+	})
+}
+
+func TestWithoutTheRight(t *testing.T) {
+	run(t, nil, func(p *Prober, log *bytes.Buffer) {
+		for range 3 {
+			p.Updates.Put(update(t, direct))
+			time.Sleep(time.Minute)
+		}
+		if n := strings.Count(log.String(), "CAP_NET_RAW"); n != 1 {
+			t.Errorf("said %d times:\n%s", n, log)
+		}
+		if p.Report(subnet) != nil {
+			t.Error("something is known")
+		}
+	})
+}
+
+func TestSlowerIsSaid(t *testing.T) {
+	w := &wire{rtt: time.Millisecond}
+	run(t, w, func(p *Prober, log *bytes.Buffer) {
+		p.Updates.Put(update(t, direct))
+		time.Sleep(6 * time.Minute)
+		w.rtt = 40 * time.Millisecond
+		time.Sleep(3 * time.Minute)
+		want := `msg="path to peer has become slower" kind=path-slower peer=h24 subnet=10.0.24.0/24 path=direct family=ipv4 from=1ms to=40ms`
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%s\nis not in\n%s", want, log)
+		}
+	})
+}
