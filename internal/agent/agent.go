@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -104,7 +105,7 @@ func prepare(o Options) (*agent, error) {
 		log:   o.Log,
 		board: status.NewBoard(status.Options{
 			Version: o.Version, Hostname: o.Hostname, StoreKind: o.StoreKind, Assigned: o.Assigned,
-			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests,
+			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests, Expires: expiryOf(o.Store),
 		}),
 		state:    intent.New(o.IntentOptions(owner), persisted),
 		memory:   memory,
@@ -127,6 +128,15 @@ func prepare(o Options) (*agent, error) {
 		Drift:  a.passed.drift,
 	}
 	return a, nil
+}
+
+// expiryOf returns what tells when the held lease ends, nil if the store's leases
+// do not.
+func expiryOf(s store.Store) func() time.Time {
+	if e, ok := s.(store.Expirer); ok {
+		return e.Expires
+	}
+	return nil
 }
 
 // work runs the parts until ctx ends or one fails.

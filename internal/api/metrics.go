@@ -33,6 +33,9 @@ var (
 	descRequests  = desc("store_requests_total", "Requests made to the store, by Kubernetes' verb.", "verb")
 	descRevision  = desc("store_revision", "Store revision of the plan.")
 	descLeaseHeld = desc("lease_held", "1 while this host holds its lease.")
+	descExpires   = desc("lease_expiry_timestamp_seconds", "Unix time at which the lease ends unless it is renewed; absent if never.")
+	descDesired   = desc("generation", "Number of the desired state.")
+	descApplied   = desc("applied_generation", "Number of the desired state that the last pass went by.")
 )
 
 // Describe lists all that Collect may send.
@@ -40,6 +43,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descInfo, descReady, descDegraded, descPasses, descOps, descRepairs, descDrift, descFailures, descRows, descFailed, descPass, descPassTook,
 		descPeers, descProblems, descStoreUp, descRequests, descRevision, descLeaseHeld,
+		descExpires, descDesired, descApplied,
 	} {
 		ch <- d
 	}
@@ -84,6 +88,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descRevision, float64(s.Revision))
 	gauge(descLeaseHeld, truth(s.Lease.Held))
+	if !s.Lease.Expires.IsZero() {
+		gauge(descExpires, float64(s.Lease.Expires.Unix()))
+	}
+	gauge(descDesired, float64(s.Generation))
+	gauge(descApplied, float64(s.Pass.Generation))
 }
 
 // countPaths counts the subnets of peers by path. The usual kinds are always

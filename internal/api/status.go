@@ -16,17 +16,19 @@ type Status struct {
 	Backend  string         `json:"backend"`                  // "vxlan", "host-gw"
 	Direct   bool           `json:"directRouting"`            // vxlan with DirectRouting
 	Revision int64          `json:"revision"`                 // store revision of the plan
-	Uplink   Uplink         `json:"uplink"`
-	Lease    Lease          `json:"lease"`
-	Peers    []Peer         `json:"peers"` // sorted by subnet
-	Problems []Problem      `json:"problems"`
-	Store    StoreState     `json:"store"`
-	Change   Change         `json:"change"`
-	Pass     Pass           `json:"pass"`
-	Counts   Counts         `json:"counts"`
-	State    State          `json:"state"`
-	Ready    bool           `json:"ready"`              // not StateNotReady
-	NotReady string         `json:"notReady,omitempty"` // why, when not
+
+	Generation uint64     `json:"generation"` // of the desired state
+	Uplink     Uplink     `json:"uplink"`
+	Lease      Lease      `json:"lease"`
+	Peers      []Peer     `json:"peers"` // sorted by subnet
+	Problems   []Problem  `json:"problems"`
+	Store      StoreState `json:"store"`
+	Change     Change     `json:"change"`
+	Pass       Pass       `json:"pass"`
+	Counts     Counts     `json:"counts"`
+	State      State      `json:"state"`
+	Ready      bool       `json:"ready"`              // not StateNotReady
+	NotReady   string     `json:"notReady,omitempty"` // why, when not
 }
 
 // State is how an agent does as a whole.
@@ -56,6 +58,7 @@ type Lease struct {
 	Draining []netip.Prefix `json:"drains,omitempty"` // previous subnets of this host, routed until their leases expire
 	Reserved bool           `json:"reserved,omitempty"`
 	Held     bool           `json:"held"`
+	Expires  time.Time      `json:"expires,omitzero"` // unless it is renewed; absent if never, or not known yet
 }
 
 // Peer is another host's lease, and how packets to it travel now.
@@ -121,9 +124,10 @@ type StoreState struct {
 
 // Pass is the last reconcile pass.
 type Pass struct {
-	At      time.Time     `json:"at,omitzero"` // absent before the first
-	Took    time.Duration `json:"tookNanoseconds"`
-	Rows    int           `json:"rows"`    // wanted
-	Changed int           `json:"changed"` // operations carried out
-	Failed  int           `json:"failed"`
+	At         time.Time     `json:"at,omitzero"` // absent before the first
+	Generation uint64        `json:"generation"`  // of the desired state that it went by
+	Took       time.Duration `json:"tookNanoseconds"`
+	Rows       int           `json:"rows"`    // wanted
+	Changed    int           `json:"changed"` // operations carried out
+	Failed     int           `json:"failed"`
 }

@@ -126,7 +126,7 @@ func typeWord(t reflect.Type) string {
 		return "string"
 	case reflect.Bool:
 		return "boolean"
-	case reflect.Int, reflect.Int64, reflect.Uint32, reflect.Uint16:
+	case reflect.Int, reflect.Int64, reflect.Uint64, reflect.Uint32, reflect.Uint16:
 		return "integer"
 	}
 	panic(fmt.Sprintf("%s has no word", t))

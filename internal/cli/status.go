@@ -181,7 +181,7 @@ func statusLines(s api.Status, wide bool, now time.Time) []statusLine {
 		{"state", stateVerdict(s), stateLine(s)},
 		{"network", goodIf(len(s.Network) > 0), networkLine(s)},
 		{"uplink", goodIf(s.Uplink.Name != ""), uplinkLine(s.Uplink)},
-		{"lease", goodIf(s.Lease.Held), leaseLine(s.Lease)},
+		{"lease", goodIf(s.Lease.Held), leaseLine(s.Lease, now)},
 		{"store", goodIf(s.Store.Up), storeLine(s.Store, now)},
 		{"kernel", goodIf(!s.Pass.At.IsZero() && s.Pass.Failed == 0), passLine(s.Pass, now)},
 		{"peers", peersVerdict(s.Peers), peersLine(s.Peers)},
@@ -294,7 +294,7 @@ func uplinkLine(u api.Uplink) string {
 // maxOthers is how many addresses are named that were not chosen for the uplink.
 const maxOthers = 3
 
-func leaseLine(l api.Lease) string {
+func leaseLine(l api.Lease, now time.Time) string {
 	if len(l.Subnets) == 0 {
 		return "none yet"
 	}
@@ -304,6 +304,9 @@ func leaseLine(l api.Lease) string {
 	}
 	if !l.Held {
 		line += ", NOT HELD"
+	}
+	if !l.Expires.IsZero() {
+		line += ", " + coarse(l.Expires.Sub(now)) + " left"
 	}
 	if len(l.Draining) > 0 {
 		line += draining(l.Draining)

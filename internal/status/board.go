@@ -21,6 +21,7 @@ type Options struct {
 	Events    *Events                      // what `weft events` shows
 	Trouble   func(part string, err error) // called when a part has a fault or a subject a problem, or with nil none; returns at once; may be nil
 	Requests  func() map[string]int        // what the store has been asked for, by verb; may be nil
+	Expires   func() time.Time             // when the held lease ends without renewal, zero: never or unknown; may be nil
 }
 
 // Board is where the agent's parts note how they do, and where status, health

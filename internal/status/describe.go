@@ -20,10 +20,10 @@ func (b *Board) Status() api.Status {
 		Version:  b.opts.Version,
 		Started:  b.started,
 		Hostname: b.opts.Hostname,
-		Revision: b.view.Revision,
-		Store:    api.StoreState{Kind: b.opts.StoreKind, Up: b.up, Since: b.upSince},
+		Revision: b.view.Revision, Generation: b.view.Generation,
+		Store: api.StoreState{Kind: b.opts.StoreKind, Up: b.up, Since: b.upSince},
 		Pass: api.Pass{
-			At: b.last.Start, Took: b.last.Took, Rows: b.last.Rows,
+			Generation: b.last.Generation, At: b.last.Start, Took: b.last.Took, Rows: b.last.Rows,
 			Changed: len(b.last.Ops), Failed: len(b.last.Failures),
 		},
 		Counts: b.counts.Clone(),
@@ -46,6 +46,9 @@ func (b *Board) Status() api.Status {
 		s.Change = b.stage(*b.view.Input)
 	}
 	s.Lease.Held = b.held
+	if b.opts.Expires != nil && b.held {
+		s.Lease.Expires = b.opts.Expires()
+	}
 	s.Problems = b.problems()
 	ready := b.ready()
 	if ready != nil {

@@ -116,6 +116,13 @@ type Timer interface {
 	Terms(ctx context.Context, leases []lease.Lease) error
 }
 
+// Expirer is a Store in which a lease ends unless its host renews it.
+type Expirer interface {
+	// Expires returns when the lease that is held ends without another renewal;
+	// zero if it never does, or if that is not known yet. It asks nobody.
+	Expires() time.Time
+}
+
 // Describer is a Store in which hosts can say something of themselves.
 type Describer interface {
 	// Describe stores h beside the lease l for as long as that lives, unless it

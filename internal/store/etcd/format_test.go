@@ -234,6 +234,9 @@ func TestHoldRenews(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Hold(ctx, l, owner, 2*l.TTL) }() // so it is due
 	renewed.wait(t)
+	if left := time.Until(s.(store.Expirer).Expires()); left < l.TTL-time.Minute || left > l.TTL {
+		t.Errorf("%s are left after a renewal for %s", left, l.TTL)
+	}
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Hold: %v", err)

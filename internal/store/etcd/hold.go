@@ -106,14 +106,16 @@ func (h *holder) round(ctx context.Context) error {
 
 // schedule notes when the lease, which is attached to id, is to be renewed.
 func (h *holder) schedule(ctx context.Context, id ttlID) error {
+	var left time.Duration
 	if id != 0 {
-		left, _, err := h.remaining(ctx, id)
-		if err != nil {
+		var err error
+		if left, _, err = h.remaining(ctx, id); err != nil {
 			return err
 		}
 		h.renewAt = time.Now().Add(max(left-h.margin, 0))
 	}
 	h.on = id
+	h.endsIn(left)
 	return nil
 }
 
@@ -128,6 +130,7 @@ func (h *holder) extend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	h.endsIn(full)
 	h.log.Debug("lease renewed", "lease", h.name, "ttl", full)
 	h.renewAt = time.Now().Add(max(full-h.margin, full/2))
 	return nil

@@ -3,6 +3,8 @@ package etcd
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"github.com/weft-net/weft/internal/store"
 )
@@ -13,6 +15,7 @@ type Store struct {
 	keys    layout
 	log     *slog.Logger
 	written written
+	expires atomic.Pointer[time.Time] // when the held lease ends
 
 	rights   *rights
 	refusals refusals
@@ -22,6 +25,8 @@ type Store struct {
 var (
 	_ store.Store = (*Store)(nil)
 	_ store.Timer = (*Store)(nil)
+
+	_ store.Expirer = (*Store)(nil)
 )
 
 // Open checks o, with the files it names, and returns the store. etcd need
@@ -43,6 +48,23 @@ func (s *Store) Waiting() string {
 		return ""
 	}
 	return (&outageError{where: why}).Waiting()
+}
+
+// Expires implements store.Expirer.
+func (s *Store) Expires() time.Time {
+	if at := s.expires.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+// endsIn notes that the held lease ends after that time, 0: never.
+func (s *Store) endsIn(left time.Duration) {
+	var at time.Time
+	if left > 0 {
+		at = time.Now().Add(left)
+	}
+	s.expires.Store(&at)
 }
 
 // Redial implements store.Store.
