@@ -99,6 +99,28 @@ func TestRulesReturnToTheHead(t *testing.T) {
 	}
 }
 
+// Programs that save iptables' rules and restore them, as kube-router and iptables-persistent do, write weft's in their
+// own form. They are weft's all the same: none is added to them, and they are removed with the rest.
+func TestRestoredRulesAreWefts(t *testing.T) {
+	m := newMachine(t)
+	m.shell(t, distribution)
+	before := m.shell(t, "iptables -S; ip6tables -S")
+	want := parse(t, whole+hookRules)
+	m.settle(t, want)
+	present := m.shell(t, "iptables -S; ip6tables -S")
+	for range 2 {
+		m.shell(t, "for tool in iptables ip6tables; do $tool-save -t filter >"+m.dir+"/saved; $tool-restore -T filter <"+m.dir+"/saved; done")
+		m.settle(t, want)
+		if diff := cmp.Diff(present, m.shell(t, "iptables -S; ip6tables -S")); diff != "" {
+			t.Errorf("after rules were restored as they were:\n%s", diff)
+		}
+	}
+	m.settle(t, &netstate.State{})
+	if diff := cmp.Diff(before, m.shell(t, "iptables -S; ip6tables -S")); diff != "" {
+		t.Errorf("the firewall is not as it was before weft:\n%s", diff)
+	}
+}
+
 func TestRulesStandBehindKubernetes(t *testing.T) {
 	m := newMachine(t)
 	m.shell(t, distribution+"iptables -N cali-FORWARD; iptables -I FORWARD 2 -j cali-FORWARD; iptables -N KUBE-SERVICES")

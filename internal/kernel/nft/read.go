@@ -179,6 +179,9 @@ func decodeRule(m rtnl.Message) (r rule, ok bool) {
 			r.comment = commentOf(a.Value)
 		}
 	}
+	if r.comment == "" {
+		r.comment, r.list = xtComment(r.list)
+	}
 	return r, true
 }
 

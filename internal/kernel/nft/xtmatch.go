@@ -1,7 +1,9 @@
 package nft
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/weft-net/weft/internal/host"
 )
@@ -37,6 +39,17 @@ func (m *matchReader) xtMatch(e *expression) {
 		o = host.Match{Opaque: true}
 	}
 	m.and(o)
+}
+
+// xtComment returns the comment that is a match of iptables', and the list without it; "" if there is none. A rule of
+// weft's has it in that form once a program saved iptables' rules and restored them.
+func xtComment(list []expression) (string, []expression) {
+	i := slices.IndexFunc(list, func(e expression) bool { return e.name == "match" && e.target == "comment" })
+	if i < 0 {
+		return "", list
+	}
+	text, _, _ := bytes.Cut(list[i].info, []byte{0})
+	return string(text), slices.Delete(list, i, i+1)
 }
 
 // Flags of linux/netfilter/xt_rpfilter.h.
