@@ -39,9 +39,10 @@ test-kubernetes: setup ## run weft on a real Kubernetes cluster of three nodes, 
 	$(GO) test ./test/kubernetes -kubernetes=gate -v -count=1 -timeout=20m
 
 .PHONY: test-kubernetes-full
-test-kubernetes-full: setup ## the same with every combination of CNI type, backend and kube-proxy's mode and Kubernetes' own tests
+test-kubernetes-full: setup ## the same with every combination of CNI type, backend and kube-proxy's mode, Kubernetes' own tests, NetworkPolicies and an older API server
 	packaging/test-setup/install kubernetes
 	$(GO) test ./test/kubernetes -kubernetes=full -v -count=1 -timeout=120m
+	$(GO) test ./internal/store/kube -previous -count=1 -timeout=20m
 
 .PHONY: test-kernels
 test-kernels: setup ## run tests in virtual machines with the kernels KERNELS, default 6.1 and 6.12

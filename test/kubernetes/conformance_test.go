@@ -46,6 +46,7 @@ func TestConformance(t *testing.T) {
 		c := startCluster(t, s)
 		c.must("kubectl", "apply", "-f", filepath.Join("packaging", "kubernetes", "weft.yml"))
 		c.startDNS()
+		c.routeToPods()
 		c.runSpecs("weft.yml, kube-proxy nftables", specs)
 	})
 	t.Run("both families", func(t *testing.T) {
@@ -54,6 +55,7 @@ func TestConformance(t *testing.T) {
 		s.topology = besideNodes(lab.FlatDemo())
 		c := startCluster(t, s)
 		c.install(x)
+		c.routeToPods()
 		c.runSpecs(x.String()+", IPv4 and IPv6", matching(t, all, append(alsoRunDual, alsoRun...)))
 	})
 }

@@ -36,7 +36,7 @@ type outcome struct {
 // runSpecs runs the specs on the cluster, all of which must pass, and prints how long each took.
 func (c *cluster) runSpecs(title string, specs []spec) {
 	c.t.Helper()
-	c.prepareSpecs()
+	c.importSpecImages()
 	began := time.Now()
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -112,8 +112,8 @@ func (c *cluster) e2e(name string, specs []spec) ([]outcome, error) {
 	return suites[0].SpecReports, nil
 }
 
-// prepareSpecs gives the nodes the images that e2e.test asks for, and the API server's host routes to pods.
-func (c *cluster) prepareSpecs() {
+// importSpecImages gives the nodes the images that e2e.test asks for.
+func (c *cluster) importSpecImages() {
 	c.t.Helper()
 	var archives []string
 	for i, image := range c.specImages() {
@@ -127,6 +127,13 @@ func (c *cluster) prepareSpecs() {
 		if err := n.importImages(c.t.Context(), archives); err != nil {
 			c.t.Fatal(err)
 		}
+	}
+}
+
+// routeToPods gives the API server's host, which must be on the nodes' segment, routes to pods by their nodes.
+func (c *cluster) routeToPods() {
+	c.t.Helper()
+	for _, n := range c.nodes {
 		object, err := c.api.Client.CoreV1().Nodes().Get(c.t.Context(), n.Name, metav1.GetOptions{})
 		if err != nil {
 			c.t.Fatal(err)
