@@ -10,8 +10,11 @@ import (
 const (
 	// pingInterval is the pace of counted pings.
 	pingInterval = 10 * time.Millisecond
-	// pingGrace is how long a reply may take before the ping counts as lost.
+	// pingGrace is how long replies to a number of pings may take before they count as lost.
 	pingGrace = time.Second
+	// seriesGrace is the same for pings that go on until they are stopped, of which none must be
+	// lost: a busy machine may stand still for longer than pingGrace.
+	seriesGrace = 10 * time.Second
 )
 
 // Pinger pings one address at a fixed rate until it is stopped, so that a test can tell whether packets
@@ -25,10 +28,11 @@ type Pinger struct {
 
 	mu      sync.Mutex
 	tally   Tally
-	open    map[uint64]struct{} // pings without a reply
-	last    time.Time           // of the last reply
-	settled chan struct{}       // holds one token when a reply came in
-	limit   int                 // number of pings to send; 0: until stopped
+	open    map[uint64]time.Time // when pings without a reply were sent
+	first   time.Time            // when the first ping was sent
+	last    time.Time            // of the last reply
+	settled chan struct{}        // holds one token when a reply came in
+	limit   int                  // number of pings to send; 0: until stopped
 }
 
 // Ping sends count pings from the node and waits for the replies, up to a second after the last
@@ -59,20 +63,20 @@ func (n *Node) startPinger(to netip.Addr, interval time.Duration, limit int) (*P
 		socket: socket, limit: limit,
 		stop: make(chan struct{}), sender: make(chan struct{}), reader: make(chan struct{}),
 		settled: make(chan struct{}, 1),
-		open:    map[uint64]struct{}{},
+		open:    map[uint64]time.Time{},
 	}
 	go p.send(interval)
 	go p.receive()
 	return p, nil
 }
 
-// Stop ends the pings, waits up to a second for replies still under way, and returns the count. A
-// second call returns the same.
+// Stop ends the pings, waits for replies still under way, and returns the count: up to a second if
+// their number was limited, else up to ten. A second call returns the same.
 func (p *Pinger) Stop() Tally {
 	p.once.Do(func() {
 		close(p.stop)
 		<-p.sender
-		grace := time.NewTimer(pingGrace)
+		grace := time.NewTimer(p.grace())
 		defer grace.Stop()
 		for p.unanswered() > 0 {
 			select {
@@ -87,7 +91,15 @@ func (p *Pinger) Stop() Tally {
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.tally.lost(p.open, p.first)
 	return p.tally
+}
+
+func (p *Pinger) grace() time.Duration {
+	if p.limit == 0 {
+		return seriesGrace
+	}
+	return pingGrace
 }
 
 func (p *Pinger) unanswered() int {
@@ -124,7 +136,10 @@ func (p *Pinger) sending(seq uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tally.Sent++
-	p.open[seq] = struct{}{}
+	p.open[seq] = time.Now()
+	if seq == 0 {
+		p.first = p.open[seq]
+	}
 }
 
 // refused notes a ping that never left: no reply to it need be waited for.
