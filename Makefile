@@ -45,13 +45,13 @@ test-kubernetes-full: setup ## the same with every combination of CNI type, back
 	$(GO) test ./internal/store/kube -previous -count=1 -timeout=20m
 
 .PHONY: test-kernels
-test-kernels: setup ## run tests in virtual machines with the kernels KERNELS, default 6.1 and 6.12
+test-kernels: setup ## run what differs by kernel in virtual machines with the kernels KERNELS, default 6.1 and 6.12; everything with FULL=1
 	packaging/test-setup/install kernels-amd64
-	$(GO) run ./test/kernels $(or $(KERNELS),6.1 6.12)
+	$(GO) run ./test/kernels $(if $(FULL),-limit 60m,-quick) $(or $(KERNELS),6.1 6.12)
 
 .PHONY: test-kernels-all
-test-kernels-all: ## the same with 5.10 and the newest kernel as well
-	$(MAKE) test-kernels KERNELS="5.10 6.1 6.12 newest"
+test-kernels-all: ## run everything, on 5.10 and the newest kernel as well
+	$(MAKE) test-kernels FULL=1 KERNELS="5.10 6.1 6.12 newest"
 
 .PHONY: test-arch
 test-arch: ## run the kernel's tests and the demo in a virtual machine of ARCH, arm64 or s390x (big-endian)

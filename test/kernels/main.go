@@ -3,7 +3,7 @@
 // other architectures. It gets kernels and programs from Debian's packages and
 // prints what go test prints. It needs no root and no KVM.
 //
-//	go run ./test/kernels [-arch ARCH] [-run REGEXP] SERIES...
+//	go run ./test/kernels [-arch ARCH] [-quick] [-run REGEXP] SERIES...
 package main
 
 import (
@@ -36,6 +36,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.run, "run", "", "run only the test packages that this regular expression matches")
 	flag.StringVar(&o.tests, "tests", "", "run only the tests that this regular expression matches, in all packages")
 	flag.StringVar(&o.scripts, "scripts", "", "run these end-to-end scripts, a regular expression, and nothing else")
+	flag.BoolVar(&o.quick, "quick", false, "leave out what takes long and would not tell kernels apart")
 	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "end a guest after this time")
 	flag.Parse()
 	machine, ok := machines[o.arch]
@@ -59,11 +60,15 @@ func run(ctx context.Context) error {
 		return err
 	}
 	var failed error
+	var columns []column
 	for _, series := range flag.Args() {
-		if err := base.runOn(ctx, cache, machine, series); err != nil {
+		ran, err := base.runOn(ctx, cache, machine, series)
+		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("linux %s: %w", series, err))
 		}
+		columns = append(columns, ran)
 	}
+	writeTable(os.Stdout, columns)
 	return failed
 }
 
@@ -72,6 +77,7 @@ type options struct {
 	run     string
 	tests   string
 	scripts string
+	quick   bool
 	limit   time.Duration
 	work    string // folder for what is built
 }

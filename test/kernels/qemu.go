@@ -30,12 +30,19 @@ var machines = map[string]machine{
 	"s390x": {"qemu-system-s390x", []string{"-M", "s390-ccw-virtio", "-cpu", "max"}, "ttysclp0"},
 }
 
-// runOn runs the suites on one kernel and prints how they went.
-func (b *base) runOn(ctx context.Context, cache *debian.Cache, m machine, series string) error {
+// runOn runs the suites on one kernel, prints how they went, and returns it.
+func (b *base) runOn(ctx context.Context, cache *debian.Cache, m machine, series string) (column, error) {
 	k, err := cache.Kernel(ctx, series)
 	if err != nil {
-		return err
+		return column{}, err
 	}
+	r := newReport(os.Stdout)
+	err = b.runIn(ctx, m, k, r)
+	return column{k.Version, r.results}, err
+}
+
+// runIn runs the suites in guests with kernel k, boot after boot.
+func (b *base) runIn(ctx context.Context, m machine, k debian.Kernel, r *report) error {
 	fmt.Printf("# linux %s %s\n", k.Version, b.arch)
 	file := filepath.Join(b.work, "guest.cpio")
 	if err := b.image(file, k); err != nil {
@@ -48,7 +55,6 @@ func (b *base) runOn(ctx context.Context, cache *debian.Cache, m machine, series
 	}
 	defer func() { _ = log.Close() }()
 	start := time.Now()
-	r := newReport(os.Stdout)
 	g := guest{kernel: k.Image, initrd: file, disk: filepath.Join(b.work, "guest.disk"), limit: b.limit}
 	if err := g.newDisk(); err != nil {
 		return err

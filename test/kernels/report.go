@@ -25,13 +25,14 @@ type report struct {
 	lines   []string // of it, or of the kernel before the first
 	passed  int
 	skipped []string
+	results []result // of all boots
 }
 
 func newReport(out io.Writer) *report { return &report{out: out} }
 
 // boots begins another boot of the guest.
 func (r *report) boots(all []suite.Suite, boot int) {
-	*r = report{out: r.out}
+	*r = report{out: r.out, results: r.results}
 	for _, s := range all {
 		if s.Boot == boot {
 			r.want++
@@ -60,19 +61,20 @@ func (r *report) line(line string) {
 }
 
 // end prints the result of a suite: of one that failed with its output.
-func (r *report) end(result string) {
+func (r *report) end(text string) {
 	var name string
 	var code int
 	var seconds float64
-	if _, err := fmt.Sscan(result, &name, &code, &seconds); err != nil {
-		r.lines = append(r.lines, result)
+	if _, err := fmt.Sscan(text, &name, &code, &seconds); err != nil {
+		r.lines = append(r.lines, text)
 		return
 	}
 	r.ended++
+	r.results = append(r.results, result{name, r.passed, seconds, code != 0})
 	switch {
 	case code != 0:
 		r.failed = append(r.failed, name)
-		_, _ = fmt.Fprintf(r.out, "%s\nFAIL\t%s\t%.1fs\n", strings.Join(slices.DeleteFunc(r.lines, quiet), "\n"), name, seconds)
+		_, _ = fmt.Fprintf(r.out, "%s\nFAIL\t%s\t%.1fs\n", strings.Join(ofFailed(r.lines), "\n"), name, seconds)
 	case len(r.skipped) > 0:
 		_, _ = fmt.Fprintf(r.out, "ok  \t%s\t%.1fs\t%d passed, skipped %s\n", name, seconds, r.passed, strings.Join(r.skipped, " "))
 	case r.passed > 0:
@@ -83,10 +85,34 @@ func (r *report) end(result string) {
 	r.running, r.lines = "", nil
 }
 
-// quiet reports a line that go test shows only if it is told to.
-func quiet(line string) bool {
-	line = strings.TrimSpace(line)
-	return strings.HasPrefix(line, "=== ") || strings.HasPrefix(line, "--- PASS")
+// ofFailed returns the lines that go test shows if it is not told to show all:
+// those of tests that failed, and what no test printed. Of a program that did
+// not come to its end, that is all.
+func ofFailed(lines []string) (shown []string) {
+	ended := slices.Contains(lines, "FAIL")
+	failed := map[string]bool{"": true}
+	for _, line := range lines {
+		if rest, found := strings.CutPrefix(strings.TrimSpace(line), "--- FAIL: "); found {
+			name, _, _ := strings.Cut(rest, " ")
+			failed[name] = true
+		}
+	}
+	running := "" // the test whose lines follow
+	for _, line := range lines {
+		switch text := strings.TrimSpace(line); {
+		case strings.HasPrefix(line, "=== "):
+			_, name, _ := strings.Cut(strings.TrimPrefix(line, "=== "), " ")
+			running = strings.TrimSpace(name)
+		case strings.HasPrefix(text, "--- PASS"):
+			running = ""
+		case strings.HasPrefix(text, "--- "):
+			running = ""
+			shown = append(shown, line)
+		case failed[running], !ended:
+			shown = append(shown, line)
+		}
+	}
+	return shown
 }
 
 // verdict tells whether all suites passed and the guest came to its end.

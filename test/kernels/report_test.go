@@ -12,9 +12,12 @@ func TestReport(t *testing.T) {
 	for name, tc := range map[string]struct{ console, out, err string }{
 		"all is well":   {one + suite.End + "a/b 0 1.5\n" + suite.Done, "ok  \ta/b\t1.5s\t1 passed, skipped TestZ\n", ""},
 		"a test failed": {one + suite.End + "a/b 1 1.5\n" + suite.Done, "    x_test.go:3: wrong\n--- FAIL: TestX (0.00s)\n--- SKIP: TestZ (0.00s)\nFAIL\ta/b\t1.5s\n", "failed: a/b"},
-		"a panic":       {one + "Kernel panic - not syncing: Fatal exception", "", "Kernel panic - not syncing"},
-		"a hang":        {one, "", "running: a/b"},
-		"no suite":      {suite.Done, "", "0 of 1 packages"},
+		"scripts failed": {suite.Begin + "a/b\n=== RUN   TestS\n=== RUN   TestS/a\n=== CONT  TestS/a\n    fine\n=== CONT  TestS/b\n    wrong\n--- FAIL: TestS (0.00s)\n    --- PASS: TestS/a (0.00s)\n" +
+			"    --- FAIL: TestS/b (0.00s)\nFAIL\n" + suite.End + "a/b 1 1.5\n" + suite.Done,
+			"    wrong\n--- FAIL: TestS (0.00s)\n    --- FAIL: TestS/b (0.00s)\nFAIL\nFAIL\ta/b\t1.5s\n", "failed: a/b"},
+		"a panic":  {one + "Kernel panic - not syncing: Fatal exception", "", "Kernel panic - not syncing"},
+		"a hang":   {one, "", "running: a/b"},
+		"no suite": {suite.Done, "", "0 of 1 packages"},
 	} {
 		var out strings.Builder
 		r := newReport(&out)

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// packages are the tests to run in a guest, by architecture: what speaks to
+// the kernel, and what needs other things from it than a plain CPU does.
+var packages = map[string][]string{
+	"amd64": {"./internal/kernel/...", "./internal/netns/...", "./internal/cni/...", "./internal/lab/..."},
+	"arm64": {"./internal/kernel/...", "./internal/netns/..."},
+	"s390x": {"./internal/kernel/...", "./internal/netns/..."},
+}
+
+// scripts are the end-to-end tests to run on another kernel: each backend and
+// family, changes of the config, healing, takeover, both kinds of firewall.
+const scripts = "change|change_port|change_hostgw|direct|firewall_clean|firewall_harmless|forward|guard|heal|hostgw_dual|ipv6|reboot_before|takeover|vrf|vxlan"
+
+// afterReboot is what follows reboot_before, in another boot of the guest.
+const afterReboot = "reboot_after"
+
+// The gate has a few minutes for two kernels, each in a guest without KVM that
+// takes up to ten times this machine's time. So -quick leaves out what takes
+// long and would not tell kernels apart. Everything else stays.
+const (
+	// quickScripts are what differs by kernel: the rename of a device, each
+	// backend, rules of nftables and iptables of both kinds, a real reboot.
+	quickScripts = "change|change_port|direct|firewall_harmless|hostgw_dual|reboot_before|vrf"
+
+	// quickSkip are tests of CNI plugins' own bookkeeping and of large numbers.
+	quickSkip = "^(TestKilled|TestManyAtOnce|TestFiftyPodsAtOnce|TestTwoNetworksShareASubnet|TestAnotherSubnet|TestDelegatesAnswer|TestDelWithADamagedRecord|TestDelMeetsAdd|TestTenThousandElements|TestGrowingSets)$"
+)
+
+// quickPackages are those of packages that -quick runs.
+var quickPackages = regexp.MustCompile(`internal/(kernel|netns|cni/(flannel|ptp))`)
+
+// script returns the pattern of -test.run for scripts of test/e2e.
+func script(names string) string { return "^TestScripts$/^(" + names + ")$" }
+
+// selects reports whether a pattern of -test.run has a script run.
+func selects(pattern, script string) bool {
+	_, scripts, _ := strings.Cut(pattern, "/")
+	matched, err := regexp.MatchString(scripts, script)
+	return err == nil && matched
+}
+
+// notInGuests are tests that need programs that guests do not have: containerd
+// and runc, which use the same of every kernel.
+const notInGuests = "^TestUnderContainerd$"
+
+// pattern returns the patterns of -test.skip and -test.run.
+func (o options) patterns() []string {
+	skip := notInGuests
+	if o.quick {
+		skip += "|" + quickSkip
+	}
+	return []string{"-test.skip=" + skip, "-test.run=" + o.tests}
+}
+
+// packagesOf returns the packages with tests out of names that are asked for.
+func (o options) packagesOf(names []string) ([]string, error) {
+	wanted, err := regexp.Compile(o.run)
+	if err != nil || o.scripts != "" {
+		return nil, err
+	}
+	return slices.DeleteFunc(names, func(name string) bool {
+		return !wanted.MatchString(name) || o.quick && !quickPackages.MatchString(name)
+	}), nil
+}
+
+// scriptsOf returns the pattern of the end-to-end tests that are asked for,
+// or "".
+func (o options) scriptsOf() string {
+	switch {
+	case o.arch != "amd64" || o.tests != "":
+		return ""
+	case o.scripts != "":
+		return "^TestScripts$/" + o.scripts
+	case o.run != "" && !regexp.MustCompile(o.run).MatchString(e2e):
+		return ""
+	case o.quick:
+		return script(quickScripts)
+	}
+	return script(scripts)
+}
