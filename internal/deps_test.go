@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"internal/owned":      {"internal/netconf"},
 	"internal/sorted":     {},
 	"internal/netdump":    {"internal/host", "internal/netconf"},
+	"internal/check":      {"internal/api", "internal/explain", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate"},
 	"internal/explain":    {"internal/api", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate", "internal/owned"},
 	"internal/mailbox":    {},
 	"internal/logonce":    {},
@@ -101,14 +102,14 @@ var slow = []string{
 // pure packages compute: what would let them look at the world is barred.
 var pure = []string{
 	"internal/netconf", "internal/netstate", "internal/lease", "internal/owned", "internal/sorted",
-	"internal/plan", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/intent", "internal/netdump", "internal/explain",
+	"internal/plan", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/intent", "internal/netdump", "internal/explain", "internal/check",
 	"internal/probe",
 }
 
 var barredInPure = []string{"context", "log", "log/slog", "os", "os/exec", "net/http", "syscall", "math/rand/v2", "golang.org/x/sys/unix"}
 
 // forTests are packages for tests alone: what weft is made of does not import them.
-var forTests = []string{"internal/store/etcdtest", "internal/store/kubetest", "internal/store/storetest", "test/programs"}
+var forTests = []string{"internal/store/etcdtest", "internal/store/kubetest", "internal/store/storetest", "internal/explain/explaintest", "test/programs"}
 
 // netlink libraries may be imported by these alone.
 var netlinkUsers = []string{"bench", "internal/kernel", "internal/kernel/rtnl", "internal/lab", "internal/netns"}

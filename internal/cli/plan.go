@@ -29,6 +29,8 @@ type planner struct {
 	diff   bool
 	output string
 	env    func(string) (string, bool)
+
+	storeless bool // the plan is computed from the state directory's copy alone
 }
 
 func newPlanCommand(a *app) *cobra.Command {
@@ -164,6 +166,9 @@ func (p *planner) compute(ctx context.Context, cmd *cobra.Command, k *kernel.Ker
 	p.self = kube.SelfFrom(p.env)
 	p.chosen, p.up.dirSettings = anyGiven(cmd.Flags(), storeFlagPrefix), p.dirSettings
 	o := agentOptions(&p.up, k, log)
+	if p.storeless {
+		return offline.Plan(ctx, o)
+	}
 	err = waiting(cmd.ErrOrStderr(), "the store", func() error {
 		st, err := p.open(ctx, false, log)
 		if _, missing := errors.AsType[*noStoreError](err); err != nil && !missing {

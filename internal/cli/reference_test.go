@@ -18,6 +18,7 @@ import (
 
 // documents are what --output=json and yaml print, by kind.
 var documents = map[string]any{
+	"Check":        checkDocument{},
 	"Clean":        cleanDocument{},
 	"Config":       storedConfig{},
 	"ConfigReport": configReport{},

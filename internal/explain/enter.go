@@ -129,3 +129,22 @@ func (t *trace) admits(dev string) bool {
 }
 
 const leaseRemedy = "'weft lease list' shows who has which subnet; the host's agent must run and hold a lease"
+
+// Arrival returns the stations of what a peer sends by the tunnels of the plan, up to where
+// they arrive; none if the plan has no tunnel for it.
+func Arrival(f Facts, peer api.Peer) []Station {
+	if f.Plan == nil {
+		return nil
+	}
+	t := &trace{Facts: f}
+	for l := range f.Plan.Links.All() {
+		own, found := f.Kernel.Link(l.Name)
+		if !found {
+			own = netdump.Link{Name: l.Name, Kind: l.Kind, Lower: l.Dev, Local: l.Local, Port: l.Port}
+		}
+		if l.Kind == netstate.KindVXLAN && !t.arrives(own, peer) {
+			break
+		}
+	}
+	return t.out.Stations
+}

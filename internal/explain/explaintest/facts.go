@@ -1,19 +1,21 @@
-package explain
+// Package explaintest has a host on which nothing is wrong, for tests that break something
+// of it. It is for tests alone.
+package explaintest
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/explain"
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netdump"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
-// planText is that of h1, which reaches h2 directly and h3 by the tunnel.
-const planText = `link    flannel.1 vxlan vni 1 local 192.168.7.21 dev eth0 port 8472 nolearning mtu 1450 mac 02:00:00:00:00:01 up
+// PlanText is that of h1, which reaches h2 directly and h3 by the tunnel.
+const PlanText = `link    flannel.1 vxlan vni 1 local 192.168.7.21 dev eth0 port 8472 nolearning mtu 1450 mac 02:00:00:00:00:01 up
 addr    10.5.1.0/32 dev flannel.1
 neigh   10.5.3.0 mac 02:00:00:00:00:03 dev flannel.1
 fdb     02:00:00:00:00:03 dst 192.168.8.23 dev flannel.1
@@ -21,7 +23,8 @@ route   10.5.2.0/24 via 192.168.7.22 dev eth0
 route   10.5.3.0/24 via 10.5.3.0 dev flannel.1 onlink
 `
 
-func plan(text string) *netstate.State {
+// Plan reads a plan.
+func Plan(text string) *netstate.State {
 	s, err := netstate.Parse(strings.NewReader(text))
 	if err != nil {
 		panic(err)
@@ -29,9 +32,9 @@ func plan(text string) *netstate.State {
 	return s
 }
 
-// facts are those of a host on which nothing is wrong. Tests change them, so that they are
+// Facts are those of a host on which nothing is wrong. Tests change them, so that they are
 // made anew for each.
-func facts() Facts {
+func Facts() explain.Facts {
 	addr, prefix := netip.MustParseAddr, netip.MustParsePrefix
 	k := netdump.Host{
 		Links: []netdump.Link{
@@ -44,8 +47,8 @@ func facts() Facts {
 			{Prefix: prefix("192.168.7.21/24"), Dev: "eth0"}, {Prefix: prefix("10.5.1.1/24"), Dev: "cni0"}, {Prefix: prefix("10.5.1.0/32"), Dev: "flannel.1"},
 		},
 		Routes: []netdump.Route{
-			route("0.0.0.0/0", "192.168.7.1", "eth0", 3), route("192.168.7.0/24", "", "eth0", 2), route("10.5.1.0/24", "", "cni0", 2),
-			route("10.5.2.0/24", "192.168.7.22", "eth0", 119), route("10.5.3.0/24", "10.5.3.0", "flannel.1", 119),
+			Route("0.0.0.0/0", "192.168.7.1", "eth0", 3), Route("192.168.7.0/24", "", "eth0", 2), Route("10.5.1.0/24", "", "cni0", 2),
+			Route("10.5.2.0/24", "192.168.7.22", "eth0", 119), Route("10.5.3.0/24", "10.5.3.0", "flannel.1", 119),
 			{Kind: netdump.Local, Dst: prefix("192.168.7.21/32"), Hops: []netdump.Hop{{Dev: "eth0"}}, Table: host.LocalTable, Proto: 2},
 		},
 		Neighs: []netdump.Neigh{
@@ -63,7 +66,7 @@ func facts() Facts {
 	for _, dev := range []string{"eth0", "cni0", "flannel.1"} {
 		k.Params["net/ipv4/conf/"+dev+"/forwarding"] = "1"
 	}
-	return Facts{Kernel: k, Agent: true, Plan: plan(planText), Status: api.Status{
+	return explain.Facts{Kernel: k, Agent: true, Plan: Plan(PlanText), Status: api.Status{
 		Hostname: "h1", Network: []netip.Prefix{prefix("10.5.0.0/16")}, Uplink: api.Uplink{Name: "eth0"},
 		Lease: api.Lease{Subnets: []netip.Prefix{prefix("10.5.1.0/24")}, Public: []netip.Addr{addr("192.168.7.21")}},
 		Peers: []api.Peer{
@@ -73,49 +76,11 @@ func facts() Facts {
 	}}
 }
 
-func route(dst, via, dev string, proto uint8) netdump.Route {
+// Route is a route of the main table.
+func Route(dst, via, dev string, proto uint8) netdump.Route {
 	hop := netdump.Hop{Dev: dev}
 	if via != "" {
 		hop.Via = netip.MustParseAddr(via)
 	}
 	return netdump.Route{Kind: netdump.Unicast, Dst: netip.MustParsePrefix(dst), Hops: []netdump.Hop{hop}, Table: host.MainTable, Proto: proto}
 }
-
-func dropRoutes(f *Facts, dst string) {
-	f.Kernel.Routes = slices.DeleteFunc(f.Kernel.Routes, func(r netdump.Route) bool { return r.Dst.String() == dst })
-}
-
-func neigh(f *Facts, addr, dev, state string) {
-	f.Kernel.Neighs = append(f.Kernel.Neighs, netdump.Neigh{Addr: netip.MustParseAddr(addr), Dev: dev, State: state})
-}
-
-// chain adds a chain: "FAMILY TABLE NAME [HOOK PRIORITY]".
-func chain(f *Facts, place string, rules ...netdump.Rule) {
-	w := strings.Fields(place)
-	c := netdump.Chain{Family: w[0], Table: w[1], Name: w[2], Rules: rules}
-	if len(w) > 3 {
-		c.Type, c.Hook, c.Policy = "filter", w[3], "accept"
-		c.Priority = map[string]int{"-300": -300, "-100": -100, "-10": -10, "0": 0, "1": 1, "99": 99, "100": 100}[w[4]]
-	}
-	f.Kernel.Firewall.Chains = append(f.Kernel.Firewall.Chains, c)
-}
-
-func rule(handle uint64, text string, when host.Match, does netdump.Action) netdump.Rule {
-	return netdump.Rule{Handle: handle, Text: text, Branches: []netdump.Branch{{When: when, Does: does}}}
-}
-
-func jump(handle uint64, text, chain string) netdump.Rule {
-	return netdump.Rule{Handle: handle, Text: text, Branches: []netdump.Branch{{Does: netdump.Jump, Chain: chain}}}
-}
-
-func dnat(handle uint64, to string, opaque bool) netdump.Rule {
-	return netdump.Rule{Handle: handle, Text: "dnat to " + to, Branches: []netdump.Branch{{
-		When: host.Match{Opaque: opaque}, Does: netdump.DNAT, To: netip.MustParseAddr(to),
-	}}}
-}
-
-func in(prefix string) host.Addrs {
-	return host.Addrs{In: []netip.Prefix{netip.MustParsePrefix(prefix)}}
-}
-
-func to(prefix string) host.Match { return host.Match{Dst: in(prefix)} }

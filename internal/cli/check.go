@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weft-net/weft/internal/check"
+	"github.com/weft-net/weft/internal/explain"
+	"github.com/weft-net/weft/internal/kernel"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/store/etcd"
+)
+
+// checker holds the check command's flags.
+type checker struct {
+	planner
+	version string
+}
+
+func newCheckCommand(a *app) *cobra.Command {
+	c := checker{planner: planner{env: a.Env}, version: readBuild(a.Version).Version}
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check everything that must hold on this host",
+		Long: `Check everything that must hold on this host: agent, clock, store, lease, uplink,
+kernel and its parameters, weft's own objects, the firewalls that tunnelled packets
+come by, MTU, addresses, the container runtimes' bridges, the ways to peers, and
+versions. Each line that fails has a remedy. Nothing is sent to peers and nothing is
+changed.
+
+The exit code is 0 if nothing failed, 1 if something did, and 2 for a wrong command
+line. Warnings, and what cannot be told from this host, do not fail.`,
+		Example: `  weft check
+  weft check -o json | jq -r '.results[] | select(.state == "failed").text'
+  weft check && systemctl restart docker`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd) },
+	}
+	fs := newFlagSet()
+	c.addPlanFlags(fs)
+	takeFlags(cmd, fs)
+	addOutputFlag(cmd, &c.output)
+	return cmd
+}
+
+func (c *checker) run(cmd *cobra.Command) error {
+	ctx, cancel := c.context(cmd)
+	defer cancel()
+	k, err := kernel.New(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	var f check.Facts
+	err = waiting(cmd.ErrOrStderr(), "agent, kernel and store", func() (err error) {
+		f, err = c.checkFacts(ctx, cmd, k)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	results := check.Run(f)
+	w := cmd.OutOrStdout()
+	err = present(w, c.output, checkOf(results), func() error { return showCheck(w, results) })
+	if err == nil && check.Fails(results) {
+		err = &exitError{code: exitFailure}
+	}
+	return err
+}
+
+// checkFacts gathers what the checks go by.
+func (c *checker) checkFacts(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (f check.Facts, err error) {
+	f.Version = c.version
+	g, err := c.gather(ctx, cmd, k)
+	if err != nil {
+		return f, err
+	}
+	f.Facts = g.Facts
+	if g.planErr != nil {
+		f.PlanErr = g.planErr.Error()
+	}
+	if !f.Agent {
+		f.AgentErr = "no agent answers in " + c.runDir
+	}
+	if f.Drift, err = driftOf(ctx, k, f.Facts); err != nil {
+		return f, err
+	}
+	f.Skew, err = c.skew(ctx, cmd, f.Facts)
+	if err != nil {
+		f.SkewErr = err.Error()
+	}
+	return f, nil
+}
+
+// driftOf lists what differs between kernel and plan.
+func driftOf(ctx context.Context, k *kernel.Kernel, f explain.Facts) (out []string, err error) {
+	if f.Plan == nil {
+		return nil, nil
+	}
+	scope := netstate.ScopeOf(slices.Concat(f.Status.Network, f.Status.Former), f.Plan)
+	have, err := k.Observe(ctx, scope, netstate.AllKinds)
+	if err != nil {
+		return nil, err
+	}
+	for _, op := range netstate.Diff(have, f.Plan) {
+		out = append(out, op.String())
+	}
+	return out, nil
+}
+
+// skew compares this host's clock with that of the store of the agent, or of the flags.
+func (c *checker) skew(ctx context.Context, cmd *cobra.Command, f explain.Facts) (ahead time.Duration, err error) {
+	s := c.storeSettings
+	s.chosen = anyGiven(cmd.Flags(), storeFlagPrefix)
+	if !s.chosen && f.Agent {
+		if s, err = readRecord(c.runDir); err != nil {
+			return 0, errors.New("the agent's store is not known")
+		}
+	}
+	switch {
+	case s.subnetMgr:
+		return 0, errors.New("the Kubernetes API is not asked")
+	case f.Status.Store.Kind == kindEmbedded:
+		return 0, errors.New("the store is on this host")
+	case len(s.endpoints) == 0:
+		return 0, errors.New("no etcd is known")
+	}
+	return etcd.Skew(ctx, s.etcdOptions(slog.New(slog.DiscardHandler)))
+}
+
+// checkDocument is the outcome of all checks for programs.
+type checkDocument struct {
+	header
+	Passed  bool           `json:"passed"` // nothing failed
+	Results []check.Result `json:"results"`
+}
+
+func checkOf(results []check.Result) checkDocument {
+	return checkDocument{newHeader("Check"), !check.Fails(results), results}
+}
+
+func showCheck(w io.Writer, results []check.Result) error {
+	verdicts := map[check.State]verdict{check.OK: good, check.Warning: doubt, check.Failed: bad, check.Skipped: neutral}
+	t := newTable(w, columnGap)
+	failed, warned := 0, 0
+	for _, r := range results {
+		v := verdicts[r.State]
+		first := cell{string(r.State), v.style}
+		if marked(w) {
+			first = cell{v.mark, v.style}
+		}
+		t.cells(first, cell{r.Name, plain}, cell{r.Text, plain})
+		if r.Remedy != "" {
+			t.cells(cell{}, cell{}, cell{"remedy: " + r.Remedy, plain})
+		}
+		switch r.State {
+		case check.Failed:
+			failed++
+		case check.Warning:
+			warned++
+		}
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	end := "\nall checks passed"
+	if failed > 0 {
+		end = fmt.Sprintf("\nfailed: %d", failed)
+	}
+	if warned > 0 {
+		end += fmt.Sprintf("; warnings: %d", warned)
+	}
+	_, err := fmt.Fprintln(w, end)
+	return err
+}
