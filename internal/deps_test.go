@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"internal/owned":      {"internal/netconf"},
 	"internal/sorted":     {},
 	"internal/netdump":    {"internal/host", "internal/netconf"},
+	"internal/bundle":     {},
 	"internal/check":      {"internal/api", "internal/explain", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate"},
 	"internal/explain":    {"internal/api", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate", "internal/owned"},
 	"internal/mailbox":    {},

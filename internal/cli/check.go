@@ -21,11 +21,13 @@ import (
 // checker holds the check command's flags.
 type checker struct {
 	planner
-	version string
+	given string // version that the linker set
 }
 
+func newChecker(a *app) checker { return checker{planner: planner{env: a.Env}, given: a.Version} }
+
 func newCheckCommand(a *app) *cobra.Command {
-	c := checker{planner: planner{env: a.Env}, version: readBuild(a.Version).Version}
+	c := newChecker(a)
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check everything that must hold on this host",
@@ -60,7 +62,7 @@ func (c *checker) run(cmd *cobra.Command) error {
 	defer k.Close()
 	var f check.Facts
 	err = waiting(cmd.ErrOrStderr(), "agent, kernel and store", func() (err error) {
-		f, err = c.checkFacts(ctx, cmd, k)
+		f, err = c.checkFacts(ctx, cmd, k, true)
 		return err
 	})
 	if err != nil {
@@ -75,10 +77,10 @@ func (c *checker) run(cmd *cobra.Command) error {
 	return err
 }
 
-// checkFacts gathers what the checks go by.
-func (c *checker) checkFacts(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (f check.Facts, err error) {
-	f.Version = c.version
-	g, err := c.gather(ctx, cmd, k)
+// checkFacts gathers what the checks go by. legacy: the iptables-legacy program may be run.
+func (c *checker) checkFacts(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel, legacy bool) (f check.Facts, err error) {
+	f.Version = readBuild(c.given).Version
+	g, err := c.gather(ctx, cmd, k, legacy)
 	if err != nil {
 		return f, err
 	}

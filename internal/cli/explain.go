@@ -22,6 +22,7 @@ type explainer struct {
 	planner
 	protocol uint8
 	port     int
+	bundle   string // archive whose host is explained in place of this one
 }
 
 // protocols that a packet may have, by the names that --protocol takes.
@@ -47,7 +48,8 @@ line. A station that cannot be judged from here does not count as broken.`,
 		Example: `  weft explain 10.42.61.2 10.42.7.9
   weft explain 10.42.61.2 10.96.0.10 --protocol=udp --port=53
   weft explain h2 10.42.61.2
-  weft explain 10.42.61.2 10.42.7.0/24 -o json`,
+  weft explain 10.42.61.2 10.42.7.0/24 -o json
+  weft explain --bundle weft-h1.tar.gz 10.42.61.2 10.42.7.9`,
 		Args:              twoEnds,
 		ValidArgsFunction: completeEnds,
 		RunE:              func(cmd *cobra.Command, args []string) error { return e.run(cmd, args) },
@@ -56,6 +58,7 @@ line. A station that cannot be judged from here does not count as broken.`,
 	e.addPlanFlags(fs)
 	fs.Var(newValue(&e.protocol, "icmp|tcp|udp", "icmp", parseProtocol), "protocol", "protocol of the packet; with --port the default is tcp")
 	fs.Var(newValue(&e.port, "number", "0", parseInt(0, 65535, " for a port")), "port", "destination port of the packet")
+	addText(fs, &e.bundle, "bundle", "", "file", "explain the host of this archive of 'weft bundle' in place of this host")
 	takeFlags(cmd, fs)
 	addOutputFlag(cmd, &e.output)
 	return cmd
@@ -80,6 +83,13 @@ func twoEnds(cmd *cobra.Command, args []string) error {
 }
 
 func (e *explainer) run(cmd *cobra.Command, args []string) error {
+	if e.bundle != "" {
+		f, err := bundledFacts(e.bundle)
+		if err != nil {
+			return err
+		}
+		return e.explain(cmd, args, f, func(q netdump.Question) (netdump.Answer, error) { return f.Kernel.Lookup(q), nil })
+	}
 	ctx, cancel := e.context(cmd)
 	defer cancel()
 	k, err := kernel.New(slog.New(slog.DiscardHandler))

@@ -1,15 +1,20 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/bundle"
 	"github.com/weft-net/weft/internal/explain"
 	"github.com/weft-net/weft/internal/kernel"
+	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/offline"
 	"github.com/weft-net/weft/internal/status"
 )
@@ -21,8 +26,9 @@ type gathered struct {
 }
 
 // gather asks the agent or, without one, the store or the state directory's copy of it, and
-// the kernel. A plan that cannot be known is absent.
-func (p *planner) gather(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (g gathered, err error) {
+// the kernel; legacy says whether the iptables-legacy program may be run for that. A plan
+// that cannot be known is absent.
+func (p *planner) gather(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel, legacy bool) (g gathered, err error) {
 	client, err := running(ctx, p.runDir)
 	if err != nil {
 		return g, err
@@ -41,7 +47,7 @@ func (p *planner) gather(ctx context.Context, cmd *cobra.Command, k *kernel.Kern
 	if err != nil {
 		return g, err
 	}
-	dump, err := k.Dump(ctx, true)
+	dump, err := k.Dump(ctx, legacy)
 	if err == nil {
 		g.Kernel = *dump
 	}
@@ -78,9 +84,33 @@ func (g *gathered) ask(ctx context.Context, agent *api.Client) (err error) {
 
 // facts are those of gather; that the plan is not known is said on the error output.
 func (p *planner) facts(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (explain.Facts, error) {
-	g, err := p.gather(ctx, cmd, k)
+	g, err := p.gather(ctx, cmd, k, true)
 	if err == nil && g.planErr != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "weft: the plan is not known: %s\n", indented(g.planErr.Error()))
 	}
 	return g.Facts, err
+}
+
+// bundledFacts reads the facts of an archive of 'weft bundle'.
+func bundledFacts(file string) (f explain.Facts, err error) {
+	in, err := os.Open(file)
+	if err != nil {
+		return f, err
+	}
+	defer in.Close()
+	parts, err := bundle.Read(in)
+	if err != nil {
+		return f, fmt.Errorf("%s: %w", file, err)
+	}
+	var m bundle.Manifest
+	for name, to := range map[string]any{bundle.ManifestName: &m, bundle.KernelName: &f.Kernel, bundle.StatusName: &f.Status} {
+		if err := json.Unmarshal(parts[name], to); err != nil {
+			return f, fmt.Errorf("%s: read %s: %w", file, name, err)
+		}
+	}
+	f.Agent = m.Agent
+	if text, found := parts[bundle.PlanName]; found {
+		f.Plan, err = netstate.Parse(bytes.NewReader(text))
+	}
+	return f, err
 }
