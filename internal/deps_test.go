@@ -57,7 +57,7 @@ var layers = map[string][]string{
 		"internal/event", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/plan", "internal/plan/firewall",
 		"internal/plan/vxlan", "internal/sorted", "internal/store", "internal/subnetenv",
 	},
-	"internal/status":     {"internal/api", "internal/event", "internal/recordfile", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/plan", "internal/reconcile"},
+	"internal/status":     {"internal/api", "internal/event", "internal/recordfile", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/plan", "internal/probe", "internal/reconcile"},
 	"internal/recordfile": {},
 	"internal/observer":   {"internal/host", "internal/intent", "internal/mailbox", "internal/netstate", "internal/reconcile"},
 	"internal/persister":  {"internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/recordfile", "internal/sorted"},

@@ -20,6 +20,7 @@ import (
 	"github.com/weft-net/weft/internal/mailbox"
 	"github.com/weft-net/weft/internal/observer"
 	"github.com/weft-net/weft/internal/persister"
+	"github.com/weft-net/weft/internal/prober"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store"
@@ -69,6 +70,7 @@ type agent struct {
 	holder   *holder.Holder
 	memory   *persister.Persister
 	observer *observer.Observer
+	prober   *prober.Prober
 	passed   *follower
 	herald   *status.Herald
 
@@ -98,6 +100,7 @@ func prepare(o Options) (*agent, error) {
 	}
 	o.Events.Recall(o.EventsFile())
 	memory, persisted := persister.Open(o.StateFile(), o.Log)
+	paths := prober.New(o.Wire, o.Log)
 	a := &agent{
 		opts:  o,
 		lock:  lock,
@@ -105,11 +108,12 @@ func prepare(o Options) (*agent, error) {
 		log:   o.Log,
 		board: status.NewBoard(status.Options{
 			Version: o.Version, Hostname: o.Hostname, StoreKind: o.StoreKind, Assigned: o.Assigned,
-			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests, Expires: expiryOf(o.Store),
+			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests, Expires: expiryOf(o.Store), Reach: paths.Report,
 		}),
 		state:    intent.New(o.IntentOptions(owner), persisted),
 		memory:   memory,
 		observer: observer.New(o.Kernel, o.Source),
+		prober:   paths,
 		updates:  mailbox.New[store.Update](),
 		changed:  mailbox.New[struct{}](),
 		wants:    mailbox.New[reconcile.Want](),
@@ -145,7 +149,7 @@ func (a *agent) work(ctx context.Context) error {
 	events, history := a.opts.Events, a.opts.EventsFile()
 	for _, part := range []func(context.Context) error{
 		func(ctx context.Context) error { return events.Keep(ctx, history) },
-		a.followStore, a.observer.Run, a.holder.Run, a.memory.Run, a.passed.run, a.decide,
+		a.followStore, a.observer.Run, a.prober.Run, a.holder.Run, a.memory.Run, a.passed.run, a.decide,
 		func(ctx context.Context) error { return a.loop.Run(ctx, a.wants) },
 	} {
 		group.Go(func() error { return part(ctx) })

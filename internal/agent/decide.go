@@ -10,6 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/hostlock"
 	"github.com/weft-net/weft/internal/intent"
+	"github.com/weft-net/weft/internal/prober"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/subnetenv"
@@ -50,6 +51,8 @@ func (a *agent) decide(ctx context.Context) error {
 			a.step(ctx, o, wake)
 		case l := <-a.holder.Leases:
 			a.step(ctx, intent.LeaseHeld{Lease: l}, wake)
+		case p := <-a.prober.Proofs:
+			a.step(ctx, intent.PathsProbed{Proofs: p}, wake)
 		case done := <-a.passed.done:
 			a.step(ctx, done, wake)
 		case <-wake.C:
@@ -74,7 +77,9 @@ func (a *agent) step(ctx context.Context, e intent.Event, wake *time.Timer) {
 			wake.Reset(out.Wake)
 		}
 	}
-	a.board.Step(a.state.View())
+	v := a.state.View()
+	a.board.Step(v)
+	a.prober.Updates.Put(prober.Update{Input: v.Input, Desired: v.Desired, Hosts: v.Hosts, Converged: v.Converged > 0})
 	a.herald.Tell()
 	a.notify()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/weft-net/weft/internal/intent"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/plan/firewall"
+	"github.com/weft-net/weft/internal/prober"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store"
@@ -23,7 +24,8 @@ type Options struct {
 	StoreKind string // for status: "etcd", "embedded", "kubernetes"
 	Kernel    reconcile.Kernel
 	Source    host.Source
-	LockDir   string // where the agents of this host note what they use; "": there can be no other
+	Wire      func() (prober.Wire, error) // opens what paths are probed by; nil: they are not
+	LockDir   string                      // where the agents of this host note what they use; "": there can be no other
 
 	Uplink       host.Options
 	SubnetFile   string        // path of subnet.env

@@ -69,6 +69,7 @@ type Peer struct {
 	Public  []netip.Addr   `json:"public"`
 	Backend string         `json:"backend"` // as the peer announces it
 	Paths   []Path         `json:"paths"`
+	Others  []Path         `json:"otherPaths,omitempty"` // that could be used and are not
 	Problem string         `json:"problem,omitempty"`
 }
 
@@ -78,7 +79,28 @@ type Path struct {
 	Kind   string       `json:"kind"` // "direct", "vxlan", "none"
 	Via    netip.Addr   `json:"via,omitzero"`
 	Dev    string       `json:"dev,omitempty"`
+	Reach  Reach        `json:"reach,omitzero"` // absent if the path is not probed
 }
+
+// Reach is what probes have shown of a path.
+type Reach struct {
+	State    ReachState    `json:"state"`
+	Since    time.Time     `json:"since,omitzero"`      // of the state; absent if unmeasured
+	Answered time.Time     `json:"lastAnswer,omitzero"` // absent if there was none
+	Loss     float64       `json:"loss"`                // share of probes without an answer in the last minutes, from 0 to 1
+	RTT      time.Duration `json:"rttNanoseconds"`      // of late; 0 if there was no answer
+	MTU      int           `json:"mtu,omitempty"`       // bytes: the largest packet that passes, if that is less than the full size
+}
+
+// ReachState is what probes say of a path.
+type ReachState string
+
+// The states of a path.
+const (
+	ReachUnmeasured ReachState = "unmeasured"
+	ReachPasses     ReachState = "passes"
+	ReachLost       ReachState = "lost"
+)
 
 // Problem is a fault that weft works around and an operator should fix.
 type Problem struct {

@@ -123,6 +123,8 @@ func typeWord(t reflect.Type) string {
 		return fmt.Sprintf("object of %s", typeWord(t.Elem()))
 	case reflect.Struct:
 		return "object"
+	case reflect.Float64:
+		return "number"
 	case reflect.String:
 		return "string"
 	case reflect.Bool:

@@ -214,7 +214,7 @@ func peersVerdict(peers []api.Peer) verdict {
 // pathStyle shows which paths of p a person should look at.
 func pathStyle(p api.Peer, paths ...api.Path) style {
 	switch {
-	case slices.ContainsFunc(paths, func(path api.Path) bool { return path.Kind == pathNone }):
+	case slices.ContainsFunc(paths, func(path api.Path) bool { return path.Kind == pathNone || isLost(path) }):
 		return red
 	case p.Problem != "":
 		return yellow
@@ -388,13 +388,19 @@ func showPeers(w io.Writer, peers []api.Peer, wide bool) {
 	fmt.Fprintln(w)
 	t := newTable(w, columnGap)
 	if wide {
-		t.header("HOST", "SUBNET", "PUBLIC", "BACKEND", "PATH", "VIA", "DEVICE", "VERSION", "PROBLEM")
+		t.header("HOST", "SUBNET", "PUBLIC", "BACKEND", "PATH", "REACH", "RTT", "MTU", "VIA", "DEVICE", "VERSION", "PROBLEM")
 	} else {
-		t.header("HOST", "SUBNET", "PUBLIC", "PATH")
+		t.header("HOST", "SUBNET", "PUBLIC", "PATH", "REACH", "RTT")
 	}
 	for _, p := range peers {
 		for _, path := range pathsOf(p) {
 			t.add(pathStyle(p, path), peerCells(p, path, wide)...)
+		}
+		for _, path := range p.Others {
+			if wide {
+				path.Kind = "(" + path.Kind + ")"
+				t.add(plain, peerCells(p, path, wide)...)
+			}
 		}
 	}
 	_ = t.flush() // an error of the terminal is ignored, as everywhere
@@ -422,14 +428,14 @@ func peerCells(p api.Peer, path api.Path, wide bool) []string {
 		if p.Problem != "" {
 			kind += " (see problems)"
 		}
-		return []string{orNone(p.Name), path.Subnet.String(), public, kind}
+		return []string{orNone(p.Name), path.Subnet.String(), public, kind, reachText(path), rttText(path)}
 	}
 	via := "-"
 	if path.Via.IsValid() {
 		via = path.Via.String()
 	}
 	return []string{
-		orNone(p.Name), path.Subnet.String(), public, orNone(p.Backend), path.Kind, via, orNone(path.Dev),
+		orNone(p.Name), path.Subnet.String(), public, orNone(p.Backend), path.Kind, reachText(path), rttText(path), mtuText(path), via, orNone(path.Dev),
 		orNone(p.Version), orNone(firstLine(p.Problem)),
 	}
 }

@@ -26,6 +26,13 @@ func busy() api.Status {
 		}
 		return p
 	}
+	near := peer("two", "172.7.22.0/24", "10.4.7.22", "direct", "10.4.7.22", "eth0", "")
+	near.Paths[0].Reach = api.Reach{State: api.ReachPasses, Since: now, Answered: now, Loss: 0.12, RTT: 420 * time.Microsecond, MTU: 1348}
+	near.Others = []api.Path{{Subnet: subnet("172.7.22.0/24"), Kind: "vxlan", Via: netip.MustParseAddr("172.7.22.0"), Dev: "flannel.1", Reach: api.Reach{
+		State: api.ReachPasses, Since: now, Answered: now, RTT: 12 * time.Millisecond,
+	}}}
+	far := peer("", "172.7.24.0/24", "10.4.8.24", "vxlan", "172.7.24.0", "flannel.1", "")
+	far.Paths[0].Reach = api.Reach{State: api.ReachUnmeasured}
 	return api.Status{
 		Version: "v1", Started: now.Add(-26 * time.Hour), Hostname: "one", Revision: 42,
 		Network: []netip.Prefix{subnet("172.7.0.0/16")}, Backend: "vxlan", Direct: true,
@@ -36,8 +43,8 @@ func busy() api.Status {
 			MTU: 1450, Held: true,
 		},
 		Peers: []api.Peer{
-			peer("two", "172.7.22.0/24", "10.4.7.22", "direct", "10.4.7.22", "eth0", ""),
-			peer("", "172.7.24.0/24", "10.4.8.24", "vxlan", "172.7.24.0", "flannel.1", ""),
+			near,
+			far,
 			peer("five", "172.8.0.0/24", "10.4.8.25", "", "", "", "outside the network"),
 		},
 		Problems: []api.Problem{{Subject: "172.8.0.0/24", Message: "outside the network\nwhich is 172.7.0.0/16"}},
@@ -61,10 +68,10 @@ problems
   172.8.0.0/24 (five): outside the network
     which is 172.7.0.0/16
 
-HOST  SUBNET         PUBLIC     PATH
-two   172.7.22.0/24  10.4.7.22  direct
--     172.7.24.0/24  10.4.8.24  vxlan
-five  172.8.0.0/24   10.4.8.25  none (see problems)
+HOST  SUBNET         PUBLIC     PATH                 REACH       RTT
+two   172.7.22.0/24  10.4.7.22  direct               12% loss    0.4ms
+-     172.7.24.0/24  10.4.8.24  vxlan                unmeasured  -
+five  172.8.0.0/24   10.4.8.25  none (see problems)  -           -
 `
 
 const busyWide = `agent     v1 on one, up 1d2h
@@ -82,10 +89,11 @@ problems
   172.8.0.0/24 (five): outside the network
     which is 172.7.0.0/16
 
-HOST  SUBNET         PUBLIC     BACKEND  PATH    VIA         DEVICE     VERSION  PROBLEM
-two   172.7.22.0/24  10.4.7.22  vxlan    direct  10.4.7.22   eth0       -        -
--     172.7.24.0/24  10.4.8.24  vxlan    vxlan   172.7.24.0  flannel.1  -        -
-five  172.8.0.0/24   10.4.8.25  vxlan    none    -           -          -        outside the network
+HOST  SUBNET         PUBLIC     BACKEND  PATH     REACH       RTT    MTU   VIA         DEVICE     VERSION  PROBLEM
+two   172.7.22.0/24  10.4.7.22  vxlan    direct   12% loss    0.4ms  1348  10.4.7.22   eth0       -        -
+two   172.7.22.0/24  10.4.7.22  vxlan    (vxlan)  ok          12ms   -     172.7.22.0  flannel.1  -        -
+-     172.7.24.0/24  10.4.8.24  vxlan    vxlan    unmeasured  -      -     172.7.24.0  flannel.1  -        -
+five  172.8.0.0/24   10.4.8.25  vxlan    none     -           -      -     -           -          -        outside the network
 `
 
 const newText = `agent    v1 on -, up 0s

@@ -16,6 +16,8 @@ import (
 	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/kernel"
+	"github.com/weft-net/weft/internal/kernel/echo"
+	"github.com/weft-net/weft/internal/prober"
 	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store/kube"
 )
@@ -85,7 +87,7 @@ func frugal() {
 // agentOptions converts the settings, without a store.
 func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options {
 	return agent.Options{
-		Kernel: k, Source: k, LockDir: s.lockDir,
+		Kernel: k, Source: k, Wire: openWire, LockDir: s.lockDir,
 		Uplink: host.Options{
 			Iface: s.iface, IfaceRegex: s.ifaceRegex, CanReach: s.canReach,
 			Public: s.public(),
@@ -102,6 +104,9 @@ func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options
 		Log:         log,
 	}
 }
+
+// openWire opens what the paths to peers are probed by.
+func openWire() (prober.Wire, error) { return echo.Open() }
 
 // refuseTwin ends the start of a second agent before it opens anything.
 func refuseTwin(ctx context.Context, runDir string) error {

@@ -120,6 +120,7 @@ type View struct {
 	Uplink     *host.Facts
 	Faults     Faults
 	Receiving  uint64 // readiness takes a pass of this generation or a later one
+	Converged  uint64 // the newest generation that the kernel was equal to
 	Heard      bool
 }
 
@@ -135,7 +136,7 @@ func (s *State) View() View {
 	v := View{
 		Input: s.input, Desired: s.desired, Generation: s.generation, Problems: s.problems,
 		Revision: s.store.snapshot.Revision, Hosts: s.store.snapshot.Hosts, Uplink: s.facts, Faults: s.faults,
-		Receiving: s.receiving, Heard: s.heard,
+		Receiving: s.receiving, Converged: s.pass.Converged, Heard: s.heard,
 	}
 	for _, e := range s.store.snapshot.Bad {
 		_, note := errors.AsType[*lease.KeyError](e.Err)

@@ -43,7 +43,7 @@ type Prober struct {
 	Updates mailbox.Mailbox[Update]
 	Proofs  mailbox.Mailbox[plan.Proofs] // all that is known
 
-	open func() (Wire, error)
+	open func() (Wire, error) // nil: nothing is probed
 	log  *slog.Logger
 
 	mu     sync.Mutex // Run works while others read reports
@@ -54,7 +54,8 @@ type Prober struct {
 	mute   bool // there is none to be had
 }
 
-// New returns a prober that opens its wire when there is something to send.
+// New returns a prober that opens its wire when there is something to send, and
+// does nothing if open is nil.
 // Without CAP_NET_RAW open fails with os.ErrPermission.
 func New(open func() (Wire, error), log *slog.Logger) *Prober {
 	return &Prober{
@@ -116,7 +117,7 @@ func (p *Prober) take(u Update) {
 
 // opened opens the wire if it is needed, and reports whether it can be used.
 func (p *Prober) opened(in *plan.Input) bool {
-	if p.wire != nil || p.mute || in.Net.Probe.Interval == 0 {
+	if p.wire != nil || p.open == nil || p.mute || in.Net.Probe.Interval == 0 {
 		return p.wire != nil
 	}
 	wire, err := p.open()

@@ -3,12 +3,14 @@ package status
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/intent"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/probe"
 	"github.com/weft-net/weft/internal/reconcile"
 )
 
@@ -16,12 +18,13 @@ import (
 type Options struct {
 	Version   string
 	Hostname  string
-	StoreKind string                       // "etcd", "embedded", "kubernetes"
-	Assigned  bool                         // the store's system assigns subnets
-	Events    *Events                      // what `weft events` shows
-	Trouble   func(part string, err error) // called when a part has a fault or a subject a problem, or with nil none; returns at once; may be nil
-	Requests  func() map[string]int        // what the store has been asked for, by verb; may be nil
-	Expires   func() time.Time             // when the held lease ends without renewal, zero: never or unknown; may be nil
+	StoreKind string                            // "etcd", "embedded", "kubernetes"
+	Assigned  bool                              // the store's system assigns subnets
+	Events    *Events                           // what `weft events` shows
+	Trouble   func(part string, err error)      // called when a part has a fault or a subject a problem, or with nil none; returns at once; may be nil
+	Reach     func(netip.Prefix) []probe.Report // what probes know of the paths to a peer's subnet; may be nil
+	Requests  func() map[string]int             // what the store has been asked for, by verb; may be nil
+	Expires   func() time.Time                  // when the held lease ends without renewal, zero: never or unknown; may be nil
 }
 
 // Board is where the agent's parts note how they do, and where status, health

@@ -43,6 +43,7 @@ func (b *Board) Status() api.Status {
 	}
 	if b.view.Input != nil {
 		describe(&s, *b.view.Input, b.view.Desired, b.view.Problems, b.view.Hosts)
+		b.addReach(&s, *b.view.Input)
 		s.Change = b.stage(*b.view.Input)
 	}
 	s.Lease.Held = b.held
@@ -95,7 +96,7 @@ func pathOf(in plan.Input, desired *netstate.State, l lease.Lease, subnet netip.
 	p, err := plan.PathTo(in, l, netconf.FamilyOf(subnet.Addr()))
 	_, routed := desired.Routes.Find(netstate.Route{Dst: subnet})
 	if err != nil || !routed {
-		return api.Path{Subnet: subnet, Kind: "none"}
+		return api.Path{Subnet: subnet, Kind: noPath}
 	}
 	return api.Path{Subnet: subnet, Kind: string(p.Kind), Via: p.Via, Dev: p.Dev}
 }

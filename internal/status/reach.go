@@ -1,0 +1,53 @@
+package status
+
+import (
+	"net/netip"
+
+	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/plan"
+	"github.com/weft-net/weft/internal/probe"
+)
+
+// addReach adds to the peers' paths what probes have shown of them, and the
+// paths that could be used and are not.
+func (b *Board) addReach(s *api.Status, in plan.Input) {
+	if b.opts.Reach == nil {
+		return
+	}
+	for i := range s.Peers {
+		p := &s.Peers[i]
+		for j := range p.Paths {
+			used := &p.Paths[j]
+			for _, r := range b.opts.Reach(used.Subnet) {
+				switch {
+				case string(r.Target.Kind) == used.Kind:
+					used.Reach = reachOf(r)
+				case used.Kind != noPath:
+					p.Others = append(p.Others, otherPath(in, p.Subnets, used.Subnet, r))
+				}
+			}
+		}
+	}
+}
+
+// noPath is the kind of path to what is not reached.
+const noPath = "none"
+
+func otherPath(in plan.Input, subnets []netip.Prefix, subnet netip.Prefix, r probe.Report) api.Path {
+	out := api.Path{Subnet: subnet, Kind: string(r.Target.Kind), Dev: r.Target.Dev, Reach: reachOf(r)}
+	l, _ := in.Peers.Find(lease.At(subnets))
+	paths, _ := plan.PathsTo(in, l, netconf.FamilyOf(subnet.Addr())) // no paths, no gateway
+	for _, p := range paths {
+		if p.Kind == r.Target.Kind {
+			out.Via = p.Via
+		}
+	}
+	return out
+}
+
+func reachOf(r probe.Report) api.Reach {
+	state := map[plan.Verdict]api.ReachState{plan.Unmeasured: api.ReachUnmeasured, plan.Passes: api.ReachPasses, plan.Lost: api.ReachLost}
+	return api.Reach{State: state[r.Verdict], Since: r.Since, Answered: r.Answered, Loss: r.Loss, RTT: r.RTT, MTU: r.MTU}
+}
