@@ -15,6 +15,9 @@ import (
 // run selects the tests: they take minutes and both processors, so they are no part of go test ./...
 var run = flag.String("kubernetes", "", "gate: what make test-kubernetes runs; full: everything")
 
+// only selects some of Kubernetes' own tests.
+var only = flag.String("specs", "", "run only those of Kubernetes' own tests whose name this regular expression matches")
+
 // built are the directories of programs that nodes and the control plane run.
 var built struct {
 	kube, containerd, coredns, cni, helm string
