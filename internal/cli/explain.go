@@ -23,6 +23,7 @@ type explainer struct {
 	protocol uint8
 	port     int
 	bundle   string // archive whose host is explained in place of this one
+	send     bool
 }
 
 // protocols that a packet may have, by the names that --protocol takes.
@@ -37,6 +38,11 @@ func newExplainCommand(a *app) *cobra.Command {
 policy rule, route, firewall chains, neighbour, forwarding entry, tunnel and
 underlay. The way ends at the first broken link, with the remedy. Nothing is sent
 and nothing is changed: the kernel is asked, and compared with the plan.
+
+With --send one packet is sent as SRC would send it, from the container's network
+namespace or from this host, and the kernel tells which firewall rules it and its
+answer meet (nftables trace; also iptables-nft, not iptables-legacy). For that a table
+of weft's own is added and removed again.
 
 SRC and DST are addresses: of a container, of a host, of anything outside, or of
 a Kubernetes service. The name of a host stands for the address that it
@@ -59,6 +65,7 @@ line. A station that cannot be judged from here does not count as broken.`,
 	fs.Var(newValue(&e.protocol, "icmp|tcp|udp", "icmp", parseProtocol), "protocol", "protocol of the packet; with --port the default is tcp")
 	fs.Var(newValue(&e.port, "number", "0", parseInt(0, 65535, " for a port")), "port", "destination port of the packet")
 	addText(fs, &e.bundle, "bundle", "", "file", "explain the host of this archive of 'weft bundle' in place of this host")
+	addBool(fs, &e.send, "send", "false", "send such a packet and follow it through the firewall's rules")
 	takeFlags(cmd, fs)
 	addOutputFlag(cmd, &e.output)
 	return cmd
@@ -83,12 +90,15 @@ func twoEnds(cmd *cobra.Command, args []string) error {
 }
 
 func (e *explainer) run(cmd *cobra.Command, args []string) error {
+	if e.bundle != "" && e.send {
+		return usagef("--send sends from this host, and --bundle is of another")
+	}
 	if e.bundle != "" {
 		f, err := bundledFacts(e.bundle)
 		if err != nil {
 			return err
 		}
-		return e.explain(cmd, args, f, func(q netdump.Question) (netdump.Answer, error) { return f.Kernel.Lookup(q), nil })
+		return e.explain(cmd, args, f, func(q netdump.Question) (netdump.Answer, error) { return f.Kernel.Lookup(q), nil }, nil)
 	}
 	ctx, cancel := e.context(cmd)
 	defer cancel()
@@ -101,10 +111,10 @@ func (e *explainer) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	return e.explain(cmd, args, f, func(q netdump.Question) (netdump.Answer, error) { return k.Ask(ctx, q) })
+	return e.explain(cmd, args, f, func(q netdump.Question) (netdump.Answer, error) { return k.Ask(ctx, q) }, sendBy(ctx, k))
 }
 
-func (e *explainer) explain(cmd *cobra.Command, args []string, f explain.Facts, route explain.Router) error {
+func (e *explainer) explain(cmd *cobra.Command, args []string, f explain.Facts, route explain.Router, send sendFunc) error {
 	q, err := e.query(args, f)
 	if err != nil {
 		return err
@@ -112,6 +122,9 @@ func (e *explainer) explain(cmd *cobra.Command, args []string, f explain.Facts, 
 	found, err := explain.Explain(f, q, route)
 	if elsewhere, ok := errors.AsType[*explain.ElsewhereError](err); ok {
 		return &usageError{elsewhere, elsewhere.Hint()}
+	}
+	if err == nil && e.send {
+		found.Trace, err = e.trace(f, q, found, send)
 	}
 	if err != nil {
 		return err
@@ -183,8 +196,30 @@ func explanationOf(r explain.Result) explanationDocument {
 
 func showExplanation(w io.Writer, r explain.Result) error {
 	fmt.Fprintf(w, "%s -> %s\n\n", endText(r.Source), endText(r.Destination))
+	if err := showStations(w, r.Stations); err != nil {
+		return err
+	}
+	if len(r.Trace) > 0 {
+		fmt.Fprintln(w, "\nsent:")
+		if err := showStations(w, r.Trace); err != nil {
+			return err
+		}
+	}
+	if s, broken := r.Broken(); broken {
+		fmt.Fprintf(w, "\n%s\n  remedy: %s\n", oneLine("broken at "+s.Name+": "+s.Object), indented(s.Remedy))
+		return nil
+	}
+	text := "no broken link was found"
+	if slices.ContainsFunc(slices.Concat(r.Stations, r.Trace), func(s explain.Station) bool { return s.State == explain.Unknown }) {
+		text += "; what is unknown cannot be judged from here"
+	}
+	_, err := fmt.Fprintln(w, "\n"+text)
+	return err
+}
+
+func showStations(w io.Writer, list []explain.Station) error {
 	t := newTable(w, columnGap)
-	for _, s := range r.Stations {
+	for _, s := range list {
 		line := oneLine(s.Object)
 		if s.Note != "" {
 			line += "; " + oneLine(firstLine(s.Note))
@@ -196,20 +231,7 @@ func showExplanation(w io.Writer, r explain.Result) error {
 		}
 		t.cells(first, cell{s.Name, plain}, cell{line, plain})
 	}
-	if err := t.flush(); err != nil {
-		return err
-	}
-	if s, broken := r.Broken(); broken {
-		fmt.Fprintf(w, "\n%s\n  remedy: %s\n", oneLine("broken at "+s.Name+": "+s.Object), indented(s.Remedy))
-		return nil
-	}
-	unknown := slices.ContainsFunc(r.Stations, func(s explain.Station) bool { return s.State == explain.Unknown })
-	if unknown {
-		fmt.Fprintln(w, "\nno broken link was found; what is unknown cannot be judged from here")
-		return nil
-	}
-	fmt.Fprintln(w, "\nno broken link was found")
-	return nil
+	return t.flush()
 }
 
 // endText is an end with what it is to this host.

@@ -59,12 +59,18 @@ type Result struct {
 	Source      End       `json:"source"`
 	Destination End       `json:"destination"`
 	Stations    []Station `json:"stations"`
+	Trace       []Station `json:"trace,omitempty"` // of a packet that was sent
 }
 
-// Broken returns the broken station; false if there is none.
+// Broken returns the broken station, that of a packet that was sent before the one that was
+// found without; false if there is none.
 func (r Result) Broken() (Station, bool) {
-	if n := len(r.Stations); n > 0 && r.Stations[n-1].State == Broken {
-		return r.Stations[n-1], true
+	for _, list := range [][]Station{r.Trace, r.Stations} {
+		for _, s := range list {
+			if s.State == Broken {
+				return s, true
+			}
+		}
 	}
 	return Station{}, false
 }
@@ -92,14 +98,19 @@ func Explain(f Facts, q Query, route Router) (Result, error) {
 	if !t.out.Source.Kind.local() && !t.out.Destination.Kind.local() {
 		return t.out, &ElsewhereError{t.out.Source, t.out.Destination}
 	}
-	t.packet = packet{src: q.Src, dst: q.Dst, proto: q.Proto, port: q.Port}
-	if t.packet.proto == 0 {
-		t.packet.proto = icmp(q.Dst)
-	}
+	t.packet = packet{src: q.Src, dst: q.Dst, proto: ProtocolOf(q), port: q.Port}
 	if t.enter() && !t.bridged() {
 		t.forward()
 	}
 	return t.out, t.err
+}
+
+// ProtocolOf returns the number of the packet's protocol.
+func ProtocolOf(q Query) uint8 {
+	if q.Proto == 0 {
+		return icmp(q.Dst)
+	}
+	return q.Proto
 }
 
 // trace is one packet's way.

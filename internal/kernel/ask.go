@@ -44,7 +44,10 @@ func (k *Kernel) Ask(_ context.Context, q netdump.Question) (netdump.Answer, err
 
 func (k *Kernel) askRoute(q netdump.Question, flags uint32) (found codec.Route, err error) {
 	var b rtnl.Batch
-	h := codec.RouteHeader(codec.Family(q.Dst), q.Dst.BitLen(), 0, 0, 0, 0, unix.RTM_F_LOOKUP_TABLE|flags)
+	if q.Dst.Is4() {
+		flags |= unix.RTM_F_LOOKUP_TABLE // IPv6 tells the table anyway, and knows no such flag
+	}
+	h := codec.RouteHeader(codec.Family(q.Dst), q.Dst.BitLen(), 0, 0, 0, 0, flags)
 	if q.Src.IsValid() {
 		h[2] = uint8(q.Src.BitLen()) // rtm_src_len
 	}

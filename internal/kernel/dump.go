@@ -39,6 +39,9 @@ func (k *Kernel) Dump(ctx context.Context, legacy bool) (*netdump.Host, error) {
 	return &d.out, err
 }
 
+// Firewall copies the nftables ruleset alone.
+func (k *Kernel) Firewall(ctx context.Context) (netdump.Firewall, error) { return k.nft.Dump(ctx) }
+
 func (k *Kernel) dumpObjects(ctx context.Context, d *dumper) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

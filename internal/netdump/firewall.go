@@ -100,3 +100,12 @@ type Set struct {
 func (s Set) String() string {
 	return fmt.Sprintf("set %s %s %s { %s }", s.Family, s.Table, s.Name, strings.Join(s.Elements, ", "))
 }
+
+// Step is something that a rule or policy did with a packet that was sent.
+type Step struct {
+	Family, Table, Chain string
+	Handle               uint64 // of the rule
+	Policy               bool   // it was the chain's policy
+	Does                 Action
+	Src, Dst             netip.Addr // of the packet there; those of the tunnel when it is in one
+}
