@@ -41,8 +41,8 @@ and nothing is changed: the kernel is asked, and compared with the plan.
 
 With --send one packet is sent as SRC would send it, from the container's network
 namespace or from this host, and the kernel tells which firewall rules it and its
-answer meet (nftables trace; also iptables-nft, not iptables-legacy). For that a table
-of weft's own is added and removed again.
+answer meet (nftables trace; iptables-nft is included, iptables-legacy is not). For
+that a table of weft's own is added, and removed again.
 
 SRC and DST are addresses: of a container, of a host, of anything outside, or of
 a Kubernetes service. The name of a host stands for the address that it

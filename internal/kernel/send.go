@@ -31,8 +31,8 @@ type Packet struct {
 // answerTime is how long an answer is waited for, and quietTime how long the kernel must
 // tell nothing more after that.
 const (
-	answerTime = time.Second
-	quietTime  = 100 * time.Millisecond
+	answerTime = 2 * time.Second
+	quietTime  = 300 * time.Millisecond
 )
 
 // Sent is what became of a packet.
@@ -103,6 +103,9 @@ func follow(ctx context.Context, t *nft.Tracer, s *socket) (out Sent, err error)
 				return out, errors.Join(<-ended, ctx.Err())
 			}
 			out.Steps = append(out.Steps, step)
+			if !waiting {
+				quiet.Reset(quietTime)
+			}
 		case a := <-answers:
 			out.Answered, out.Took, err, waiting = a.came, time.Since(begin), a.err, false
 			quiet.Reset(quietTime)
