@@ -108,24 +108,28 @@ func (t *trace) leadsOut(dev string) bool {
 	return dev == "" || dev == t.Status.Uplink.Name || l.Kind == netstate.KindVXLAN
 }
 
-// admits tells whether the host forwards what arrives by a device.
+// admits tells whether the host forwards what arrives by a device. For IPv6 the parameter
+// of all devices decides, for IPv4 that of the device.
 func (t *trace) admits(dev string) bool {
-	f := netconf.FamilyOf(t.packet.dst)
-	own, all := f.Conf(dev, "forwarding"), host.Forwarding(f)
-	value, known := t.Kernel.Params[own]
-	object := own + "=" + value
 	if t.place(t.packet.dst).Kind == ThisHost {
 		return true // it is not forwarded
 	}
+	f := netconf.FamilyOf(t.packet.dst)
+	all := host.Forwarding(f)
+	name := f.Conf(dev, "forwarding")
+	if f == netconf.V6 || t.Kernel.Params[all] == "0" && t.Kernel.Params[name] != "1" {
+		name = all
+	}
+	value, known := t.Kernel.Params[name]
 	switch {
 	case !known:
-		return t.add(Station{Name: "forwarding", Object: own, State: Unknown, Note: "the parameter is not known"})
-	case value == "0" && t.Kernel.Params[all] != "1":
-		return t.broken("forwarding", all+"="+t.Kernel.Params[all], "this host does not forward packets", "sysctl -w "+all+"=1")
+		return t.add(Station{Name: "forwarding", Object: name, State: Unknown, Note: "the parameter is not known"})
+	case value == "0" && name == all:
+		return t.broken("forwarding", name+"=0", "this host does not forward packets", "sysctl -w "+name+"=1")
 	case value == "0":
-		return t.broken("forwarding", object, "this host does not forward packets that arrive by "+dev, "sysctl -w "+own+"=1")
+		return t.broken("forwarding", name+"=0", "this host does not forward packets that arrive by "+dev, "sysctl -w "+name+"=1")
 	}
-	return t.add(Station{Name: "forwarding", Object: object})
+	return t.add(Station{Name: "forwarding", Object: name + "=" + value})
 }
 
 const leaseRemedy = "'weft lease list' shows who has which subnet; the host's agent must run and hold a lease"

@@ -128,6 +128,8 @@ var cases = []struct {
 		chain(f, "ip nat SVC", dnat(3, "10.5.3.9", true), dnat(4, "10.5.1.3", false))
 		f.Kernel.Firewall.Chains[0].Type = "nat"
 	}},
+	{"a firewall that cannot be read", "", "10.5.3.9", func(f *explain.Facts) { f.Kernel.Firewall.Absent = "CAP_NET_ADMIN is needed" }},
+	{"forwarding not known", "", "10.5.3.9", func(f *explain.Facts) { f.Kernel.Params = nil }},
 	{"a legacy chain", "", "10.5.3.9", func(f *explain.Facts) {
 		f.Kernel.Legacy = []host.Barrier{{Via: "legacy", Family: "ip", Table: "filter", Chain: "FORWARD", Hook: "forward", Manager: "iptables",
 			Rules: []host.Rule{{Stops: "policy drop"}}}}

@@ -51,6 +51,9 @@ func (t *trace) forward() {
 // become another.
 func (t *trace) translate() bool {
 	t.packet.local = t.Kernel.Owner(t.packet.dst) != ""
+	if why := t.Kernel.Firewall.Absent; why != "" {
+		t.add(Station{Name: "firewall", Object: "nftables", State: Unknown, Note: "its rules cannot be read: " + why})
+	}
 	hooks := []string{"ingress", "prerouting"}
 	p := t.packet
 	if p.in == "" {
