@@ -123,7 +123,15 @@ func TestCheck(t *testing.T) {
 		if _, err := h.call("CHECK", "two", one.path(), config("prevResult", prev)); code(err) != cni.ErrChanged {
 			t.Errorf("%s: another container: %v", version, err)
 		}
-		if err := netlink.LinkSetDown(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: links(t)[0]}}); err != nil {
+		host := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: links(t)[0]}}
+		if err := netlink.LinkSetMTU(host, 1300); err != nil {
+			t.Fatal(err)
+		}
+		_, err = h.call("CHECK", "one", one.path(), config("prevResult", prev))
+		if known := version != "0.4.0"; known != (code(err) == cni.ErrChanged) || known && !strings.Contains(err.Error(), "has MTU 1300") {
+			t.Errorf("%s: another MTU of the host's end: %v", version, err)
+		}
+		if err := netlink.LinkSetDown(host); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := h.call("CHECK", "one", one.path(), config("prevResult", prev)); code(err) != cni.ErrChanged || !strings.Contains(err.Error(), "is down") {
