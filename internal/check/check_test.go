@@ -82,6 +82,15 @@ var cases = []struct {
 		}
 	}},
 	{"a peer without an entry", func(f *check.Facts) { f.Kernel.FDB = nil }},
+	{"probes", func(f *check.Facts) {
+		p := f.Status.Peers
+		p[0].Paths = []api.Path{{Subnet: p[0].Subnets[0], Kind: "direct", Reach: api.Reach{State: api.ReachPasses}}}
+		p[1].Paths = []api.Path{{Subnet: p[1].Subnets[0], Kind: "vxlan", Reach: api.Reach{State: api.ReachUnmeasured}}}
+	}},
+	{"a peer that is lost", func(f *check.Facts) {
+		p := &f.Status.Peers[1]
+		p.Paths = []api.Path{{Subnet: p.Subnets[0], Kind: "vxlan", Reach: api.Reach{State: api.ReachLost, Since: time.Unix(1e9, 0)}}}
+	}},
 	{"tunnel port closed", func(f *check.Facts) {
 		f.Kernel.Firewall.Chains = []netdump.Chain{{Family: "ip", Table: "filter", Name: "INPUT", Type: "filter", Hook: "input", Policy: "drop"}}
 	}},

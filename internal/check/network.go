@@ -95,11 +95,30 @@ func peers(f *Facts) (out []Result) {
 	if len(out) > 0 {
 		return out
 	}
-	text := "the ways to %s are as planned; whether packets arrive is not measured"
+	which := ""
 	if len(f.Status.Peers) > maxPeers {
-		text = "the ways to the first %s are as planned; whether packets arrive is not measured"
+		which = "the first "
 	}
-	return one("peers", OK, "", text, count(len(firstPeers(f)), "peer"))
+	return one("peers", OK, "", "the ways to %s%s are as planned; %s", which, count(len(firstPeers(f)), "peer"), answers(f))
+}
+
+// answers says how many peers answer probes.
+func answers(f *Facts) string {
+	probed, passing := 0, 0
+	for _, p := range f.Status.Peers {
+		for _, path := range p.Paths {
+			if path.Reach.State != "" {
+				probed++
+			}
+			if path.Reach.State == api.ReachPasses {
+				passing++
+			}
+		}
+	}
+	if probed == 0 {
+		return "whether packets arrive is not measured"
+	}
+	return fmt.Sprintf("%d of %d paths answer probes", passing, probed)
 }
 
 // ownAddr returns the address that this host advertises, of a subnet's family.

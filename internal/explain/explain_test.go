@@ -8,10 +8,12 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/explain"
 	"github.com/weft-net/weft/internal/explain/explaintest"
 	"github.com/weft-net/weft/internal/host"
@@ -130,6 +132,14 @@ var cases = []struct {
 	}},
 	{"a firewall that cannot be read", "", "10.5.3.9", func(f *explain.Facts) { f.Kernel.Firewall.Absent = "CAP_NET_ADMIN is needed" }},
 	{"forwarding not known", "", "10.5.3.9", func(f *explain.Facts) { f.Kernel.Params = nil }},
+	{"probes answered", "", "10.5.3.9", func(f *explain.Facts) {
+		reach(f, api.Reach{State: api.ReachPasses, RTT: 216 * time.Microsecond, Loss: 0.02})
+	}},
+	{"large probes lost", "", "10.5.3.9", func(f *explain.Facts) {
+		reach(f, api.Reach{State: api.ReachPasses, RTT: 216 * time.Microsecond, MTU: 1372})
+	}},
+	{"probes lost", "", "10.5.3.9", func(f *explain.Facts) { reach(f, api.Reach{State: api.ReachLost, Since: time.Unix(1e9, 0)}) }},
+	{"no probe answered yet", "", "10.5.3.9", func(f *explain.Facts) { reach(f, api.Reach{State: api.ReachUnmeasured}) }},
 	{"a legacy chain", "", "10.5.3.9", func(f *explain.Facts) {
 		f.Kernel.Legacy = []host.Barrier{{Via: "legacy", Family: "ip", Table: "filter", Chain: "FORWARD", Hook: "forward", Manager: "iptables",
 			Rules: []host.Rule{{Stops: "policy drop"}}}}

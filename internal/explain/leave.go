@@ -177,6 +177,3 @@ func (t *trace) peerStation(name string, p api.Peer) bool {
 	}
 	return t.add(Station{Name: name, Object: object})
 }
-
-// lastProbe adds what probes found on the path to a peer. Agents do not tell it yet.
-func (t *trace) lastProbe(api.Peer) {}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/explain"
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netdump"
@@ -48,3 +49,9 @@ func in(prefix string) host.Addrs {
 }
 
 func to(prefix string) host.Match { return host.Match{Dst: in(prefix)} }
+
+// reach says what probes have shown of the path to h3.
+func reach(f *explain.Facts, r api.Reach) {
+	h3 := &f.Status.Peers[1]
+	h3.Paths = []api.Path{{Subnet: h3.Subnets[0], Kind: "vxlan", Dev: "flannel.1", Reach: r}}
+}
