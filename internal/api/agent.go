@@ -9,6 +9,8 @@ type Agent interface {
 	// Plan returns the desired state; nil before
 	// the first plan. It must not be changed.
 	Plan() *netstate.State
+	// Paths returns all paths to peers, also those that are not in use.
+	Paths() []PeerPath
 	// Events returns the kept events whose number is greater than after,
 	// oldest first.
 	Events(after int64) []Event

@@ -33,11 +33,12 @@ func Local(a Agent) http.Handler {
 	mux.HandleFunc(pathEvents, getOnly(func(w http.ResponseWriter, r *http.Request) {
 		serveEvents(w, r, a)
 	}))
+	mux.HandleFunc(pathPaths, servePaths(a))
 	mux.HandleFunc(pathReady, ready(a)) // for the CNI plugin
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusNotFound, failure{
 			Error: "unknown path " + r.URL.Path,
-			Hint:  "this agent serves " + pathStatus + ", " + pathPlan + ", " + pathEvents + " and " + pathReady + "; the versions of agent and command may differ",
+			Hint:  "this agent serves " + pathStatus + ", " + pathPlan + ", " + pathPaths + ", " + pathEvents + " and " + pathReady + "; the versions of agent and command may differ",
 		})
 	})
 	return mux

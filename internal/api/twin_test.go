@@ -35,6 +35,8 @@ func (a *twin) Plan() *netstate.State {
 	return a.plan
 }
 
+func (a *twin) Paths() []api.PeerPath { return nil }
+
 func (a *twin) Events(after int64) []api.Event {
 	all := []api.Event{{Number: 1, Level: "info", Message: "lease held"}, {Number: 2, Level: "warn", Message: "a row was removed"}}
 	return all[min(int(after), len(all)):]

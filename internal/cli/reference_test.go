@@ -27,6 +27,7 @@ var documents = map[string]any{
 	"Explanation":  explanationDocument{},
 	"Lab":          labDocument{},
 	"LeaseList":    leasesDocument{},
+	"Ping":         pingDocument{},
 	"Plan":         planDocument{},
 	"PlanDiff":     diffDocument{},
 	"Status":       statusDocument{},
@@ -95,6 +96,8 @@ func addFields(to map[string]string, path string, t reflect.Type) {
 // addInner adds the fields of the objects that a field of type t holds.
 func addInner(to map[string]string, path string, t reflect.Type) {
 	switch word := typeWord(t); {
+	case t.Kind() == reflect.Pointer:
+		addInner(to, path, t.Elem())
 	case t.Kind() == reflect.Slice && strings.HasPrefix(word, "list"):
 		addInner(to, path+"[]", t.Elem())
 	case t.Kind() == reflect.Struct && word == "object":

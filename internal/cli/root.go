@@ -44,7 +44,7 @@ It replaces flannel host by host: same store, same flags, same subnet file.`,
 	})
 	root.SetVersionTemplate(versionLine(p.Version) + "\n")
 	root.AddCommand(
-		newUpCommand(a), newStatusCommand(a), newPlanCommand(a), newExplainCommand(a), newCheckCommand(a), newBundleCommand(a), newEventsCommand(), newWaitCommand(), newCleanCommand(),
+		newUpCommand(a), newStatusCommand(a), newPlanCommand(a), newExplainCommand(a), newPingCommand(), newCheckCommand(a), newBundleCommand(a), newEventsCommand(), newWaitCommand(), newCleanCommand(),
 		newConfigCommand(a), newLeaseCommand(), newDockerCommand(a), newCNICommand(), newLabCommand(), newVersionCommand(a),
 	)
 	explainNoArgs(root)

@@ -6,6 +6,7 @@ import (
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/probe"
 )
@@ -50,4 +51,38 @@ func otherPath(in plan.Input, subnets []netip.Prefix, subnet netip.Prefix, r pro
 func reachOf(r probe.Report) api.Reach {
 	state := map[plan.Verdict]api.ReachState{plan.Unmeasured: api.ReachUnmeasured, plan.Passes: api.ReachPasses, plan.Lost: api.ReachLost}
 	return api.Reach{State: state[r.Verdict], Since: r.Since, Answered: r.Answered, Loss: r.Loss, RTT: r.RTT, MTU: r.MTU}
+}
+
+// Paths implements api.Agent.
+func (b *Board) Paths() []api.PeerPath {
+	b.mu.Lock()
+	view := b.view
+	b.mu.Unlock()
+	out := []api.PeerPath{}
+	if view.Input == nil || view.Desired == nil {
+		return out
+	}
+	full := plan.MTU(view.Input.Net, view.Input.Host)
+	for l := range view.Input.Peers.All() {
+		if !view.Input.Foreign(&l) || l.Vacant() {
+			continue
+		}
+		host, _ := view.Hosts.Find(lease.HostOf(l.Subnets)) // one that does not say has no name
+		for _, subnet := range l.Subnets {
+			if !view.Desired.Routes.Has(netstate.Route{Dst: subnet}) {
+				continue
+			}
+			for _, t := range probe.Targets(view.Input, &l, netconf.FamilyOf(subnet.Addr())) {
+				p := api.PeerPath{
+					Name: host.Name, Lease: l.Subnets, Public: l.Public, Subnet: subnet, Kind: string(t.Kind), InUse: t.InUse, Full: full,
+					Source: t.Source, Dest: t.Dest, Remote: t.Remote, Dev: t.Dev, VRF: t.VRF,
+				}
+				if t.MAC != (netstate.MAC{}) {
+					p.MAC = t.MAC.String()
+				}
+				out = append(out, p)
+			}
+		}
+	}
+	return out
 }
