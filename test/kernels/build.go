@@ -60,7 +60,7 @@ func plan(ctx context.Context, o options) ([]suite.Suite, error) {
 	}
 	var suites []suite.Suite
 	for _, name := range names {
-		suites = append(suites, suiteOf(name, o.limit, o.patterns()...))
+		suites = append(suites, suiteOf(name, o.limit, o.patterns(name)...))
 	}
 	if selected := o.scriptsOf(); selected != "" {
 		suites = append(suites, scriptSuite(o, selected, 1))

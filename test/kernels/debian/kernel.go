@@ -123,12 +123,19 @@ func depmod(ctx context.Context, root string) error {
 	return err
 }
 
+// kernelIn finds the kernel that was unpacked into root: newer packages have the
+// image beside the modules.
 func kernelIn(root string) (Kernel, error) {
-	images, err := filepath.Glob(filepath.Join(root, "boot", "vmlinuz-*"))
-	if err != nil || len(images) != 1 {
+	boot, err := filepath.Glob(filepath.Join(root, "boot", "vmlinuz-*"))
+	beside, other := filepath.Glob(filepath.Join(root, "usr/lib/modules/*/vmlinuz"))
+	images := append(boot, beside...)
+	if err = errors.Join(err, other); err != nil || len(images) != 1 {
 		return Kernel{}, errors.Join(err, fmt.Errorf("%s has %d kernels, not one", root, len(images)))
 	}
 	k := Kernel{Image: images[0], Version: strings.TrimPrefix(filepath.Base(images[0]), "vmlinuz-")}
+	if len(beside) == 1 {
+		k.Version = filepath.Base(filepath.Dir(images[0]))
+	}
 	for _, lib := range []string{"lib", "usr/lib"} {
 		k.Modules = filepath.Join(root, lib, "modules", k.Version)
 		if _, err = os.Stat(k.Modules); err == nil {
