@@ -300,12 +300,13 @@ func (c *cluster) expectNoTraces() {
 	}
 }
 
-// traces prints what weft could have left on a node.
+// traces prints what weft could have left on a node, beside identity.json.
 const traces = `
 ip -o link show type vxlan
 ip route show proto 119
 ip -6 route show proto 119
 nft list tables | grep weft
+find /var/lib/weft -mindepth 1 ! -name identity.json
 for f in /opt/cni/bin/weft /opt/cni/bin/flannel /etc/cni/net.d/*flannel* /run/flannel/subnet.env; do
 	test -e "$f" && echo "$f"
 done
