@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +24,7 @@ import (
 
 // wire is a network in memory.
 type wire struct {
+	mu     sync.Mutex
 	sent   []echo.Request
 	coming []coming
 	rtt    time.Duration
@@ -35,6 +38,8 @@ type coming struct {
 }
 
 func (w *wire) Send(r echo.Request) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.sent = append(w.sent, r)
 	if !w.dead {
 		w.coming = append(w.coming, coming{time.Now().Add(w.rtt), echo.Answer{Seq: r.Seq, From: r.Dest, RTT: w.rtt}})
@@ -43,6 +48,8 @@ func (w *wire) Send(r echo.Request) error {
 }
 
 func (w *wire) Receive(yield func(echo.Answer)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	rest := w.coming[:0]
 	for _, c := range w.coming {
 		if c.at.After(time.Now()) {
@@ -55,6 +62,38 @@ func (w *wire) Receive(yield func(echo.Answer)) {
 }
 
 func (w *wire) Close() error { w.closed = true; return nil }
+
+// change changes the network while it is used.
+func (w *wire) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+// all returns what was sent so far.
+func (w *wire) all() []echo.Request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.sent)
+}
+
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
 
 var (
 	subnet = netip.MustParsePrefix("10.0.24.0/24")
@@ -88,9 +127,9 @@ const (
 )
 
 // run starts a prober, in a bubble of its own time, and stops it after f.
-func run(t *testing.T, w *wire, f func(p *Prober, log *bytes.Buffer)) {
+func run(t *testing.T, w *wire, f func(p *Prober, log *journal)) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log journal
 		open := func() (Wire, error) {
 			if w == nil {
 				return nil, os.ErrPermission
@@ -120,7 +159,7 @@ func verdicts(proofs plan.Proofs) string {
 
 func TestFindsOut(t *testing.T) {
 	w := &wire{rtt: time.Millisecond}
-	run(t, w, func(p *Prober, _ *bytes.Buffer) {
+	run(t, w, func(p *Prober, _ *journal) {
 		p.Updates.Put(update(t, direct))
 		time.Sleep(15 * time.Second)
 		if got := verdicts(<-p.Proofs); got != "direct passes 0, vxlan passes 0" {
@@ -129,14 +168,14 @@ func TestFindsOut(t *testing.T) {
 		if r := p.Report(subnet); len(r) != 2 || r[0].RTT != w.rtt {
 			t.Errorf("%+v", r)
 		}
-		for _, r := range w.sent {
+		for _, r := range w.all() {
 			inUse := r.Dev == ""
 			tunnelled := r.Dev == "flannel.1" && r.MAC == netstate.MAC{10, 0, 0, 0, 0, 0x24}
 			if !inUse && !tunnelled || r.Source != netip.MustParseAddr("10.0.21.0") || r.Dest != subnet.Addr() {
 				t.Errorf("%+v", r)
 			}
 		}
-		w.dead = true
+		w.change(func() { w.dead = true })
 		time.Sleep(10 * time.Second)
 		if got := verdicts(<-p.Proofs); got != "direct lost 0, vxlan lost 0" {
 			t.Error(got)
@@ -153,7 +192,7 @@ func TestFindsOut(t *testing.T) {
 
 func TestNothingIsSentBeforeThereIsARoute(t *testing.T) {
 	w := &wire{}
-	run(t, w, func(p *Prober, _ *bytes.Buffer) {
+	run(t, w, func(p *Prober, _ *journal) {
 		u := update(t, direct)
 		u.Converged = false
 		p.Updates.Put(u)
@@ -162,30 +201,30 @@ func TestNothingIsSentBeforeThereIsARoute(t *testing.T) {
 		u.Desired = &netstate.State{} // the peer was not admitted
 		p.Updates.Put(u)
 		time.Sleep(time.Minute)
-		if len(w.sent) > 0 {
-			t.Errorf("%d packets were sent", len(w.sent))
+		if n := len(w.all()); n > 0 {
+			t.Errorf("%d packets were sent", n)
 		}
 	})
 }
 
 func TestSwitchedOff(t *testing.T) {
 	w := &wire{}
-	run(t, w, func(p *Prober, _ *bytes.Buffer) {
+	run(t, w, func(p *Prober, _ *journal) {
 		p.Updates.Put(update(t, off))
 		time.Sleep(time.Minute)
-		if len(w.sent) > 0 {
-			t.Errorf("%d packets were sent", len(w.sent))
+		if n := len(w.all()); n > 0 {
+			t.Errorf("%d packets were sent", n)
 		}
 		p.Updates.Put(update(t, direct))
 		time.Sleep(time.Minute)
-		if len(w.sent) == 0 {
+		if len(w.all()) == 0 {
 			t.Error("none was sent after it was switched on")
 		}
 	})
 }
 
 func TestWithoutTheRight(t *testing.T) {
-	run(t, nil, func(p *Prober, log *bytes.Buffer) {
+	run(t, nil, func(p *Prober, log *journal) {
 		for range 3 {
 			p.Updates.Put(update(t, direct))
 			time.Sleep(time.Minute)
@@ -201,10 +240,10 @@ func TestWithoutTheRight(t *testing.T) {
 
 func TestSlowerIsSaid(t *testing.T) {
 	w := &wire{rtt: time.Millisecond}
-	run(t, w, func(p *Prober, log *bytes.Buffer) {
+	run(t, w, func(p *Prober, log *journal) {
 		p.Updates.Put(update(t, direct))
 		time.Sleep(6 * time.Minute)
-		w.rtt = 40 * time.Millisecond
+		w.change(func() { w.rtt = 40 * time.Millisecond })
 		time.Sleep(3 * time.Minute)
 		want := `msg="path to peer has become slower" kind=path-slower peer=h24 subnet=10.0.24.0/24 path=direct family=ipv4 from=1ms to=40ms`
 		if !strings.Contains(log.String(), want) {
