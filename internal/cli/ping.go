@@ -152,7 +152,7 @@ func (p *pinger) ping(ctx context.Context) {
 
 func (p *pinger) send(t *pingTry) {
 	p.seq++
-	r := echo.Request{Seq: p.seq, Size: t.Size, Source: t.path.Source, Dest: t.path.Dest, VRF: t.path.VRF}
+	r := echo.Request{Seq: p.seq, Size: t.Size, Source: t.path.Source, Dest: t.path.Dest, VRF: t.path.VRF, Reflect: true}
 	if !t.InUse {
 		r.Dev, r.Next = t.path.Dev, t.path.Remote
 		r.MAC, _ = netstate.ParseMAC(t.path.MAC) // none: that of the neighbour

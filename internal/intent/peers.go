@@ -130,6 +130,7 @@ func (n *news) changed(old, l *lease.Lease) {
 // probed notes which paths have been lost and which are back, and which others are
 // taken instead.
 func (n *news) probed() {
+	var last lease.Lease
 	for c := range sorted.Diff(n.before.Proofs, n.now.Proofs) {
 		proof := cmp.Or(c.New, c.Old)
 		was, is := verdictOf(c.Old), verdictOf(c.New)
@@ -144,9 +145,10 @@ func (n *news) probed() {
 		case was == plan.Lost:
 			n.add(event.PathBack, "path to peer works again", &l, attrs...)
 		}
-		if old, had := n.before.Peers.Find(l); had && n.samePaths {
+		if old, had := n.before.Peers.Find(l); had && n.samePaths && last.Compare(l) != 0 {
 			n.path(&old, &l)
 		}
+		last = l // both of its paths may have changed
 	}
 }
 

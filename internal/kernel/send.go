@@ -70,12 +70,8 @@ func (k *Kernel) Send(ctx context.Context, p Packet) (out Sent, err error) {
 // follow sends and listens until the answer is there, or it is late, and the kernel quiet.
 func follow(ctx context.Context, t *nft.Tracer, s *socket) (out Sent, err error) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	steps, ended := make(chan netdump.Step, 1024), make(chan error, 1)
-	defer func() {
-		cancel()
-		for range steps { // until the listener has ended
-		}
-	}()
 	go func() {
 		ended <- t.Steps(ctx, func(s netdump.Step) bool {
 			select {
@@ -104,9 +100,6 @@ func follow(ctx context.Context, t *nft.Tracer, s *socket) (out Sent, err error)
 		select {
 		case step, open := <-steps:
 			if !open {
-				if waiting {
-					<-answers
-				}
 				return out, errors.Join(<-ended, ctx.Err())
 			}
 			out.Steps = append(out.Steps, step)
@@ -123,9 +116,7 @@ func follow(ctx context.Context, t *nft.Tracer, s *socket) (out Sent, err error)
 			}
 			return out, err
 		case <-ctx.Done():
-			if waiting {
-				<-answers
-			}
+			<-answers
 			return out, ctx.Err()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/plan"
 )
 
@@ -16,6 +17,29 @@ type Report struct {
 	Loss     float64       // share of small packets without an answer in the last minutes, from 0 to 1
 	RTT      time.Duration // smoothed; 0: never answered
 	MTU      int           // bytes: the largest packet that passes; 0: the full size, or nothing is known
+}
+
+// Targets returns how the peer is probed whose host has the address dest, from
+// this host's address source.
+func (e *Engine) Targets(dest, source netip.Addr) (out []Target) {
+	if e.view.Input == nil {
+		return nil
+	}
+	for _, r := range e.view.Input.Net.Ranges {
+		if r.Family() != netconf.FamilyOf(dest) {
+			continue
+		}
+		p := e.pairs[netip.PrefixFrom(dest, r.SubnetLen).Masked()]
+		if p == nil {
+			continue
+		}
+		for _, one := range p.paths {
+			if one.target.Dest == dest && one.target.Source == source {
+				out = append(out, one.target)
+			}
+		}
+	}
+	return out
 }
 
 // Report returns what is known of the paths to a peer's subnet, the preferred

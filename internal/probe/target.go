@@ -17,6 +17,7 @@ type Target struct {
 	Source netip.Addr // one of this host's
 	Dest   netip.Addr // one that the peer's host has anyway
 	Remote netip.Addr // the peer's public address
+	Beside bool       // there is another path, by which the peer's host may send
 
 	// Of a path that is not in use, and therefore has no route:
 	Dev string       // the device that the frame leaves by
@@ -55,7 +56,7 @@ func Targets(in *plan.Input, l *lease.Lease, f netconf.Family) []Target {
 	for _, p := range paths {
 		t := Target{
 			Family: f, Kind: p.Kind, InUse: p.Kind == used.Kind, Source: source, Dest: p.Remote, Remote: p.Remote,
-			Dev: p.Dev, VRF: in.Host.Uplink.VRF,
+			Beside: len(paths) > 1, Dev: p.Dev, VRF: in.Host.Uplink.VRF,
 		}
 		if p.Kind == plan.Tunnelled {
 			t.MAC = p.MAC

@@ -27,6 +27,10 @@ type Wire interface {
 	Send(echo.Request) error
 	Receive(func(echo.Answer)) // what has arrived; does not wait
 	Close() error
+
+	// Reflect answers requests of other agents by the way that they come, until
+	// ctx ends. It is for a goroutine of its own.
+	Reflect(ctx context.Context, ways echo.Ways) error
 }
 
 // Update is what paths follow from.
@@ -52,6 +56,8 @@ type Prober struct {
 	update Update
 	wire   Wire // nil until it is needed
 	mute   bool // there is none to be had
+
+	reflecting sync.WaitGroup
 }
 
 // New returns a prober that opens its wire when there is something to send, and
@@ -77,12 +83,13 @@ func (p *Prober) Run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	defer p.close()
+	defer p.reflecting.Wait() // which ctx has ended
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case u := <-p.Updates:
-			p.take(u)
+			p.take(ctx, u)
 		case <-timer.C:
 		}
 		timer.Reset(time.Until(p.turn()))
@@ -98,7 +105,7 @@ func (p *Prober) close() {
 }
 
 // take goes by an update.
-func (p *Prober) take(u Update) {
+func (p *Prober) take(ctx context.Context, u Update) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	was := p.update
@@ -107,7 +114,7 @@ func (p *Prober) take(u Update) {
 		return
 	}
 	view := probe.View{}
-	if u.Input != nil && u.Desired != nil && u.Converged && p.opened(u.Input) {
+	if u.Input != nil && u.Desired != nil && u.Converged && p.opened(ctx, u.Input) {
 		view = probe.View{Input: u.Input, Interval: u.Input.Net.Probe.Interval, Routed: func(subnet netip.Prefix) bool {
 			return u.Desired.Routes.Has(netstate.Route{Dst: subnet})
 		}}
@@ -116,7 +123,7 @@ func (p *Prober) take(u Update) {
 }
 
 // opened opens the wire if it is needed, and reports whether it can be used.
-func (p *Prober) opened(in *plan.Input) bool {
+func (p *Prober) opened(ctx context.Context, in *plan.Input) bool {
 	if p.wire != nil || p.open == nil || p.mute || in.Net.Probe.Interval == 0 {
 		return p.wire != nil
 	}
@@ -127,7 +134,22 @@ func (p *Prober) opened(in *plan.Input) bool {
 		return false
 	}
 	p.wire = wire
+	p.reflecting.Go(func() {
+		if err := wire.Reflect(ctx, p.ways); ctx.Err() == nil {
+			p.log.Warn("cannot answer the probes of other agents", event.Attr, string(event.Problem), "error", err)
+		}
+	})
 	return true
+}
+
+// ways returns the ways between an address of a peer and one of this host.
+func (p *Prober) ways(from, to netip.Addr) (out []echo.Way) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.engine.Targets(from, to) {
+		out = append(out, echo.Way{Dev: t.Dev, MAC: t.MAC, Next: t.Remote})
+	}
+	return out
 }
 
 // turn does what is due, and returns when the next turn is.
@@ -181,7 +203,7 @@ func (p *Prober) tellSlower(s probe.Slower) {
 // routed by the kernel, as packets of containers are.
 func RequestOf(r probe.Request) echo.Request {
 	t := r.Target
-	out := echo.Request{Seq: r.Seq, Size: r.Size, Source: t.Source, Dest: t.Dest, VRF: t.VRF}
+	out := echo.Request{Seq: r.Seq, Size: r.Size, Source: t.Source, Dest: t.Dest, VRF: t.VRF, Reflect: t.Beside}
 	if !t.InUse {
 		out.Dev, out.MAC, out.Next = t.Dev, t.MAC, t.Remote
 	}

@@ -1,6 +1,7 @@
 package echo
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -10,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -27,9 +27,11 @@ type Request struct {
 	Size         int // bytes of the IP packet
 	Source, Dest netip.Addr
 	VRF          string // whose routes are used; "": the main ones
+	Reflect      bool   // a weft agent that receives it is to answer by the way that it came, beside the kernel, which answers by its routes
 
-	Dev  string       // the device that the packet leaves by, without a route
-	MAC  netstate.MAC // whom the frame is for; zero: the neighbour Next on Dev
+	// The packet leaves by Dev without a route; see Way.
+	Dev  string
+	MAC  netstate.MAC
 	Next netip.Addr
 }
 
@@ -43,11 +45,10 @@ type Answer struct {
 // Conn sends requests and receives the answers. It is for one goroutine, and
 // belongs to the network namespace of the thread that opened it.
 type Conn struct {
+	frames
 	id      uint16
 	mark    [markSize]byte
 	raw     [2]int // IPv4, IPv6; -1 if the kernel does not have it
-	frames  int
-	link    *rtnl.Conn
 	buf     []byte
 	control []byte
 }
@@ -55,7 +56,7 @@ type Conn struct {
 // Open opens the sockets. It takes CAP_NET_RAW: the error is os.ErrPermission
 // without.
 func Open() (*Conn, error) {
-	c := &Conn{raw: [2]int{-1, -1}, frames: -1, buf: make([]byte, 0, 1<<16), control: make([]byte, 256)}
+	c := &Conn{raw: [2]int{-1, -1}, frames: noFrames, buf: make([]byte, 0, 1<<16), control: make([]byte, 256)}
 	_, _ = rand.Read(c.mark[:]) // never fails
 	c.id = binary.BigEndian.Uint16(c.mark[:])
 	if err := c.open(); err != nil {
@@ -71,26 +72,24 @@ func (c *Conn) open() (err error) {
 	if c.raw[1], err = openRaw(true, c.id); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
 		return err
 	}
-	if c.frames, err = unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
-		return fmt.Errorf("open a socket for frames: %w", err)
-	}
-	c.link, err = rtnl.Open()
+	c.frames, err = openFrames()
 	return err
 }
 
 // Close closes the sockets.
 func (c *Conn) Close() error {
 	var errs []error
-	for _, fd := range []int{c.raw[0], c.raw[1], c.frames} {
+	for _, fd := range c.raw {
 		if fd >= 0 {
 			errs = append(errs, unix.Close(fd))
 		}
 	}
-	if c.link != nil {
-		errs = append(errs, c.link.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.frames.close())...)
 }
+
+// Reflect answers the requests of other agents, by sockets of its own; see the
+// function Reflect. It may run beside all else.
+func (c *Conn) Reflect(ctx context.Context, ways Ways) error { return Reflect(ctx, ways) }
 
 // Send sends a request. The error wraps ErrTooBig or ErrNoWay where one of
 // these is why it did not leave.
@@ -115,9 +114,10 @@ func meaning(err error) error {
 }
 
 func (c *Conn) send(r Request) error {
-	m := message{ID: c.id, Seq: r.Seq, Mark: c.mark, Sent: time.Now().UnixNano()}
+	m := message{ID: c.id, Seq: r.Seq, Mark: c.mark, Sent: time.Now().UnixNano(), Reflect: r.Reflect}
 	if r.Dev != "" {
-		return c.sendFrame(r, m)
+		c.buf = appendPacket(c.buf[:0], m, r.Source, r.Dest, r.Size)
+		return c.frames.send(c.buf, r.Dest, Way{r.Dev, r.MAC, r.Next})
 	}
 	index, err := c.indexOf(r.VRF)
 	if err != nil {
@@ -133,48 +133,6 @@ func (c *Conn) send(r Request) error {
 	c.buf = appendICMP(c.buf[:0], m, r.Source, r.Dest, r.Size)
 	_, err = unix.SendmsgN(fd, c.buf, sourceOf(r.Source, index), sockaddr(r.Dest), unix.MSG_DONTWAIT)
 	return err
-}
-
-// sendFrame sends a packet by a device, to the MAC of the one that is to
-// receive it.
-func (c *Conn) sendFrame(r Request, m message) error {
-	index, err := c.indexOf(r.Dev)
-	if err != nil {
-		return err
-	}
-	mac := r.MAC
-	if mac == (netstate.MAC{}) {
-		if mac, err = c.neighbour(r.Next, index); err != nil {
-			return err
-		}
-	}
-	to := &unix.SockaddrLinklayer{Protocol: network(unix.ETH_P_IP), Ifindex: int(index), Halen: uint8(len(mac))}
-	if r.Dest.Is6() {
-		to.Protocol = network(unix.ETH_P_IPV6)
-	}
-	copy(to.Addr[:], mac[:])
-	c.buf = appendPacket(c.buf[:0], m, r.Source, r.Dest, r.Size)
-	return unix.Sendto(c.frames, c.buf, unix.MSG_DONTWAIT, to)
-}
-
-// network returns a number in network byte order.
-func network(n uint16) uint16 {
-	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, n))
-}
-
-// indexOf returns the index of a device, 0 of none.
-func (c *Conn) indexOf(dev string) (int32, error) {
-	if dev == "" {
-		return 0, nil
-	}
-	req, err := unix.NewIfreq(dev)
-	if err != nil {
-		return 0, err
-	}
-	if err := unix.IoctlIfreq(c.frames, unix.SIOCGIFINDEX, req); err != nil {
-		return 0, err
-	}
-	return int32(req.Uint32()), nil
 }
 
 // Receive calls yield with the answers that have arrived, and does not wait.

@@ -1,6 +1,7 @@
 package echo_test
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -18,16 +19,18 @@ import (
 func TestMain(m *testing.M) { os.Exit(netns.Main(m.Run)) }
 
 // Two hosts are joined by a wire. The far one also has addresses to which the
-// near one has no route, which goes to a third address on the wire instead.
+// near one has no route, which goes to a third address on the wire instead, and
+// the near one some to which the far one has none.
 const (
+	away4, away6         = "172.7.1.0", "fd07:1::"
 	near4, far4, hidden4 = "10.4.7.1", "10.4.7.2", "172.7.2.0"
 	near6, far6, hidden6 = "fd04::1", "fd04::2", "fd07:2::"
 )
 
 type wire struct {
-	near, far *netns.NS
-	farMAC    netstate.MAC
-	conn      *echo.Conn
+	near, far       *netns.NS
+	nearMAC, farMAC netstate.MAC
+	conn            *echo.Conn
 }
 
 func newWire(t *testing.T) *wire {
@@ -38,7 +41,14 @@ func newWire(t *testing.T) *wire {
 			LinkAttrs: netlink.LinkAttrs{Name: "eth0", MTU: 1500}, PeerName: "eth0", PeerNamespace: netlink.NsFd(w.far.FD()), PeerMTU: 1500,
 		})
 	})
-	within(t, w.near, func() error { return number("eth0", near4+"/24", near6+"/64") })
+	within(t, w.near, func() error {
+		l, err := netlink.LinkByName("eth0")
+		if err != nil {
+			return err
+		}
+		w.nearMAC = netstate.MAC(l.Attrs().HardwareAddr)
+		return errors.Join(number("eth0", near4+"/24", near6+"/64"), number("lo", away4+"/32", away6+"/128"))
+	})
 	within(t, w.far, func() error {
 		l, err := netlink.LinkByName("eth0")
 		if err != nil {
@@ -189,6 +199,31 @@ func TestByADeviceWithoutARoute(t *testing.T) {
 	}
 }
 
+// TestReflected has the far host answer by the device that a request came by,
+// although it has no route back.
+func TestReflected(t *testing.T) {
+	w := newWire(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	ways := func(from, to netip.Addr) []echo.Way {
+		if to != netip.MustParseAddr(hidden4) && to != netip.MustParseAddr(hidden6) {
+			return nil
+		}
+		return []echo.Way{{Dev: "lo", MAC: w.nearMAC}, {Dev: "eth0", MAC: w.nearMAC}}
+	}
+	go func() {
+		done <- w.far.Do(func() error { return echo.Reflect(ctx, ways) })
+	}()
+	for _, r := range []echo.Request{request(away4, hidden4, 84), request(away6, hidden6, 84), request(away4, hidden4, 1500), request(away6, hidden6, 1500)} {
+		r.Dev, r.MAC, r.Reflect = "eth0", w.farMAC, true
+		w.exchange(t, r)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 // TestByANeighbour has the kernel find the neighbour's MAC.
 func TestByANeighbour(t *testing.T) {
 	w := newWire(t)
@@ -229,36 +264,4 @@ func TestOthersRepliesAreNotReceived(t *testing.T) {
 	r := request(near4, far4, 84)
 	w.exchange(t, r)
 	other.Receive(func(a echo.Answer) { t.Errorf("%+v", a) })
-}
-
-// BenchmarkExchange is the cost of a request and its answer on the side that
-// asks, and on the other side, which is this machine too.
-func BenchmarkExchange(b *testing.B) {
-	var conn *echo.Conn
-	ns, err := netns.New("alone")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = ns.Close() })
-	err = ns.Do(func() (err error) {
-		if err = number("lo"); err == nil {
-			conn, err = echo.Open()
-		}
-		return err
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = conn.Close() })
-	r := request("127.0.0.1", "127.0.0.1", 84)
-	answers := 0
-	for b.Loop() {
-		if err := conn.Send(r); err != nil {
-			b.Fatal(err)
-		}
-		conn.Receive(func(echo.Answer) { answers++ })
-	}
-	if answers == 0 {
-		b.Error("nothing was answered")
-	}
 }

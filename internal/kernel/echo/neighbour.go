@@ -20,10 +20,10 @@ const (
 
 // neighbour returns the MAC of a neighbour as the kernel knows it. If the
 // kernel does not, or is not sure, it is made to ask.
-func (c *Conn) neighbour(a netip.Addr, index int32) (netstate.MAC, error) {
-	n, found := c.lookUp(a, index)
+func (f frames) neighbour(a netip.Addr, index int32) (netstate.MAC, error) {
+	n, found := f.lookUp(a, index)
 	if !found || n.State&sure == 0 {
-		c.resolve(a, index)
+		f.resolve(a, index)
 	}
 	if !found || n.State&usable == 0 || !n.HasMAC {
 		return netstate.MAC{}, ErrNoWay
@@ -32,13 +32,13 @@ func (c *Conn) neighbour(a netip.Addr, index int32) (netstate.MAC, error) {
 }
 
 // lookUp asks for one entry; kernels before 5.0 list all of the device.
-func (c *Conn) lookUp(a netip.Addr, index int32) (found codec.Neigh, ok bool) {
+func (f frames) lookUp(a netip.Addr, index int32) (found codec.Neigh, ok bool) {
 	var b rtnl.Batch
 	b.Message(unix.RTM_GETNEIGH, 0, codec.NeighHeader(codec.Family(a), index, 0, 0)...)
 	b.Addr(unix.NDA_DST, a)
-	for m, err := range c.link.Dump(&b) {
+	for m, err := range f.link.Dump(&b) {
 		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) {
-			return c.search(a, index)
+			return f.search(a, index)
 		}
 		if err != nil {
 			break
@@ -51,8 +51,8 @@ func (c *Conn) lookUp(a netip.Addr, index int32) (found codec.Neigh, ok bool) {
 }
 
 // search looks for an entry in the list of all.
-func (c *Conn) search(a netip.Addr, index int32) (found codec.Neigh, ok bool) {
-	_ = codec.ReadNeighs(c.link, codec.Family(a), index, func(n codec.Neigh) { // without an answer there is no entry
+func (f frames) search(a netip.Addr, index int32) (found codec.Neigh, ok bool) {
+	_ = codec.ReadNeighs(f.link, codec.Family(a), index, func(n codec.Neigh) { // without an answer there is no entry
 		if n.Dst == a {
 			found, ok = n, true
 		}
@@ -61,9 +61,9 @@ func (c *Conn) search(a netip.Addr, index int32) (found codec.Neigh, ok bool) {
 }
 
 // resolve makes the kernel ask for a neighbour, as if a packet were for it.
-func (c *Conn) resolve(a netip.Addr, index int32) {
+func (f frames) resolve(a netip.Addr, index int32) {
 	var b rtnl.Batch
 	b.Message(unix.RTM_NEWNEIGH, unix.NLM_F_CREATE, codec.NeighHeader(codec.Family(a), index, unix.NUD_NONE, unix.NTF_USE)...)
 	b.Addr(unix.NDA_DST, a)
-	c.link.Exec(&b) // a failure shows by there being no answer later on
+	f.link.Exec(&b) // a failure shows by there being no answer later on
 }

@@ -36,35 +36,49 @@ const icmpFilter = 1
 func prepare(fd int, v6 bool, id uint16) error {
 	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
 	if v6 {
-		filter := &unix.ICMPv6Filter{}
-		for i := range filter.Data {
-			filter.Data[i] = ^uint32(0)
-		}
-		filter.Data[reply6/32] &^= 1 << (reply6 % 32)
 		err = errors.Join(err,
-			unix.SetsockoptICMPv6Filter(fd, unix.SOL_ICMPV6, unix.ICMPV6_FILTER, filter),
+			onlyType6(fd, reply6),
 			unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE))
 	} else {
 		err = errors.Join(err,
-			unix.SetsockoptInt(fd, unix.SOL_RAW, icmpFilter, -1&^(1<<reply4)),
+			onlyType4(fd, reply4),
 			unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE))
 	}
-	program := onlyID(v6, id)
-	return errors.Join(err, unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
-		&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}))
+	return errors.Join(err, attach(fd, only(v6, unix.BPF_H, 4, uint32(id)))) // the id's place in RFC 792
 }
 
-// onlyID is the filter for replies with an id. IPv4 comes with its header.
-func onlyID(v6 bool, id uint16) []unix.SockFilter {
-	load := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 4}}
+// onlyType4 has an IPv4 socket receive messages of a type alone.
+func onlyType4(fd int, kind byte) error {
+	return unix.SetsockoptInt(fd, unix.SOL_RAW, icmpFilter, -1&^(1<<kind))
+}
+
+// onlyType6 has an IPv6 socket receive messages of a type alone.
+func onlyType6(fd int, kind byte) error {
+	filter := &unix.ICMPv6Filter{}
+	for i := range filter.Data {
+		filter.Data[i] = ^uint32(0)
+	}
+	filter.Data[kind/32] &^= 1 << (kind % 32)
+	return unix.SetsockoptICMPv6Filter(fd, unix.SOL_ICMPV6, unix.ICMPV6_FILTER, filter)
+}
+
+func attach(fd int, program []unix.SockFilter) error {
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
+}
+
+// only is the filter for messages with a value at a place, of BPF_H or BPF_W.
+// IPv4 comes with its header.
+func only(v6 bool, size uint16, place, value uint32) []unix.SockFilter {
+	load := []unix.SockFilter{{Code: unix.BPF_LD | size | unix.BPF_ABS, K: place}}
 	if !v6 {
 		load = []unix.SockFilter{
 			{Code: unix.BPF_LDX | unix.BPF_B | unix.BPF_MSH, K: 0},
-			{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_IND, K: 4},
+			{Code: unix.BPF_LD | size | unix.BPF_IND, K: place},
 		}
 	}
 	return append(load,
-		unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: uint32(id)},
+		unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: value},
 		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 1 << 16},
 		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0})
 }
