@@ -47,6 +47,9 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- d
 	}
+	for _, d := range pathDescs {
+		ch <- d
+	}
 }
 
 // Collect sends the present numbers.
@@ -81,6 +84,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for path, n := range countPaths(s.Peers) {
 		gauge(descPeers, float64(n), path)
 	}
+	sumPaths(s.Peers).collect(ch)
 	gauge(descProblems, float64(len(s.Problems)))
 	gauge(descStoreUp, truth(s.Store.Up))
 	for verb, n := range s.Store.Requests {
