@@ -70,8 +70,12 @@ func (k *Kernel) Send(ctx context.Context, p Packet) (out Sent, err error) {
 // follow sends and listens until the answer is there, or it is late, and the kernel quiet.
 func follow(ctx context.Context, t *nft.Tracer, s *socket) (out Sent, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	steps, ended := make(chan netdump.Step, 1024), make(chan error, 1)
+	defer func() {
+		cancel()
+		for range steps { // until the listener has ended
+		}
+	}()
 	go func() {
 		ended <- t.Steps(ctx, func(s netdump.Step) bool {
 			select {
@@ -100,6 +104,9 @@ func follow(ctx context.Context, t *nft.Tracer, s *socket) (out Sent, err error)
 		select {
 		case step, open := <-steps:
 			if !open {
+				if waiting {
+					<-answers
+				}
 				return out, errors.Join(<-ended, ctx.Err())
 			}
 			out.Steps = append(out.Steps, step)
@@ -116,7 +123,9 @@ func follow(ctx context.Context, t *nft.Tracer, s *socket) (out Sent, err error)
 			}
 			return out, err
 		case <-ctx.Done():
-			<-answers
+			if waiting {
+				<-answers
+			}
 			return out, ctx.Err()
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +24,7 @@ import (
 
 // wire is a network in memory.
 type wire struct {
+	mu     sync.Mutex
 	sent   []echo.Request
 	coming []coming
 	rtt    time.Duration
@@ -36,6 +39,8 @@ type coming struct {
 }
 
 func (w *wire) Send(r echo.Request) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.sent = append(w.sent, r)
 	if !w.dead {
 		w.coming = append(w.coming, coming{time.Now().Add(w.rtt), echo.Answer{Seq: r.Seq, From: r.Dest, RTT: w.rtt}})
@@ -44,6 +49,8 @@ func (w *wire) Send(r echo.Request) error {
 }
 
 func (w *wire) Receive(yield func(echo.Answer)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	rest := w.coming[:0]
 	for _, c := range w.coming {
 		if c.at.After(time.Now()) {
@@ -56,12 +63,44 @@ func (w *wire) Receive(yield func(echo.Answer)) {
 }
 
 func (w *wire) Reflect(ctx context.Context, ways echo.Ways) error {
-	w.ways = ways
+	w.change(func() { w.ways = ways })
 	<-ctx.Done()
 	return ctx.Err()
 }
 
 func (w *wire) Close() error { w.closed = true; return nil }
+
+// change changes the network while it is used.
+func (w *wire) change(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+// all returns what was sent so far.
+func (w *wire) all() []echo.Request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.sent)
+}
+
+// journal is a log that is read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
 
 var (
 	subnet = netip.MustParsePrefix("10.0.24.0/24")
@@ -95,9 +134,9 @@ const (
 )
 
 // run starts a prober, in a bubble of its own time, and stops it after f.
-func run(t *testing.T, w *wire, f func(p *Prober, log *bytes.Buffer)) {
+func run(t *testing.T, w *wire, f func(p *Prober, log *journal)) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log journal
 		open := func() (Wire, error) {
 			if w == nil {
 				return nil, os.ErrPermission
@@ -127,7 +166,7 @@ func verdicts(proofs plan.Proofs) string {
 
 func TestFindsOut(t *testing.T) {
 	w := &wire{rtt: time.Millisecond}
-	run(t, w, func(p *Prober, _ *bytes.Buffer) {
+	run(t, w, func(p *Prober, _ *journal) {
 		p.Updates.Put(update(t, direct))
 		time.Sleep(15 * time.Second)
 		if got := verdicts(<-p.Proofs); got != "direct passes 0, vxlan passes 0" {
@@ -135,23 +174,25 @@ func TestFindsOut(t *testing.T) {
 		}
 		r := p.Report(subnet)
 		to, from := r[0].Target.Source, r[0].Target.Dest
-		if ways := w.ways(from, to); len(ways) != 2 || ways[0].Dev != "eth0" || ways[0].Next != r[0].Target.Remote || ways[1].MAC != r[1].Target.MAC {
+		var reflected echo.Ways
+		w.change(func() { reflected = w.ways })
+		if ways := reflected(from, to); len(ways) != 2 || ways[0].Dev != "eth0" || ways[0].Next != r[0].Target.Remote || ways[1].MAC != r[1].Target.MAC {
 			t.Errorf("requests of the peer are answered by %+v", ways)
 		}
-		if ways := append(w.ways(to, from), w.ways(from, from.Next())...); len(ways) > 0 {
+		if ways := append(reflected(to, from), reflected(from, from.Next())...); len(ways) > 0 {
 			t.Errorf("requests of others are answered by %+v", ways)
 		}
 		if len(r) != 2 || r[0].RTT != w.rtt {
 			t.Errorf("%+v", r)
 		}
-		for _, r := range w.sent {
+		for _, r := range w.all() {
 			inUse := r.Dev == ""
 			tunnelled := r.Dev == "flannel.1" && r.MAC == netstate.MAC{10, 0, 0, 0, 0, 0x24}
 			if !inUse && !tunnelled || r.Source != netip.MustParseAddr("10.0.21.0") || r.Dest != subnet.Addr() {
 				t.Errorf("%+v", r)
 			}
 		}
-		w.dead = true
+		w.change(func() { w.dead = true })
 		time.Sleep(10 * time.Second)
 		if got := verdicts(<-p.Proofs); got != "direct lost 0, vxlan lost 0" {
 			t.Error(got)
@@ -168,7 +209,7 @@ func TestFindsOut(t *testing.T) {
 
 func TestNothingIsSentBeforeThereIsARoute(t *testing.T) {
 	w := &wire{}
-	run(t, w, func(p *Prober, _ *bytes.Buffer) {
+	run(t, w, func(p *Prober, _ *journal) {
 		u := update(t, direct)
 		u.Converged = false
 		p.Updates.Put(u)
@@ -177,30 +218,30 @@ func TestNothingIsSentBeforeThereIsARoute(t *testing.T) {
 		u.Desired = &netstate.State{} // the peer was not admitted
 		p.Updates.Put(u)
 		time.Sleep(time.Minute)
-		if len(w.sent) > 0 {
-			t.Errorf("%d packets were sent", len(w.sent))
+		if n := len(w.all()); n > 0 {
+			t.Errorf("%d packets were sent", n)
 		}
 	})
 }
 
 func TestSwitchedOff(t *testing.T) {
 	w := &wire{}
-	run(t, w, func(p *Prober, _ *bytes.Buffer) {
+	run(t, w, func(p *Prober, _ *journal) {
 		p.Updates.Put(update(t, off))
 		time.Sleep(time.Minute)
-		if len(w.sent) > 0 {
-			t.Errorf("%d packets were sent", len(w.sent))
+		if n := len(w.all()); n > 0 {
+			t.Errorf("%d packets were sent", n)
 		}
 		p.Updates.Put(update(t, direct))
 		time.Sleep(time.Minute)
-		if len(w.sent) == 0 {
+		if len(w.all()) == 0 {
 			t.Error("none was sent after it was switched on")
 		}
 	})
 }
 
 func TestWithoutTheRight(t *testing.T) {
-	run(t, nil, func(p *Prober, log *bytes.Buffer) {
+	run(t, nil, func(p *Prober, log *journal) {
 		for range 3 {
 			p.Updates.Put(update(t, direct))
 			time.Sleep(time.Minute)
@@ -216,10 +257,10 @@ func TestWithoutTheRight(t *testing.T) {
 
 func TestSlowerIsSaid(t *testing.T) {
 	w := &wire{rtt: time.Millisecond}
-	run(t, w, func(p *Prober, log *bytes.Buffer) {
+	run(t, w, func(p *Prober, log *journal) {
 		p.Updates.Put(update(t, direct))
 		time.Sleep(6 * time.Minute)
-		w.rtt = 40 * time.Millisecond
+		w.change(func() { w.rtt = 40 * time.Millisecond })
 		time.Sleep(3 * time.Minute)
 		want := `msg="path to peer has become slower" kind=path-slower peer=h24 subnet=10.0.24.0/24 path=direct family=ipv4 from=1ms to=40ms`
 		if !strings.Contains(log.String(), want) {

@@ -265,3 +265,35 @@ func TestOthersRepliesAreNotReceived(t *testing.T) {
 	w.exchange(t, r)
 	other.Receive(func(a echo.Answer) { t.Errorf("%+v", a) })
 }
+
+// BenchmarkExchange is the cost of a request and its answer on the side that
+// asks, and on the other side, which is this machine too.
+func BenchmarkExchange(b *testing.B) {
+	var conn *echo.Conn
+	ns, err := netns.New("alone")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = ns.Close() })
+	err = ns.Do(func() (err error) {
+		if err = number("lo"); err == nil {
+			conn, err = echo.Open()
+		}
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = conn.Close() })
+	r := request("127.0.0.1", "127.0.0.1", 84)
+	answers := 0
+	for b.Loop() {
+		if err := conn.Send(r); err != nil {
+			b.Fatal(err)
+		}
+		conn.Receive(func(echo.Answer) { answers++ })
+	}
+	if answers == 0 {
+		b.Error("nothing was answered")
+	}
+}
