@@ -46,6 +46,7 @@ func TestALeaseThatIsLostAgainAndAgainIsAcquiredAfterPauses(t *testing.T) {
 			_ = st.Release(t.Context(), []netip.Prefix{a.subnet()}) // mostly there is none
 			time.Sleep(100 * time.Millisecond)                      // of the bubble's clock
 		}
+		synctest.Wait()
 		if c.acquired < 20 || c.acquired > 200 || c.preferred > 3 {
 			t.Errorf("acquired %d times in ten minutes, with up to %d preferred subnets", c.acquired, c.preferred)
 		}
