@@ -58,9 +58,10 @@ const (
 	kubePart     = "kube"
 	churnPart    = "churn"
 	putPart      = "put"
+	probePart    = "probe"
 )
 
-var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart, kubePart, churnPart, putPart}
+var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart, kubePart, churnPart, putPart, probePart}
 
 // wants reports whether a part is to be run.
 func (o *options) wants(part string) bool { return o.only == "" || o.only == part }
@@ -187,6 +188,7 @@ type report struct {
 	Kube     []kubeResult     `json:"kubernetes,omitempty"`
 	Churn    []churnResult    `json:"churn,omitempty"`
 	Put      []putResult      `json:"put,omitempty"`
+	Probe    []probeResult    `json:"probe,omitempty"`
 }
 
 func measureAll(ctx context.Context, o *options) (err error) {
@@ -234,6 +236,11 @@ func measureAll(ctx context.Context, o *options) (err error) {
 	}
 	if o.wants(putPart) {
 		if r.Put, err = measurePuts(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.wants(probePart) {
+		if r.Probe, err = measureProbes(ctx, o); err != nil {
 			return err
 		}
 	}

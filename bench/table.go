@@ -59,6 +59,7 @@ func printTables(w io.Writer, r report) error {
 		printTable(w, kubeHeadings, r.Kube),
 		printTable(w, churnHeadings, r.Churn),
 		printTable(w, putHeadings, r.Put),
+		printTable(w, probeHeadings, r.Probe),
 	)
 }
 

@@ -17,4 +17,7 @@ type Agent interface {
 	// Ready returns nil while the lease is held and the last pass left none
 	// of weft's objects in error, else the reason.
 	Ready() error
+	// Warning returns a problem for which packets can be lost, "" if none is
+	// known, at a cost that does not grow with the peers.
+	Warning() string
 }

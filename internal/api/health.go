@@ -27,7 +27,7 @@ const maxScrapes = 4
 
 // Health answers machines: /healthz with 200 while the process lives, /readyz
 // with 200 only while a.Ready() is nil and else 503, /metrics for Prometheus.
-// Clients on the host are also told why the agent is not ready.
+// Clients on the host are also told why the agent is not ready, or degraded.
 func Health(a Agent, m Metrics) http.Handler {
 	own := prometheus.NewRegistry()
 	own.MustRegister(&metrics{agent: a})
@@ -80,6 +80,15 @@ func onHost(r *http.Request) bool {
 	return false
 }
 
+// degraded says to a client on the host for what problem packets can be lost, ""
+// if for none that is known.
+func degraded(a Agent, r *http.Request) string {
+	if warning := a.Warning(); warning != "" && onHost(r) {
+		return ", but degraded: " + warning
+	}
+	return ""
+}
+
 // pathReady is where both servers say whether the agent is ready.
 const pathReady = "/readyz"
 
@@ -88,7 +97,7 @@ func ready(a Agent) http.HandlerFunc {
 		err := a.Ready()
 		switch {
 		case err == nil:
-			fmt.Fprintln(w, "weft is ready")
+			fmt.Fprintln(w, "weft is ready"+degraded(a, r))
 		case onHost(r):
 			http.Error(w, "weft is not ready: "+err.Error(), http.StatusServiceUnavailable)
 		default:

@@ -55,6 +55,10 @@ func TestHealthFollowsTheAgent(t *testing.T) {
 	if code, body := get(t, url+"/readyz"); code != http.StatusOK {
 		t.Errorf("/readyz gave %d %q for an agent that is ready", code, body)
 	}
+	a.set(func(a *twin) { a.warns = "172.7.22.0/24: does not answer any more" })
+	if code, body := get(t, url+"/readyz"); code != http.StatusOK || body != "weft is ready, but degraded: 172.7.22.0/24: does not answer any more\n" {
+		t.Errorf("/readyz gave %d %q for an agent that is degraded", code, body)
+	}
 	a.set(func(a *twin) { a.ready = errors.New("a row failed") })
 	if code, _ := get(t, url+"/readyz"); code != http.StatusServiceUnavailable {
 		t.Errorf("/readyz gave %d for an agent that is no longer ready", code)

@@ -15,6 +15,7 @@ type twin struct {
 	status api.Status
 	plan   *netstate.State
 	ready  error
+	warns  string
 }
 
 func (a *twin) set(change func(*twin)) {
@@ -33,6 +34,12 @@ func (a *twin) Plan() *netstate.State {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.plan
+}
+
+func (a *twin) Warning() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.warns
 }
 
 func (a *twin) Paths() []api.PeerPath { return nil }

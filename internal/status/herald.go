@@ -113,6 +113,13 @@ func oneLine(text string) string {
 	return text
 }
 
+// Warning implements api.Agent.
+func (b *Board) Warning() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.warning()
+}
+
 // warning returns a problem for which packets can be lost, "" if none is known.
 // It wants b.mu held.
 func (b *Board) warning() string {

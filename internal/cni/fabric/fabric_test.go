@@ -22,6 +22,7 @@ type agent struct{ reason error }
 func (a agent) Status() api.Status       { return api.Status{} }
 func (a agent) Plan() *netstate.State    { return nil }
 func (a agent) Paths() []api.PeerPath    { return nil }
+func (a agent) Warning() string          { return "" }
 func (a agent) Events(int64) []api.Event { return nil }
 func (a agent) Ready() error             { return a.reason }
 
