@@ -96,7 +96,8 @@ func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 		return Path{}, fmt.Errorf("announces backend %q, which is unsupported; switch its host to vxlan or host-gw; %s", p.Backend, ifGone(p))
 	case near && (p.Backend == HostGW || in.direct()):
 		direct := Path{Kind: Direct, Via: remote, Dev: in.Host.Uplink.Name, Remote: remote, OnLink: onLink(in.Host.Uplink.ByFlag, remote)}
-		if t, err := tunnelTo(in, p, f, remote); err == nil && p.Backend == VXLAN && in.Net.Backend.Type == VXLAN {
+		if p.Backend == VXLAN && in.Net.Backend.Type == VXLAN {
+			t, _ := tunnelTo(in, p, f, remote) // one that is announced wrongly is none
 			direct.MAC, direct.VNI = t.MAC, t.VNI
 		}
 		return direct, nil

@@ -140,8 +140,9 @@ func (e *Engine) Tick(now time.Time) []Request {
 	return out
 }
 
-// step is the least between two ticks: so much is sent together at most.
-const step = 20 * time.Millisecond
+// step is the least between two ticks: what falls due in so much time is sent
+// together, since each time that the process wakes costs more than a packet.
+const step = 75 * time.Millisecond
 
 // Next returns when Tick and News should be called next.
 func (e *Engine) Next(now time.Time) time.Time {
@@ -149,6 +150,9 @@ func (e *Engine) Next(now time.Time) time.Time {
 	next := at + time.Hour
 	if e.enabled() {
 		next = e.visit
+	}
+	for len(e.timers) > 0 && e.timers[0].idle(e.flying) {
+		e.timers.due(e.timers[0].at)
 	}
 	if len(e.timers) > 0 {
 		next = min(next, e.timers[0].at)

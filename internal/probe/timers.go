@@ -14,6 +14,9 @@ type timer struct {
 	full  bool // what is to be sent: a large packet
 }
 
+// idle reports whether there will be nothing to do: the request is answered.
+func (t timer) idle(flying map[uint16]*flight) bool { return !t.again && flying[t.seq] == nil }
+
 // timers are ordered by time.
 type timers []timer
 
