@@ -58,6 +58,7 @@ func (tr *trial) wrongStatus(ctx context.Context, b backend) error {
 	for _, name := range members {
 		s, err := statusOf(ctx, tr.host(name))
 		if err == nil {
+			s.Problems = slices.DeleteFunc(s.Problems, func(p api.Problem) bool { return silent.MatchString(p.Message) && tr.mayBeSilent(name, b) })
 			err = errors.Join(wrongBackend(s, b), wrongProblems(s, tr.problems(name, b)), tr.wrongUplink(name, s))
 		}
 		if err != nil {
@@ -88,6 +89,17 @@ func wrongBackend(s api.Status, b backend) error {
 
 // offLink is what status says of a peer behind a router under host-gw.
 var offLink = regexp.MustCompile(`is not in a directly connected subnet`)
+
+// silent is what status says of a peer that answered probes and does not any more.
+var silent = regexp.MustCompile(`^does not answer any more;`)
+
+// mayBeSilent tells whether pings of a host may stay without an answer: then it depends on what
+// came first, the fault or an answer, whether status says more than why.
+func (tr *trial) mayBeSilent(host string, b backend) bool {
+	return slices.ContainsFunc(tr.c.of("path", b), func(e expectation) bool {
+		return e.args[3] == pathNoAnswer && (matches(e.args[1], host) || matches(e.args[2], host))
+	})
+}
 
 // problems are the patterns of what status says on a host.
 func (tr *trial) problems(host string, b backend) []*regexp.Regexp {
