@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"path"
 	"slices"
 	"sync"
 	"time"
@@ -54,19 +55,23 @@ func (f *follower) pass(p reconcile.Pass) {
 	if p.Converged() {
 		f.newest.Converged = max(converged, p.Generation)
 	}
-	if p.Repair && f.overwrote(p.Ops) || f.newest.Received != received || f.newest.Converged != converged {
+	if f.overwrote(p.Ops, p.Repair) || f.newest.Received != received || f.newest.Converged != converged {
 		f.done.Put(f.newest)
 	}
 }
 
 // overwrote notes which parameters ops changed that others had changed, and
 // reports whether there are any. What they were before the plan was first applied,
-// the host's facts tell.
-func (f *follower) overwrote(ops []netstate.Op) (some bool) {
+// the host's facts tell. Only which reverse-path filter is wanted follows what others
+// set for all devices, and they may set the device's right after it.
+func (f *follower) overwrote(ops []netstate.Op, repair bool) (some bool) {
 	for _, o := range ops {
 		now, ok := o.Row.(netstate.Sysctl)
 		was, known := o.Have.(netstate.Sysctl)
 		if !ok || !known || was.Unless != "" { // as it was wanted, not as it was
+			continue
+		}
+		if !repair && path.Base(now.Name) != "rp_filter" {
 			continue
 		}
 		p := intent.Parameter{Name: now.Name, Was: was.Value, Now: now.Value}

@@ -110,7 +110,8 @@ func (a *applier) sysctl(op netstate.Op) error {
 	if err != nil {
 		return err
 	}
-	return a.ns.do(func() error { return setSysctl(want, path) })
+	have, _ := op.Have.(netstate.Sysctl) // without a name: nobody knows
+	return a.ns.do(func() error { return setSysctl(want, have, path) })
 }
 
 // simple carries out ops whose rows are one message each.

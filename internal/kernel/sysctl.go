@@ -73,14 +73,19 @@ func (k *Kernel) Params(_ context.Context, names []string) (host.Params, error) 
 }
 
 // setSysctl writes a parameter, which the kernel has at path, if it has another
-// value, and makes sure that the kernel took it.
-func setSysctl(want netstate.Sysctl, path string) error {
+// value, and makes sure that the kernel took it. A value that another program
+// has written since known was found stays for now: it is what 'weft clean' puts
+// back, and so has to be seen first.
+func setSysctl(want, known netstate.Sysctl, path string) error {
 	have, err := readSysctl(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w (does the device or the kernel module exist?)", err)
 	}
 	if err != nil || want.Allows(have) {
 		return err
+	}
+	if known.Name != "" && !known.Allows(have) {
+		return fmt.Errorf("another program has set it to %q meanwhile", have)
 	}
 	if err := writeSysctl(path, want.Value); err != nil {
 		return fmt.Errorf("%w%s", err, sysctlHint(err, want))
