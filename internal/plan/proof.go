@@ -106,8 +106,12 @@ func (in *Input) path(p *peer, f netconf.Family) (Path, error) {
 
 // shortcomings returns the faults of each kind that probes can show of path, those
 // without an error that are none. There are none without a path, and none where
-// sending tells why it is not used.
-func (p *peer) shortcomings(f netconf.Family, path *Path, sending error) [3]fault {
+// sending tells why it is not used; of a peer of which nothing is proven, none is
+// listed.
+func (p *peer) shortcomings(f netconf.Family, path *Path, sending error) []fault {
+	if p.proven == (proven{}) {
+		return nil // as of nearly all
+	}
 	var errs [3]error
 	if path != nil && sending == nil {
 		if p.proven.silent(path) {
@@ -120,5 +124,5 @@ func (p *peer) shortcomings(f netconf.Family, path *Path, sending error) [3]faul
 			errs[2] = fmt.Errorf("packets of more than %d bytes do not pass, so its route has this MTU; raise the MTU of what lies between, or set Backend.MTU of the network config", path.MTU)
 		}
 	}
-	return [3]fault{p.fault(f, silent, errs[0]), p.fault(f, detouring, errs[1]), p.fault(f, narrow, errs[2])}
+	return []fault{p.fault(f, silent, errs[0]), p.fault(f, detouring, errs[1]), p.fault(f, narrow, errs[2])}
 }
