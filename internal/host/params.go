@@ -60,6 +60,9 @@ const (
 	connCount = "net/netfilter/nf_conntrack_count"
 )
 
+// Release names the parameter that has the release of the kernel that runs.
+const Release = "kernel/osrelease"
+
 // params reads the parameters that decide about packets by way of f.
 func (c *chooser) params(ctx context.Context, f *Facts) (Params, error) {
 	var names []string
@@ -83,7 +86,7 @@ func (c *chooser) params(ctx context.Context, f *Facts) (Params, error) {
 			names = append(names, fam.Conf(b.Name, map[netconf.Family]string{netconf.V4: "forwarding", netconf.V6: "disable_ipv6"}[fam]))
 		}
 	}
-	found, err := c.src.Params(ctx, append(names, ConnLimit, connCount))
+	found, err := c.src.Params(ctx, append(names, Release, ConnLimit, connCount))
 	if err != nil {
 		return nil, fmt.Errorf("read kernel parameters: %w", err)
 	}

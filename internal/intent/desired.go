@@ -16,6 +16,7 @@ import (
 // plan the last one stays.
 func (t *step) plan(attrs lease.Attrs) {
 	s := t.state
+	s.wrong = holding(s.wrong, *s.facts)
 	in := s.planInput(t, attrs)
 	if s.input != nil && sameInput(*s.input, in) && s.keepStale == !s.heard {
 		return
@@ -57,7 +58,7 @@ func (s *State) planInput(t *step, attrs lease.Attrs) plan.Input {
 	return plan.Input{
 		Net: *s.config.net, Host: facts, Self: self,
 		Spare: len(s.history) > 0 && s.history[0].spare, Former: s.history.former(t.now), Draining: s.draining, Previous: s.previous,
-		Peers: s.peers(self), Proofs: s.proofs, Firewall: s.opts.Firewall,
+		Peers: s.peers(self), Proofs: s.proofs, Checksums: s.wrong, Firewall: s.opts.Firewall,
 	}
 }
 
@@ -116,7 +117,7 @@ func sameInput(a, b plan.Input) bool {
 
 // sameState reports whether two desired states are equal.
 func sameState(a, b *netstate.State) bool {
-	return len(netstate.Diff(a, b)) == 0 && slices.Equal(a.Sysctls.Slice(), b.Sysctls.Slice())
+	return len(netstate.Diff(a, b)) == 0 && slices.Equal(a.Sysctls.Slice(), b.Sysctls.Slice()) && slices.Equal(a.Offloads.Slice(), b.Offloads.Slice())
 }
 
 // sameReceiving reports whether two states have the same devices and addresses

@@ -59,7 +59,10 @@ type PassDone struct {
 
 // PathsProbed says what probes have shown of the paths to peers by now: all of
 // it, so that the last PathsProbed says all.
-type PathsProbed struct{ Proofs plan.Proofs }
+type PathsProbed struct {
+	Proofs    plan.Proofs
+	Checksums []plan.Checksum // that were wrong
+}
 
 // Tick says that Output.Wake has come.
 type Tick struct{}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/store"
 )
 
@@ -26,6 +27,7 @@ type Persisted struct {
 	history  history
 
 	Overwritten Overwritten
+	Checksums   []plan.Checksum // that a self-test has found wrong
 }
 
 // FormatVersion is that of the records. A reader of another version keeps what
@@ -44,6 +46,7 @@ const (
 	uplinkKey    = "uplink"
 	nodeKey      = "node"
 	paramsKey    = "params"
+	checksumsKey = "checksums"
 	leaseKey     = "lease/"
 )
 
@@ -75,6 +78,9 @@ func (p *Persisted) Records() (map[string]json.RawMessage, error) {
 	}
 	if len(p.Overwritten.Params) > 0 {
 		values[paramsKey] = p.Overwritten
+	}
+	if len(p.Checksums) > 0 {
+		values[checksumsKey] = p.Checksums
 	}
 	var errs []error
 	if p.Self != nil {
@@ -114,6 +120,7 @@ func FromRecords(records map[string]json.RawMessage) (Persisted, []error) {
 	// What tells this agent's objects from others' is read whatever the rest says.
 	r.read(ownsKey, &p.Owns)
 	r.read(paramsKey, &p.Overwritten)
+	r.read(checksumsKey, &p.Checksums)
 	var config, previous string
 	r.read(configKey, &config)
 	if config != "" {
@@ -238,7 +245,7 @@ func (t *step) persist() {
 	s := t.state
 	p := Persisted{
 		Owns: s.serves, Self: s.last, Previous: s.previous, Draining: s.draining, Had: s.had, history: s.history,
-		Snapshot: store.Snapshot{Config: s.config.doc}, Overwritten: s.overwritten,
+		Snapshot: store.Snapshot{Config: s.config.doc}, Overwritten: s.overwritten, Checksums: s.wrong,
 	}
 	if a := s.store.snapshot.Assigned; a != nil {
 		p.Snapshot.Assigned = &store.Assignment{Uplink: a.Uplink, Node: a.Node}

@@ -51,6 +51,7 @@ type State struct {
 	locks    *Locks          // held
 	wanted   *Locks          // asked for
 	proofs   plan.Proofs     // of the paths to peers, since the start
+	wrong    []plan.Checksum // that a self-test has found
 
 	history   history
 	self      *lease.Lease       // held, or held before the restart and still in the store
@@ -98,6 +99,7 @@ func New(o Options, p Persisted) State {
 		had:      p.Had,
 		history:  p.history,
 		serves:   p.Owns,
+		wrong:    p.Checksums,
 
 		overwritten: p.Overwritten.Since(o.Owner.Boot),
 	}

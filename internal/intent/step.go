@@ -32,6 +32,7 @@ func Step(s State, e Event, now time.Time) (State, Output) {
 		t.overwrote(e.Overwrote)
 	case PathsProbed:
 		s.proofs = e.Proofs
+		t.checksums(e.Checksums)
 	case Tick:
 	}
 	if s.primed {

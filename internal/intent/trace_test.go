@@ -79,6 +79,7 @@ type tracer struct {
 	attached []host.Attached
 	broken   error // why the host's facts cannot be found
 	proofs   plan.Proofs
+	wrong    []plan.Checksum
 }
 
 func newTracer(t testing.TB) *tracer {
@@ -188,7 +189,14 @@ func (r *tracer) do(verb, rest string) {
 		}
 		r.wait(d)
 	case "probed":
-		r.step(intent.PathsProbed{Proofs: r.probed(strings.Fields(rest))})
+		r.step(intent.PathsProbed{Proofs: r.probed(strings.Fields(rest)), Checksums: r.wrong})
+	case "wrong-checksums":
+		w := strings.Fields(rest)
+		r.wrong = append(r.wrong, plan.Checksum{
+			Family: netconf.V4, Peer: netip.MustParsePrefix(w[0]), UDP: slices.Contains(w, "udp"), TCP: slices.Contains(w, "tcp"),
+			Uplink: "eth0", Kernel: r.params[host.Release],
+		})
+		r.step(intent.PathsProbed{Proofs: r.proofs, Checksums: r.wrong})
 	case "store-fails":
 		r.step(intent.StoreHealth{Err: errors.New(rest)})
 	case "restart", "restart-with-copy":

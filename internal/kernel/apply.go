@@ -90,6 +90,10 @@ func (a *applier) run(ops []netstate.Op, errs []error) {
 		for i, op := range ops {
 			errs[i] = refused(op, a.sysctl(op))
 		}
+	case netstate.Offload:
+		for i, op := range ops {
+			errs[i] = refused(op, a.offload(op))
+		}
 	case netstate.Link:
 		for i, op := range ops {
 			errs[i] = refused(op, a.link(op))

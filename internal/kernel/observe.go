@@ -50,7 +50,7 @@ func (k *Kernel) observe(ctx context.Context, scope netstate.Scope, kinds netsta
 		kind netstate.Kinds
 		read func() error
 	}{
-		{netstate.AllKinds, o.links}, {netstate.NeighKind, o.neighs}, {netstate.FDBKind, o.forwarding},
+		{netstate.AllKinds, o.links}, {netstate.OffloadKind, o.offloads}, {netstate.NeighKind, o.neighs}, {netstate.FDBKind, o.forwarding},
 		{netstate.RouteKind, o.nexthops}, {netstate.RouteKind, o.routes}, {netstate.SysctlKind, o.sysctls},
 	} {
 		if !kinds.Has(step.kind) {

@@ -84,6 +84,11 @@ func (k *Kernel) watch(ctx context.Context, l *rtnl.Listener, fn func(netstate.E
 		if e, ok := w.translate(w.view.Load(), m); ok {
 			e.PID = m.PID
 			fn(e)
+			if l, ours := e.Row.(netstate.Link); ours && !e.Gone && !l.Foreign() {
+				if e, ok := w.offloadEvent(l.Name, m); ok {
+					fn(e)
+				}
+			}
 		}
 	}
 	return ctx.Err()

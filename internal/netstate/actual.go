@@ -13,9 +13,10 @@ type Actual struct {
 // Observed returns what is known after the kernel was looked at.
 func Observed(s *State) Actual {
 	return Actual{State: s, kept: &State{
-		Links:   filter(s.Links, func(l Link) bool { return !l.Foreign() }),
-		Sysctls: s.Sysctls,
-		Routes:  filter(s.Routes, func(r Route) bool { return !s.stays(r) }),
+		Links:    filter(s.Links, func(l Link) bool { return !l.Foreign() }),
+		Offloads: s.Offloads,
+		Sysctls:  s.Sysctls,
+		Routes:   filter(s.Routes, func(r Route) bool { return !s.stays(r) }),
 	}}
 }
 
@@ -34,6 +35,7 @@ func (a Actual) Settle(want *State) Actual {
 	after := *want
 	kept := *a.kept
 	after.Links, kept.Links = beside(want.Links, a.kept.Links)
+	after.Offloads, kept.Offloads = beside(want.Offloads, a.kept.Offloads)
 	after.Sysctls, kept.Sysctls = beside(want.Sysctls, a.kept.Sysctls)
 	after.Routes, kept.Routes = beside(want.Routes, a.kept.Routes)
 	return Actual{State: &after, kept: &kept}

@@ -3,12 +3,13 @@ package netstate
 // Builder gathers the rows of a State in any order, maybe some of them twice.
 // Append to its fields.
 type Builder struct {
-	Links   []Link
-	Sysctls []Sysctl
-	Addrs   []Addr
-	Neighs  []Neigh
-	FDB     []FDB
-	Routes  []Route
+	Links    []Link
+	Offloads []Offload
+	Sysctls  []Sysctl
+	Addrs    []Addr
+	Neighs   []Neigh
+	FDB      []FDB
+	Routes   []Route
 
 	Firewall FirewallBuilder
 }
@@ -32,6 +33,7 @@ func (b *Builder) State() (*State, error) {
 	fw, err := b.Firewall.Firewall()
 	s := &State{Firewall: fw}
 	fill(&s.Links, b.Links, &first)
+	fill(&s.Offloads, b.Offloads, &first)
 	fill(&s.Sysctls, b.Sysctls, &first)
 	fill(&s.Addrs, b.Addrs, &first)
 	fill(&s.Neighs, b.Neighs, &first)
@@ -65,7 +67,7 @@ func fill[R row[R]](t *Table[R], rows []R, first *error) {
 // Builder returns a builder that begins with the rows of s.
 func (s *State) Builder() *Builder {
 	return &Builder{
-		Links: s.Links.Slice(), Sysctls: s.Sysctls.Slice(), Addrs: s.Addrs.Slice(),
+		Links: s.Links.Slice(), Offloads: s.Offloads.Slice(), Sysctls: s.Sysctls.Slice(), Addrs: s.Addrs.Slice(),
 		Neighs: s.Neighs.Slice(), FDB: s.FDB.Slice(), Routes: s.Routes.Slice(),
 		Firewall: FirewallBuilder{
 			Tables: s.Firewall.Tables.Slice(), Sets: s.Firewall.Sets.Slice(), Elements: s.Firewall.Elements.Slice(),

@@ -42,7 +42,7 @@ func movePeer(s *State, i, round int) *State {
 // visited counts the rows that a difference has to look at: those in blocks
 // that the two states do not share.
 func visited(a, b *State) (n int) {
-	n += visitedIn(a.Links, b.Links) + visitedIn(a.Sysctls, b.Sysctls) + visitedIn(a.Addrs, b.Addrs)
+	n += visitedIn(a.Links, b.Links) + visitedIn(a.Offloads, b.Offloads) + visitedIn(a.Sysctls, b.Sysctls) + visitedIn(a.Addrs, b.Addrs)
 	n += visitedIn(a.Neighs, b.Neighs) + visitedIn(a.FDB, b.FDB) + visitedIn(a.Routes, b.Routes)
 	return n + visitedIn(a.Firewall.Elements, b.Firewall.Elements) + visitedIn(a.Firewall.Rules, b.Firewall.Rules)
 }

@@ -78,6 +78,7 @@ func Diff(have, want *State) []Op {
 	rest, remade, gone := withoutLostLinks(rest, want)
 	var d differ
 	diff(&d, rest.Links, want.Links, Link.Foreign)
+	diff(&d, rest.Offloads, want.Offloads, always[Offload])
 	d.sysctls(rest.Sysctls, want.Sysctls)
 	diff(&d, rest.Addrs, want.Addrs, never[Addr])
 	diff(&d, rest.Neighs, want.Neighs, never[Neigh])
@@ -115,13 +116,15 @@ func withoutLostLinks(have, want *State) (rest *State, remade, gone []Op) {
 
 func never[R any](R) bool { return false }
 
+func always[R any](R) bool { return true }
+
 // differ gathers what is put and what goes.
 type differ struct{ put, remove []Op }
 
 // sysctls goes over what differs in parameters. Nobody's go.
 func (d *differ) sysctls(have, want Table[Sysctl]) {
 	var all differ
-	diff(&all, have, want, func(Sysctl) bool { return true })
+	diff(&all, have, want, always[Sysctl])
 	for _, o := range all.put {
 		if have, ok := o.Have.(Sysctl); !ok || !o.Row.(Sysctl).allows(have) {
 			d.put = append(d.put, o)

@@ -1,11 +1,12 @@
 package netstate
 
 // Kinds is a set of kinds of objects.
-type Kinds uint8
+type Kinds uint16
 
 // The kinds. All that the firewall keeps is one.
 const (
 	LinkKind Kinds = 1 << iota
+	OffloadKind
 	SysctlKind
 	AddrKind
 	NeighKind
@@ -13,7 +14,7 @@ const (
 	RouteKind
 	FirewallKind
 
-	AllKinds = LinkKind | SysctlKind | AddrKind | NeighKind | FDBKind | RouteKind | FirewallKind
+	AllKinds = LinkKind | OffloadKind | SysctlKind | AddrKind | NeighKind | FDBKind | RouteKind | FirewallKind
 )
 
 // Has reports whether any of o is among k.
@@ -25,6 +26,8 @@ func KindsWith(r Row) Kinds {
 	switch r.(type) {
 	case Link:
 		return AllKinds &^ FirewallKind
+	case Offload:
+		return OffloadKind
 	case Sysctl:
 		return SysctlKind
 	case Addr: // IPv6 addresses go when a parameter turns IPv6 off, and cannot come back before it is on again
@@ -44,6 +47,9 @@ func (s *State) Replaced(kinds Kinds, o *State) *State {
 	out := *s
 	if kinds.Has(LinkKind) {
 		out.Links = o.Links
+	}
+	if kinds.Has(OffloadKind) {
+		out.Offloads = o.Offloads
 	}
 	if kinds.Has(SysctlKind) {
 		out.Sysctls = o.Sysctls

@@ -236,11 +236,13 @@ func randomState(rng *rand.Rand) *State {
 		s.Neighs = append(s.Neighs, Neigh{Addr: addr(), MAC: mac(), Dev: dev()})
 		s.FDB = append(s.FDB, FDB{MAC: mac(), Dst: addr(), Dev: dev()})
 		s.Routes = append(s.Routes, Route{Dst: netip.PrefixFrom(addr(), 32), Via: addr(), Dev: dev(), Proto: uint8(rng.IntN(2) * 3), Metric: uint32(rng.IntN(2) * 7)})
+		s.Offloads = append(s.Offloads, Offload{Dev: dev()})
 		s.Sysctls = append(s.Sysctls, Sysctl{Name: "net/ipv6/conf/" + dev() + "/accept_ra", Value: "0"})
 	}
 	s.Links = unique(s.Links)
 	s.Firewall = randomFirewall(rng)
 	s.Addrs, s.Neighs, s.FDB, s.Routes, s.Sysctls = unique(s.Addrs), unique(s.Neighs), unique(s.FDB), unique(s.Routes), unique(s.Sysctls)
+	s.Offloads = unique(s.Offloads)
 	state, err := s.State()
 	if err != nil {
 		panic(err)

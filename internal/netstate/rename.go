@@ -86,6 +86,7 @@ func (s *State) rename(o Op) {
 		}
 		return name
 	}
+	s.Offloads = moved(s.Offloads, func(o Offload) Offload { return Offload{dev(o.Dev)} })
 	s.Sysctls = moved(s.Sysctls, func(c Sysctl) Sysctl { return c.on(dev(c.Dev())) })
 	s.Addrs = moved(s.Addrs, func(a Addr) Addr { a.Dev = dev(a.Dev); return a })
 	s.Neighs = moved(s.Neighs, func(n Neigh) Neigh { n.Dev = dev(n.Dev); return n })

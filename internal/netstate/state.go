@@ -6,12 +6,13 @@ import "fmt"
 // found on it. A copy of it costs nothing, and copies that are changed share
 // what did not change.
 type State struct {
-	Links   Table[Link]
-	Sysctls Table[Sysctl] // behind the links, since some belong to one
-	Addrs   Table[Addr]
-	Neighs  Table[Neigh]
-	FDB     Table[FDB]
-	Routes  Table[Route]
+	Links    Table[Link]
+	Offloads Table[Offload]
+	Sysctls  Table[Sysctl] // behind the links, since some belong to one
+	Addrs    Table[Addr]
+	Neighs   Table[Neigh]
+	FDB      Table[FDB]
+	Routes   Table[Route]
 
 	Firewall Firewall
 }
@@ -105,6 +106,7 @@ func (s *State) Drop(r Row) {
 }
 
 func (s *State) dropDependents(dev string) {
+	s.Offloads = s.Offloads.Without(Offload{Dev: dev})
 	s.Sysctls = filter(s.Sysctls, func(c Sysctl) bool { return c.Dev() == dev })
 	s.Addrs = filter(s.Addrs, func(a Addr) bool { return a.Dev == dev })
 	s.Neighs = filter(s.Neighs, func(n Neigh) bool { return n.Dev == dev })

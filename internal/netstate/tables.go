@@ -2,10 +2,10 @@ package netstate
 
 // tables lists every table of s, in the order in which Rows and Format have
 // them.
-func (s *State) tables() [13]table {
+func (s *State) tables() [14]table {
 	f := &s.Firewall
 	return [...]table{
-		handle[Link]{&s.Links}, handle[Sysctl]{&s.Sysctls}, handle[Addr]{&s.Addrs}, handle[Neigh]{&s.Neighs},
+		handle[Link]{&s.Links}, handle[Offload]{&s.Offloads}, handle[Sysctl]{&s.Sysctls}, handle[Addr]{&s.Addrs}, handle[Neigh]{&s.Neighs},
 		handle[FDB]{&s.FDB}, handle[Route]{&s.Routes},
 		handle[NFTable]{&f.Tables}, handle[Set]{&f.Sets}, handle[Element]{&f.Elements}, handle[Chain]{&f.Chains},
 		handle[Rule]{&f.Rules}, handle[HookRule]{&f.HookRules}, handle[Leftover]{&f.Leftovers},

@@ -25,6 +25,8 @@ func KindOf(r Row) string {
 	switch r.(type) {
 	case Link:
 		return "link"
+	case Offload:
+		return "offload"
 	case Sysctl:
 		return "sysctl"
 	case Addr:
@@ -71,6 +73,8 @@ func parseRow(s *Builder, fields []string) error {
 	switch fields[0] {
 	case "sysctl":
 		s.Sysctls = append(s.Sysctls, parseSysctl(w.next(), w.rest()))
+	case "offload":
+		s.Offloads = append(s.Offloads, parseOffload(w))
 	case "link":
 		s.Links = append(s.Links, parseLink(w))
 	case "addr":
@@ -113,6 +117,14 @@ func parseLink(w *words) Link {
 	l.MAC = takeAfter(w, "mac", ParseMAC)
 	l.Up = !w.has("down") && w.has("up")
 	return l
+}
+
+func parseOffload(w *words) Offload {
+	o := Offload{Dev: w.next()}
+	if state := w.after(txChecksumming); state != "off" && w.err == nil {
+		w.err = fmt.Errorf("expected \"off\", not %q", state)
+	}
+	return o
 }
 
 func parseRoute(w *words) Route {

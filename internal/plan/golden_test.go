@@ -131,6 +131,7 @@ func render(s *netstate.State, problems []Problem) string {
 //	former vxlan VNI MAC port PORT [sends]
 //	self|peer PREFIX public ADDR BACKEND
 //	proof PREFIX PATH VERDICT [mtu BYTES]   of a path to the peer, which probes have shown
+//	checksum PREFIX PROTOCOL...   are wrong in packets to the peer if hardware is to complete them
 //	drains PREFIX             a subnet that this host had before
 //	past PREFIX len BITS      a network of an earlier config
 //	masquerade {JSON}
@@ -266,6 +267,12 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		case "proof":
 			for _, f := range fams {
 				in.Proofs = in.Proofs.With(readProof(w[1:], f, fams))
+			}
+		case "checksum":
+			for _, f := range fams {
+				in.Checksums = append(in.Checksums, Checksum{
+					Family: f, Peer: prefix(f, w[1]), UDP: slices.Contains(w, "udp"), TCP: slices.Contains(w, "tcp"), Uplink: "eth0",
+				})
 			}
 		case "peer":
 			in.Peers = in.Peers.With(readLease(w, fams))

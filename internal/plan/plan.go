@@ -27,15 +27,16 @@ const (
 
 // Input is all that a plan depends on.
 type Input struct {
-	Net      netconf.Network
-	Host     host.Facts
-	Self     lease.Lease        // as announced, or about to be
-	Spare    bool               // the present tunnel device has the spare name: a former one with its VNI came first
-	Former   []Former           // what was announced before and peers may still go by
-	Draining []netip.Prefix     // draining subnets: this host's previous ones, which peers still send to
-	Previous []netconf.Previous // previous networks, in which there still are leases
-	Peers    lease.Set          // everybody else; a lease of Self's subnets is passed over
-	Proofs   Proofs             // of the paths to peers
+	Net       netconf.Network
+	Host      host.Facts
+	Self      lease.Lease        // as announced, or about to be
+	Spare     bool               // the present tunnel device has the spare name: a former one with its VNI came first
+	Former    []Former           // what was announced before and peers may still go by
+	Draining  []netip.Prefix     // draining subnets: this host's previous ones, which peers still send to
+	Previous  []netconf.Previous // previous networks, in which there still are leases
+	Peers     lease.Set          // everybody else; a lease of Self's subnets is passed over
+	Proofs    Proofs             // of the paths to peers
+	Checksums []Checksum         // one a family at most; those of another kernel or uplink have no effect
 
 	Firewall firewall.Options
 }
@@ -102,6 +103,7 @@ func receive(s *netstate.Builder, in *Input) (map[netconf.Family]tunnels, []Prob
 				t.Receive(s)
 			}
 		}
+		problems = append(problems, checksums(s, in, r.Family(), all[r.Family()])...)
 	}
 	return all, problems
 }

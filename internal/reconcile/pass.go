@@ -168,6 +168,8 @@ func (p *Pass) holdBack(have *netstate.State, ops []netstate.Op) []netstate.Op {
 // deviceOf names the device that row stands on or belongs to, "" if it needs none.
 func deviceOf(row netstate.Row) string {
 	switch r := row.(type) {
+	case netstate.Offload:
+		return r.Dev
 	case netstate.Addr:
 		return r.Dev
 	case netstate.Neigh:

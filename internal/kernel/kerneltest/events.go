@@ -30,6 +30,8 @@ var intruders = []struct {
 	{netstate.Replace, "link flannel.1 vxlan vni 1 local 10.4.7.21 dev eth0 port 8472 nolearning mtu 1300 mac 0a:00:00:00:00:01 up"},
 	{netstate.Replace, "link flannel.1 vxlan vni 1 local 10.4.7.21 dev eth0 port 8472 nolearning mtu 1400 mac 0a:00:00:00:00:01 down"},
 	{netstate.Remove, "link flannel-v6.1 vxlan vni 1 local fd00:4:7::21 dev eth0 port 8472 nolearning mtu 1400 mac 0a:00:00:00:00:02 up"},
+	{netstate.Remove, "offload flannel.1 tx-checksumming off"},
+	{netstate.Add, "offload flannel-v6.1 tx-checksumming off"},
 	{netstate.Replace, "sysctl net/ipv4/ip_forward 0"},
 	{netstate.Replace, "sysctl net/ipv6/conf/all/forwarding 0"},
 	{netstate.Replace, "sysctl net/ipv4/conf/flannel.1/rp_filter 1"},

@@ -57,6 +57,7 @@ func Run(t *testing.T, newHost func(*testing.T) Host) {
 const base = `
 link  flannel.1 vxlan vni 1 local 10.4.7.21 dev eth0 port 8472 nolearning mtu 1400 mac 0a:00:00:00:00:01 up
 link  flannel-v6.1 vxlan vni 1 local fd00:4:7::21 dev eth0 port 8472 nolearning mtu 1400 mac 0a:00:00:00:00:02 up
+offload flannel.1 tx-checksumming off
 sysctl net/ipv4/ip_forward 1
 sysctl net/ipv6/conf/all/forwarding 1
 sysctl net/ipv4/conf/flannel.1/rp_filter 2

@@ -33,5 +33,5 @@ func testKinds(t *testing.T, h Host) {
 		t.Fatal(err)
 	}
 	apply(t, h.Kernel, netstate.Diff(full, state(t, links))...)
-	expect(t, h.Kernel, s, state(t, links))
+	expect(t, h.Kernel, s, netstate.Observed(full).Settle(state(t, links)).State)
 }

@@ -15,6 +15,8 @@ var lives = []struct{ name, from, to string }{
 	{"sysctl", "sysctl net/ipv4/ip_forward 1", "sysctl net/ipv4/ip_forward 0"},
 	{"sysctl6", "sysctl net/ipv6/conf/all/forwarding 1", "sysctl net/ipv6/conf/all/forwarding 0"},
 	{"sysctl of a device", "sysctl net/ipv6/conf/flannel-v6.1/accept_ra 0", "sysctl net/ipv6/conf/flannel-v6.1/accept_ra 2"},
+	{"offload", "offload flannel.1 tx-checksumming off", ""},
+	{"offload6", "offload flannel-v6.1 tx-checksumming off", ""},
 	{"addr", "addr 10.5.1.0/32 dev flannel.1", ""},
 	{"addr6", "addr fd05:0:0:1::/128 dev flannel-v6.1", ""},
 	{"neigh", "neigh 10.5.2.0 mac 0a:00:00:00:02:01 dev flannel.1", "neigh 10.5.2.0 mac 0a:00:00:00:02:ff dev flannel.1"},

@@ -30,6 +30,7 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope, kinds netsta
 	b.Sysctls = slices.DeleteFunc(b.Sysctls, func(c netstate.Sysctl) bool { return !slices.Contains(scope.Sysctls, c.Name) })
 	b.Routes = slices.DeleteFunc(b.Routes, func(r netstate.Route) bool { return r.Proto == protoKernel || !scope.Holds(r.Dst) })
 	b.Links = slices.DeleteFunc(b.Links, func(l netstate.Link) bool { return !inScope(all, l, scope) })
+	b.Offloads = slices.DeleteFunc(b.Offloads, func(o netstate.Offload) bool { return !owns(b, o.Dev) })
 	b.Addrs = slices.DeleteFunc(b.Addrs, func(a netstate.Addr) bool { return !owns(b, a.Dev) })
 	b.Neighs = slices.DeleteFunc(b.Neighs, func(n netstate.Neigh) bool { return !owns(b, n.Dev) })
 	b.FDB = slices.DeleteFunc(b.FDB, func(f netstate.FDB) bool { return !owns(b, f.Dev) })

@@ -189,6 +189,8 @@ func (w *World) check(row netstate.Row) error {
 		}
 	case netstate.Link:
 		return w.checkLink(r)
+	case netstate.Offload:
+		return w.needs(r.Dev)
 	case netstate.Addr:
 		return w.needs(r.Dev)
 	case netstate.Neigh:
