@@ -120,6 +120,11 @@ push: ## build the image for amd64 and arm64 and push it to REGISTRY; dist/weft.
 manifests: ## render packaging/kubernetes/*.yml from the chart
 	$(GO) test ./packaging/kubernetes -run TestManifests -update
 
+.PHONY: fastpath
+fastpath: ## compile the fast path's eBPF programs (needs Debian's clang-14, llvm-14 and libbpf-dev); the objects are committed
+	packaging/test-setup/install
+	internal/kernel/fastpath/bpf/build
+
 .PHONY: bench
 bench: build ## measure start-up, change, memory and idle cost at 100 to 10,000 leases; firewall, CNI, healing, live changes, outages
 	$(GO) run ./bench

@@ -50,9 +50,10 @@ var layers = map[string][]string{
 	"internal/kernel/xtables": {
 		"internal/host", "internal/netstate", "internal/owned",
 	},
-	"internal/kernel/rtnl":  {},
-	"internal/kernel/echo":  {"internal/kernel/codec", "internal/kernel/rtnl", "internal/netstate"},
-	"internal/kernel/codec": {"internal/kernel/rtnl", "internal/netstate"},
+	"internal/kernel/rtnl":     {},
+	"internal/kernel/fastpath": {"internal/netstate"},
+	"internal/kernel/echo":     {"internal/kernel/codec", "internal/kernel/rtnl", "internal/netstate"},
+	"internal/kernel/codec":    {"internal/kernel/rtnl", "internal/netstate"},
 	"internal/intent": {
 		"internal/event", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/plan", "internal/plan/firewall",
 		"internal/plan/vxlan", "internal/sorted", "internal/store", "internal/subnetenv",
@@ -110,7 +111,7 @@ var pure = []string{
 var barredInPure = []string{"context", "log", "log/slog", "os", "os/exec", "net/http", "syscall", "math/rand/v2", "golang.org/x/sys/unix"}
 
 // forTests are packages for tests alone: what weft is made of does not import them.
-var forTests = []string{"internal/store/etcdtest", "internal/store/kubetest", "internal/store/storetest", "internal/explain/explaintest", "test/programs"}
+var forTests = []string{"internal/store/etcdtest", "internal/store/kubetest", "internal/store/storetest", "internal/explain/explaintest", "test/absence", "test/programs"}
 
 // netlink libraries may be imported by these alone.
 var netlinkUsers = []string{"bench", "internal/kernel", "internal/kernel/rtnl", "internal/lab", "internal/netns"}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* The fast path: packets between this host's pods and other hosts', past the kernel's routing and firewall. A program
+ * takes a packet only if the kernel would certainly send the same packet on; whatever is not certain is NEXT. */
+
+#include "conntrack.h"
+
+char __license[] SEC("license") = "Dual BSD/GPL";
+
+/* The packet from its outer IP header to the inner Ethernet header, as it is written in one go. */
+struct outer {
+	struct iphdr ip;
+	struct udphdr udp;
+	__be32 flags; /* VXLAN, RFC 7348 */
+	__be32 vni;
+	struct ethhdr eth;
+} __attribute__((packed));
+
+#define VXLAN_FLAGS bpf_htonl(1 << 27) /* the VNI is valid; nothing else */
+#define ECN 3
+#define ECN_CE 3
+#define ECN_ECT0 2
+
+/* Of the source ports that flows are told apart by: Linux' default range of local ports, as the kernel's device has. */
+#define FIRST_PORT 32768
+#define PORTS (60999 - 32768)
+
+#define ENCAPSULATE (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP | \
+		     BPF_F_ADJ_ROOM_ENCAP_L2(ETH_HLEN) | BPF_F_ADJ_ROOM_ENCAP_L2_ETH | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
+
+static __always_inline struct remote *find_remote(const union address *a)
+{
+	struct prefix key = {.length = 128, .address = *a};
+	return bpf_map_lookup_elem(&remotes, &key);
+}
+
+/* Of an IPv4 header. */
+static __always_inline __u16 checksum(const void *header)
+{
+	const __u16 *words = header;
+	__u32 sum = 0;
+#pragma unroll
+	for (int i = 0; i < (int)sizeof(struct iphdr) / 2; i++)
+		sum += words[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+/* Writes the headers of the tunnel ahead of the packet, where there is room for them. hash tells the flow. */
+static __always_inline bool encapsulate(struct __sk_buff *skb, const struct packet *p, const struct remote *to, __u32 hash)
+{
+	__u32 length = skb->len - ETH_HLEN - sizeof(struct outer);
+	struct outer o = {};
+
+	o.ip.version = 4;
+	o.ip.ihl = 5;
+	o.ip.tos = (p->tos & ECN) == ECN_CE ? ECN_ECT0 : p->tos & ECN; /* RFC 6040 */
+	o.ip.tot_len = bpf_htons(sizeof(o) + length);
+	o.ip.id = bpf_get_prandom_u32(); /* without DF: a smaller MTU on the way must not swallow it */
+	o.ip.ttl = 64;
+	o.ip.protocol = IPPROTO_UDP;
+	o.ip.saddr = conf.local;
+	o.ip.daddr = to->host.words[3];
+	o.ip.check = checksum(&o);
+	hash ^= hash << 16;
+	o.udp.source = bpf_htons(FIRST_PORT + (__u16)(((__u64)hash * PORTS) >> 32));
+	o.udp.dest = conf.port;
+	o.udp.len = bpf_htons(sizeof(o) - sizeof(o.ip) + length);
+	o.flags = VXLAN_FLAGS;
+	o.vni = conf.vni;
+	__builtin_memcpy(o.eth.h_dest, to->mac, ETH_ALEN);
+#pragma unroll
+	for (int i = 0; i < ETH_ALEN; i++)
+		o.eth.h_source[i] = conf.mac[i];
+	o.eth.h_proto = bpf_htons(ETH_P_IP);
+	return bpf_skb_store_bytes(skb, ETH_HLEN, &o, sizeof(o), BPF_F_RECOMPUTE_CSUM) == 0;
+}
+
+/* Whether the tunnel takes the packet; else the path is direct. */
+static __always_inline bool by_tunnel(const struct remote *to) { return to->kind == KIND_VXLAN; }
+
+/* Ingress of the host's end of a pod's veth. */
+SEC("tcx/ingress")
+int weft_pod(struct __sk_buff *skb)
+{
+	struct packet p = {};
+
+	if (skb->vlan_present || skb->pkt_type != 0 /* PACKET_HOST */ || !read_ip(skb, &p, ETH_HLEN, skb->protocol))
+		return NEXT;
+	struct remote *to = find_remote(&p.dst);
+	if (!to)
+		return NEXT;
+	struct pod *from = bpf_map_lookup_elem(&pods, &p.src);
+	if (!from || from->ifindex != skb->ifindex)
+		return done(FROM_POD, SLOW_SOURCE, NEXT);
+	enum outcome what = read_transport(skb, &p);
+	if (what != FAST)
+		return done(FROM_POD, what, NEXT);
+	if (p.length > to->mtu || by_tunnel(to) && skb->len - ETH_HLEN + sizeof(struct outer) > 65535)
+		return done(FROM_POD, SLOW_SIZE, NEXT);
+	if (by_tunnel(to) && (p.v6 || !conf.local))
+		return done(FROM_POD, SLOW_TUNNEL, NEXT);
+	what = ask_conntrack(skb, &p);
+	if (what != FAST)
+		return done(FROM_POD, what, NEXT);
+
+	if (by_tunnel(to)) {
+		__u32 hash = bpf_get_hash_recalc(skb); /* before the outer headers are part of it */
+		/* The kernel refuses kinds of segments that it could not carry in a tunnel, and has changed nothing then. */
+		if (bpf_skb_adjust_room(skb, sizeof(struct outer), BPF_ADJ_ROOM_MAC, ENCAPSULATE))
+			return done(FROM_POD, SLOW_OTHER, NEXT);
+		p.offset += sizeof(struct outer);
+		if (!encapsulate(skb, &p, to, hash))
+			return done(FROM_POD, SLOW_OTHER, TC_ACT_SHOT); /* half changed: no way back */
+	}
+	decrement_ttl(skb, &p);
+	return done(FROM_POD, FAST, bpf_redirect_neigh(conf.uplink, NULL, 0, 0));
+}
+
+/* What is in a frame of the tunnel that is ours, and from which host. */
+static __always_inline enum outcome open_tunnel(struct __sk_buff *skb, struct packet *p, union address *host)
+{
+	__u32 inner = ETH_HLEN + sizeof(struct outer);
+	if (!readable(skb, inner))
+		return SLOW_TUNNEL;
+	struct outer *o = (void *)(long)skb->data + ETH_HLEN;
+	if ((void *)(o + 1) > (void *)(long)skb->data_end)
+		return SLOW_TUNNEL;
+	/* A checksum must be verified, and congestion on the way passed on: the kernel does both. */
+	if (o->udp.check || (o->ip.tos & ECN) == ECN_CE || o->flags != VXLAN_FLAGS || o->vni != conf.vni)
+		return SLOW_TUNNEL;
+	if (!same_mac(o->eth.h_dest, conf.mac) || o->eth.h_proto != bpf_htons(ETH_P_IP))
+		return SLOW_TUNNEL;
+	__u32 length = skb->len - ETH_HLEN;
+	if (!skb->gso_size && (bpf_ntohs(o->ip.tot_len) != length || bpf_ntohs(o->udp.len) != length - sizeof(o->ip)))
+		return SLOW_TUNNEL;
+	map4(host, o->ip.saddr);
+	return read_ip(skb, p, inner, bpf_htons(ETH_P_IP)) ? FAST : SLOW_TUNNEL;
+}
+
+/* Addresses the packet to the pod, on its last hop. */
+static __always_inline bool deliver(struct __sk_buff *skb, const struct packet *p, const struct pod *to)
+{
+	decrement_ttl(skb, p);
+	return bpf_skb_store_bytes(skb, 0, to->mac, ETH_ALEN, 0) == 0 &&
+	       bpf_skb_store_bytes(skb, ETH_ALEN, to->hostmac, ETH_ALEN, 0) == 0;
+}
+
+/* Ingress of the uplink. */
+SEC("tcx/ingress")
+int weft_uplink(struct __sk_buff *skb)
+{
+	struct packet p = {};
+	union address host = {};
+	bool tunnelled = false;
+
+	if (skb->vlan_present || skb->pkt_type != 0 || !read_ip(skb, &p, ETH_HLEN, skb->protocol))
+		return NEXT;
+	if (!p.v6 && p.dst.words[3] == conf.local && conf.local && p.protocol == IPPROTO_UDP) {
+		if (p.options || p.fragment || !readable(skb, ETH_HLEN + sizeof(struct iphdr) + sizeof(struct udphdr)))
+			return NEXT;
+		struct udphdr *udp = (void *)(long)skb->data + ETH_HLEN + sizeof(struct iphdr);
+		if ((void *)(udp + 1) > (void *)(long)skb->data_end || udp->dest != conf.port)
+			return NEXT;
+		enum outcome what = open_tunnel(skb, &p, &host);
+		if (what != FAST)
+			return done(TO_POD, what, NEXT);
+		tunnelled = true;
+	}
+	struct pod *to = bpf_map_lookup_elem(&pods, &p.dst);
+	if (!to)
+		return tunnelled ? done(TO_POD, SLOW_DESTINATION, NEXT) : NEXT;
+	struct remote *from = find_remote(&p.src);
+	if (!from || tunnelled && !same_address(&from->host, &host) || !tunnelled && from->kind != KIND_DIRECT)
+		return done(TO_POD, SLOW_SOURCE, NEXT);
+	enum outcome what = read_transport(skb, &p);
+	if (what != FAST)
+		return done(TO_POD, what, NEXT);
+	if (p.length > to->mtu)
+		return done(TO_POD, SLOW_SIZE, NEXT);
+	what = ask_conntrack(skb, &p);
+	if (what != FAST)
+		return done(TO_POD, what, NEXT);
+
+	if (tunnelled) {
+		if (bpf_skb_adjust_room(skb, -(__s32)sizeof(struct outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
+			return done(TO_POD, SLOW_OTHER, NEXT);
+		p.offset = ETH_HLEN;
+	}
+	if (!deliver(skb, &p, to))
+		return done(TO_POD, SLOW_OTHER, TC_ACT_SHOT);
+	return done(TO_POD, FAST, bpf_redirect_peer(to->ifindex, 0));
+}
