@@ -44,6 +44,7 @@ var layers = map[string][]string{
 	},
 	"internal/probe":      {"internal/lease", "internal/netconf", "internal/netstate", "internal/plan", "internal/sorted"},
 	"internal/prober":     {"internal/event", "internal/kernel/echo", "internal/lease", "internal/mailbox", "internal/netstate", "internal/plan", "internal/probe"},
+	"internal/peerapi":    {"internal/api", "internal/check", "internal/event", "internal/lease", "internal/logonce", "internal/mailbox", "internal/netstate", "internal/plan"},
 	"internal/reconcile":  {"internal/backoff", "internal/netstate", "internal/sorted"},
 	"internal/kernel":     {"internal/logonce", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate", "internal/owned"},
 	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netdump", "internal/netstate", "internal/owned"},
@@ -65,7 +66,7 @@ var layers = map[string][]string{
 	"internal/holder":     {"internal/backoff", "internal/event", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/store"},
 	"internal/agent": {
 		"internal/api", "internal/event", "internal/holder", "internal/host", "internal/hostlock", "internal/identity", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/observer",
-		"internal/netstate", "internal/persister", "internal/plan/firewall", "internal/prober", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv",
+		"internal/netstate", "internal/peerapi", "internal/persister", "internal/plan/firewall", "internal/prober", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv",
 	},
 	"internal/offline": {
 		"internal/agent", "internal/identity", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/observer", "internal/persister",

@@ -19,6 +19,7 @@ import (
 	"github.com/weft-net/weft/internal/logonce"
 	"github.com/weft-net/weft/internal/mailbox"
 	"github.com/weft-net/weft/internal/observer"
+	"github.com/weft-net/weft/internal/peerapi"
 	"github.com/weft-net/weft/internal/persister"
 	"github.com/weft-net/weft/internal/prober"
 	"github.com/weft-net/weft/internal/reconcile"
@@ -71,6 +72,7 @@ type agent struct {
 	memory   *persister.Persister
 	observer *observer.Observer
 	prober   *prober.Prober
+	peers    *peerapi.Server
 	passed   *follower
 	herald   *status.Herald
 
@@ -100,7 +102,7 @@ func prepare(o Options) (*agent, error) {
 	}
 	o.Events.Recall(o.EventsFile())
 	memory, persisted := persister.Open(o.StateFile(), o.Log)
-	paths := prober.New(o.Wire, o.Log)
+	paths, peers := prober.New(o.Wire, o.Log), peerapi.New(o.Check, o.Log)
 	a := &agent{
 		opts:  o,
 		lock:  lock,
@@ -108,12 +110,13 @@ func prepare(o Options) (*agent, error) {
 		log:   o.Log,
 		board: status.NewBoard(status.Options{
 			Version: o.Version, Hostname: o.Hostname, StoreKind: o.StoreKind, Assigned: o.Assigned,
-			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests, Expires: expiryOf(o.Store), Reach: paths.Report,
+			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests, Expires: expiryOf(o.Store), Reach: paths.Report, Answers: peers.Addr,
 		}),
 		state:    intent.New(o.IntentOptions(owner), persisted),
 		memory:   memory,
 		observer: observer.New(o.Kernel, o.Source),
 		prober:   paths,
+		peers:    peers,
 		updates:  mailbox.New[store.Update](),
 		changed:  mailbox.New[struct{}](),
 		wants:    mailbox.New[reconcile.Want](),
@@ -151,6 +154,7 @@ func (a *agent) work(ctx context.Context) error {
 		func(ctx context.Context) error { return events.Keep(ctx, history) },
 		a.followStore, a.observer.Run, a.prober.Run, a.holder.Run, a.memory.Run, a.passed.run, a.decide,
 		func(ctx context.Context) error { return a.loop.Run(ctx, a.wants) },
+		func(ctx context.Context) error { return a.peers.Run(ctx, a.board) },
 	} {
 		group.Go(func() error { return part(ctx) })
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/hostlock"
 	"github.com/weft-net/weft/internal/intent"
+	"github.com/weft-net/weft/internal/peerapi"
 	"github.com/weft-net/weft/internal/prober"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/store"
@@ -80,6 +81,7 @@ func (a *agent) step(ctx context.Context, e intent.Event, wake *time.Timer) {
 	v := a.state.View()
 	a.board.Step(v)
 	a.prober.Updates.Put(prober.Update{Input: v.Input, Desired: v.Desired, Hosts: v.Hosts, Converged: v.Converged > 0})
+	a.peers.Updates.Put(peerapi.Update{Input: v.Input, Desired: v.Desired})
 	a.herald.Tell()
 	a.notify()
 }

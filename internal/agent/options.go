@@ -10,6 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/intent"
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/peerapi"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/prober"
 	"github.com/weft-net/weft/internal/reconcile"
@@ -25,6 +26,7 @@ type Options struct {
 	Kernel    reconcile.Kernel
 	Source    host.Source
 	Wire      func() (prober.Wire, error) // opens what paths are probed by; nil: they are not
+	Check     peerapi.Check               // what agents of other hosts may have checked; nil: nothing
 	LockDir   string                      // where the agents of this host note what they use; "": there can be no other
 
 	Uplink       host.Options

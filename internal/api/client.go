@@ -60,8 +60,19 @@ func (e *DeniedError) Hint() string { return "run as root, for example: sudo wef
 
 // Client talks to a running agent.
 type Client struct {
-	socket string
-	http   *http.Client
+	name  string // where the agent answers, for messages
+	limit int64  // bytes of an answer
+	http  *http.Client
+}
+
+// NewClient returns a client of the agent that name says for messages and dial
+// connects to. It reads no answer of more than limit bytes.
+func NewClient(name string, limit int64, dial func(context.Context) (net.Conn, error)) *Client {
+	transport := &http.Transport{
+		DisableCompression: true,
+		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+	}
+	return &Client{name: name, limit: limit, http: &http.Client{Transport: transport}}
 }
 
 // Dial returns a client of the agent behind socket. If none answers there,
@@ -72,13 +83,7 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 		return nil, err
 	}
 	_ = conn.Close() // it answered, which is all this connection was for
-	transport := &http.Transport{
-		DisableCompression: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return connect(ctx, socket)
-		},
-	}
-	return &Client{socket: socket, http: &http.Client{Transport: transport}}, nil
+	return NewClient(socket, maxAnswer, func(ctx context.Context) (net.Conn, error) { return connect(ctx, socket) }), nil
 }
 
 // DialDir is Dial with the socket in an agent's run directory.
@@ -104,8 +109,13 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Status asks the agent how it is.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	var s Status
-	err := c.get(ctx, pathStatus, func(body io.Reader) error { return json.NewDecoder(body).Decode(&s) })
+	err := c.Document(ctx, pathStatus, &s)
 	return s, err
+}
+
+// Document asks for a JSON document and decodes it into to.
+func (c *Client) Document(ctx context.Context, path string, to any) error {
+	return c.get(ctx, path, func(body io.Reader) error { return json.NewDecoder(body).Decode(to) })
 }
 
 // Plan asks for the agent's desired state.
@@ -125,14 +135,18 @@ func (c *Client) get(ctx context.Context, path string, read func(io.Reader) erro
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the agent on %s for %s: %w", c.socket, path, err)
+		return fmt.Errorf("ask the agent on %s for %s: %w", c.name, path, err)
 	}
 	defer resp.Body.Close()
-	body := io.LimitReader(resp.Body, maxAnswer)
+	body := &io.LimitedReader{R: resp.Body, N: c.limit}
 	if resp.StatusCode != http.StatusOK {
 		return refusal(path, resp.Status, body)
 	}
-	if err := read(body); err != nil {
+	err = read(body)
+	if err != nil && body.N <= 0 {
+		err = fmt.Errorf("it has more than %d bytes", c.limit)
+	}
+	if err != nil {
 		return fmt.Errorf("read the agent's answer to %s: %w", path, err)
 	}
 	return nil

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"io"
 	"net/http"
 	"net/netip"
 )
@@ -31,7 +29,7 @@ type PeerPath struct {
 // Paths asks for all paths to peers, also those that are not in use.
 func (c *Client) Paths(ctx context.Context) ([]PeerPath, error) {
 	var paths []PeerPath
-	err := c.get(ctx, pathPaths, func(body io.Reader) error { return json.NewDecoder(body).Decode(&paths) })
+	err := c.Document(ctx, pathPaths, &paths)
 	return paths, err
 }
 

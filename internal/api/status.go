@@ -26,6 +26,7 @@ type Status struct {
 	Change     Change     `json:"change"`
 	Pass       Pass       `json:"pass"`
 	Counts     Counts     `json:"counts"`
+	Answers    string     `json:"answersAt,omitempty"` // address and port at which agents of other hosts can ask this one; absent if they cannot
 	State      State      `json:"state"`
 	Ready      bool       `json:"ready"`              // not StateNotReady
 	NotReady   string     `json:"notReady,omitempty"` // why, when not

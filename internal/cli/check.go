@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/check"
 	"github.com/weft-net/weft/internal/explain"
 	"github.com/weft-net/weft/internal/kernel"
@@ -22,6 +23,7 @@ import (
 type checker struct {
 	planner
 	given string // version that the linker set
+	peers bool   // the agents of other hosts are asked, too
 }
 
 func newChecker(a *app) checker { return checker{planner: planner{env: a.Env}, given: a.Version} }
@@ -30,16 +32,21 @@ func newCheckCommand(a *app) *cobra.Command {
 	c := newChecker(a)
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check everything that must hold on this host",
+		Short: "Check everything that must hold on this host, or on all",
 		Long: `Check everything that must hold on this host: agent, clock, store, lease, uplink,
 kernel and its parameters, weft's own objects, the firewalls that tunnelled packets
 come by, MTU, addresses, the container runtimes' bridges, the ways to peers, and
-versions. Each line that fails has a remedy. Nothing is sent to peers and nothing is
-changed.
+versions. Each line that fails has a remedy. Nothing is changed.
 
-The exit code is 0 if nothing failed, 1 if something did, and 2 for a wrong command
-line. Warnings, and what cannot be told from this host, do not fail.`,
+With --peers the agents of the other hosts are asked for the same. They answer if
+the network's config has a PeerPort. A host that does not answer is unknown: nothing
+is concluded from that.
+
+The exit code is 0 if nothing failed, 1 if something did on this host or another,
+and 2 for a wrong command line. Warnings, what cannot be told from this host, and
+hosts that do not answer do not fail.`,
 		Example: `  weft check
+  weft check --peers --timeout=1m
   weft check -o json | jq -r '.results[] | select(.state == "failed").text'
   weft check && systemctl restart docker`,
 		Args: cobra.NoArgs,
@@ -49,6 +56,7 @@ line. Warnings, and what cannot be told from this host, do not fail.`,
 	c.addPlanFlags(fs)
 	takeFlags(cmd, fs)
 	addOutputFlag(cmd, &c.output)
+	cmd.Flags().BoolVar(&c.peers, "peers", false, "ask the agents of the other hosts, too")
 	return cmd
 }
 
@@ -68,13 +76,28 @@ func (c *checker) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	results := check.Run(f)
+	doc := checkOf(check.Run(f))
+	if c.peers {
+		c.addHosts(ctx, cmd.ErrOrStderr(), &doc, &f.Status)
+	}
 	w := cmd.OutOrStdout()
-	err = present(w, c.output, checkOf(results), func() error { return showCheck(w, results) })
-	if err == nil && check.Fails(results) {
+	err = present(w, c.output, doc, func() error { return errors.Join(showCheck(w, doc.Results), showHosts(w, doc.Hosts)) })
+	if err == nil && !doc.Passed {
 		err = &exitError{code: exitFailure}
 	}
 	return err
+}
+
+// addHosts adds what the other hosts say of themselves.
+func (c *checker) addHosts(ctx context.Context, errOut io.Writer, doc *checkDocument, s *api.Status) {
+	hosts, err := askPeers(ctx, errOut, s)
+	if err != nil {
+		doc.Results = append(doc.Results, check.Result{
+			Name: "other hosts", State: check.Failed, Text: err.Error(), Remedy: "weft config set PeerPort=4250, with an agent running on this host",
+		})
+	}
+	doc.Hosts = hosts
+	doc.Passed = !check.Fails(doc.Results) && failedHosts(hosts) == 0
 }
 
 // checkFacts gathers what the checks go by. legacy: the iptables-legacy program may be run.
@@ -126,10 +149,15 @@ func (c *checker) skew(ctx context.Context, cmd *cobra.Command, f explain.Facts)
 			return 0, errors.New("the agent's store is not known")
 		}
 	}
+	return skewOf(ctx, s, f.Status.Store.Kind)
+}
+
+// skewOf compares this host's clock with that of a store of a kind.
+func skewOf(ctx context.Context, s storeSettings, kind string) (ahead time.Duration, err error) {
 	switch {
 	case s.subnetMgr:
 		return 0, errors.New("the Kubernetes API is not asked")
-	case f.Status.Store.Kind == kindEmbedded:
+	case kind == kindEmbedded:
 		return 0, errors.New("the store is on this host")
 	case len(s.endpoints) == 0:
 		return 0, errors.New("no etcd is known")
@@ -142,10 +170,11 @@ type checkDocument struct {
 	header
 	Passed  bool           `json:"passed"` // nothing failed
 	Results []check.Result `json:"results"`
+	Hosts   []hostCheck    `json:"hosts,omitempty"` // with --peers
 }
 
 func checkOf(results []check.Result) checkDocument {
-	return checkDocument{newHeader("Check"), !check.Fails(results), results}
+	return checkDocument{newHeader("Check"), !check.Fails(results), results, nil}
 }
 
 func showCheck(w io.Writer, results []check.Result) error {

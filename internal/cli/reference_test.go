@@ -13,7 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/lab/holder"
+	"github.com/weft-net/weft/internal/peerapi"
 )
 
 // documents are what --output=json and yaml print, by kind.
@@ -59,6 +61,27 @@ func TestReferenceDescribesTheDocuments(t *testing.T) {
 	}
 	if diff := cmp.Diff(described, printed); diff != "" {
 		t.Errorf("docs/reference/output.md (-) differs from what is printed (+):\n%s", diff)
+	}
+}
+
+// TestReferenceDescribesTheInterfaces does the same for what agents serve.
+func TestReferenceDescribesTheInterfaces(t *testing.T) {
+	data, err := os.ReadFile("../../docs/reference/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := map[string]any{"GET /v1/paths": api.PeerPath{}, "GET " + api.PathCheck: peerapi.Answer{}}
+	for _, section := range strings.Split(string(data), "\n## ")[1:] {
+		name, text, _ := strings.Cut(section, "\n")
+		fields := map[string]string{}
+		addFields(fields, "", reflect.TypeOf(served[name]))
+		if diff := cmp.Diff(tableOf(text), fields); diff != "" {
+			t.Errorf("docs/reference/api.md (-) differs from what %s serves (+):\n%s", name, diff)
+		}
+		delete(served, name)
+	}
+	if len(served) > 0 {
+		t.Errorf("docs/reference/api.md lacks %v", served)
 	}
 }
 

@@ -64,6 +64,7 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	o.Events = events
 	st.serve(&o)
 	o.Version = readBuild(p.Version).Version
+	o.Check = checksOf(s, o.Version)
 	return agent.Run(ctx, o)
 }
 

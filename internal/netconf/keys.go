@@ -13,7 +13,7 @@ var Keys = []string{
 	"IPv6Network", "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax",
 	"Backend.Type", "Backend.VNI", "Backend.Port", "Backend.MTU", "Backend.GBP", "Backend.Learning", "Backend.DirectRouting",
 	"Backend.Name", "Backend.MacPrefix", // of flannel on Windows
-	"Guard", "Masquerade.Except", "Masquerade.Inbound", "Probe.Interval",
+	"Guard", "Masquerade.Except", "Masquerade.Inbound", "Probe.Interval", "PeerPort",
 }
 
 // KnownKey returns the usual spelling of key, which is compared without regard

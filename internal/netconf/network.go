@@ -15,6 +15,7 @@ type Network struct {
 	Guard      bool // tunnelled packets are taken from the network's hosts alone; default on
 	Masquerade Masquerade
 	Probe      Probe
+	PeerPort   uint16 // TCP port on which agents answer those of other hosts, within the overlay; 0: they do not
 
 	// Keys as written, e.g. "Backend.Colour", sorted.
 	Unknown  []string // unknown, and kept

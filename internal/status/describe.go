@@ -34,6 +34,9 @@ func (b *Board) Status() api.Status {
 	if b.opts.Requests != nil {
 		s.Store.Requests = b.opts.Requests()
 	}
+	if b.opts.Answers != nil && b.opts.Answers().IsValid() {
+		s.Answers = b.opts.Answers().String()
+	}
 	if b.view.Uplink != nil {
 		u := b.view.Uplink.Uplink
 		s.Uplink = api.Uplink{Name: u.Name, MTU: u.MTU, Addrs: u.Addrs, Reason: u.Reason}
