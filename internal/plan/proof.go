@@ -90,7 +90,7 @@ func (p proven) choose(path Path, subnet netip.Prefix) Path {
 // one.
 func (p proven) silent(path *Path) bool {
 	if path.Kind == Direct && path.HasTunnel() {
-		return p.direct.verdict == Lost && p.tunnelled.verdict == Lost
+		return p.direct.verdict == Lost && p.tunnelled.verdict != Passes
 	}
 	return p.of(path.Kind).verdict == Lost
 }

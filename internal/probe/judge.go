@@ -13,6 +13,10 @@ const (
 	longestHold  = 5 * time.Minute
 	forgiveAfter = 10 * time.Minute // of being good: the next loss is no relapse
 
+	// A path that has failed is kept for so many misses while it is not known whether
+	// another one still passes.
+	keptFor = 10
+
 	// Of a path that never answered while another one to the same peer does.
 	silentTries = 5
 	silentTime  = 3 * time.Second
@@ -24,6 +28,8 @@ type judge struct {
 	verdict plan.Verdict
 	since   time.Duration // of the verdict
 	misses  uint8         // in a row
+	failing time.Duration // when the first of these was sent
+	proven  time.Duration // when the last request that was answered was sent
 	answers uint8         // in a row
 	good    time.Duration // the first of these
 	last    time.Duration // answer; 0: none ever
@@ -38,9 +44,10 @@ type judge struct {
 // forever is later than any time.
 const forever = time.Duration(1<<63 - 1)
 
-// answer takes in an answer, and reports whether the verdict has changed.
-func (j *judge) answer(at time.Duration) bool {
-	j.misses, j.tries, j.last = 0, 0, max(at, 1)
+// answer takes in an answer to a request that was sent at a time, and reports
+// whether the verdict has changed.
+func (j *judge) answer(at, sent time.Duration) bool {
+	j.misses, j.tries, j.last, j.proven = 0, 0, max(at, 1), max(j.proven, sent)
 	if j.answers == 0 {
 		j.good = at
 	}
@@ -57,27 +64,31 @@ func (j *judge) answer(at time.Duration) bool {
 	return false
 }
 
-// miss takes in that an answer did not come, and reports whether the verdict
-// has changed. otherPasses says that another path to the peer passes.
-func (j *judge) miss(at time.Duration, otherPasses bool) bool {
+// miss takes in that no answer came to a request that was sent at a time, and
+// reports whether the verdict has changed. otherPasses says that another path to the
+// peer passes. Whether a path that has passed is lost, its pair decides.
+func (j *judge) miss(at, sent time.Duration, otherPasses bool) bool {
+	if j.misses == 0 {
+		j.failing = sent
+	}
 	j.answers = 0
 	j.misses = min(j.misses+1, 200)
-	switch j.verdict {
-	case plan.Passes:
-		return j.misses >= lostAfter && j.lose(at)
-	case plan.Unmeasured:
-		if !otherPasses {
-			j.tries = 0
-			return false
-		}
-		if j.tries == 0 {
-			j.tried = at
-		}
-		j.tries = min(j.tries+1, 200)
-		return j.tries >= silentTries && at-j.tried >= silentTime && j.lose(at)
+	if j.verdict != plan.Unmeasured {
+		return false
 	}
-	return false
+	if !otherPasses {
+		j.tries = 0
+		return false
+	}
+	if j.tries == 0 {
+		j.tried = at
+	}
+	j.tries = min(j.tries+1, 200)
+	return j.tries >= silentTries && at-j.tried >= silentTime && j.lose(at)
 }
+
+// hasFailed reports whether the path has missed enough to be lost.
+func (j *judge) hasFailed() bool { return j.verdict == plan.Passes && j.misses >= lostAfter }
 
 // lose makes the path lost. Who relapses must be good for longer and longer.
 func (j *judge) lose(at time.Duration) bool {

@@ -82,12 +82,13 @@ func (e *Engine) Answer(a Answer, now time.Time) bool {
 		e.slower = append(e.slower, Slower{p.pair.subnets, p.target.Kind, p.pair.family, s.from, s.to})
 	}
 	was := p.verdict
-	if p.judge.answer(at) {
+	if p.judge.answer(at, f.sent) {
 		p.mark(at)
 		e.changed(p, was, at)
 	} else if p.verdict == plan.Lost && at < p.deadUntil {
 		e.again(p, false, at+shortest/2)
 	}
+	e.weigh(p.pair, at)
 	return true
 }
 
@@ -128,11 +129,11 @@ func (e *Engine) missing(f *flight, at time.Duration) {
 	p.history.miss(at)
 	other, _ := p.otherPasses()
 	was := p.verdict
-	if p.judge.miss(at, other) {
+	if p.judge.miss(at, f.sent, other) {
 		p.mark(at)
 		e.changed(p, was, at)
-		return
 	}
+	e.weigh(p.pair, at)
 	switch {
 	case p.verdict == plan.Passes:
 		e.again(p, false, at)
