@@ -52,8 +52,8 @@ func (a *agent) decide(ctx context.Context) error {
 			a.step(ctx, o, wake)
 		case l := <-a.holder.Leases:
 			a.step(ctx, intent.LeaseHeld{Lease: l}, wake)
-		case p := <-a.prober.Proofs:
-			a.step(ctx, intent.PathsProbed{Proofs: p}, wake)
+		case f := <-a.prober.Findings:
+			a.step(ctx, intent.PathsProbed(f), wake)
 		case done := <-a.passed.done:
 			a.step(ctx, done, wake)
 		case <-wake.C:

@@ -15,7 +15,7 @@ func (t *step) checksums(found []plan.Checksum) {
 	s := t.state
 	for _, c := range found {
 		same := func(o plan.Checksum) bool {
-			return o.Family == c.Family && o.Uplink == c.Uplink && o.Kernel == c.Kernel
+			return o.Family == c.Family && o.Sender == c.Sender
 		}
 		if slices.ContainsFunc(s.wrong, same) {
 			continue

@@ -194,7 +194,7 @@ func (r *tracer) do(verb, rest string) {
 		w := strings.Fields(rest)
 		r.wrong = append(r.wrong, plan.Checksum{
 			Family: netconf.V4, Peer: netip.MustParsePrefix(w[0]), UDP: slices.Contains(w, "udp"), TCP: slices.Contains(w, "tcp"),
-			Uplink: "eth0", Kernel: r.params[host.Release],
+			Sender: plan.Sender{Uplink: "eth0", Kernel: r.params[host.Release]},
 		})
 		r.step(intent.PathsProbed{Proofs: r.proofs, Checksums: r.wrong})
 	case "store-fails":

@@ -43,9 +43,10 @@ type Lab struct {
 
 	mu         sync.Mutex
 	processes  []*Process
-	endpoints  string     // of the store, once it runs
-	kubernetes Kubernetes // the store instead, once UseKubernetes named it
-	cut        []string   // hosts and segments, see SetCut
+	endpoints  string           // of the store, once it runs
+	kubernetes Kubernetes       // the store instead, once UseKubernetes named it
+	cut        []string         // hosts and segments, see SetCut
+	cards      map[string]*card // by host, see BreakChecksums
 }
 
 // New builds the network that t describes. Nothing runs on its hosts yet.
@@ -175,6 +176,11 @@ func (l *Lab) Dir() string { return l.dir }
 func (l *Lab) Close() error {
 	var errs []error
 	l.closing.Do(func() {
+		l.mu.Lock()
+		for _, c := range l.cards {
+			errs = append(errs, c.close())
+		}
+		l.mu.Unlock()
 		for _, n := range l.nodes() {
 			errs = append(errs, n.ns.Close())
 		}

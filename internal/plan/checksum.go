@@ -20,16 +20,23 @@ type Checksum struct {
 	Peer   netip.Prefix   `json:"peer"` // subnet of the peer that the test went to
 	UDP    bool           `json:"udp"`  // whose packets were lost
 	TCP    bool           `json:"tcp"`
-	Uplink string         `json:"uplink"` // by which they left
-	Kernel string         `json:"kernel"` // release
-	Since  time.Time      `json:"since"`  // when it was found, in full seconds
+	Since  time.Time      `json:"since"` // when it was found, in full seconds
+
+	Sender
 }
+
+// Sender is what completes the checksums of a host's packets.
+type Sender struct {
+	Uplink string `json:"uplink"`
+	Kernel string `json:"kernel"` // release
+}
+
+// SenderOf returns that of a host.
+func SenderOf(h host.Facts) Sender { return Sender{h.Uplink.Name, h.Params[host.Release]} }
 
 // Holds reports whether c still says something of a host: another kernel, or
 // another uplink, may do better.
-func (c Checksum) Holds(h host.Facts) bool {
-	return c.Uplink == h.Uplink.Name && c.Kernel == h.Params[host.Release]
-}
+func (c Checksum) Holds(h host.Facts) bool { return c.Sender == SenderOf(h) }
 
 // Protocols names whose packets were lost.
 func (c Checksum) Protocols() string {

@@ -271,7 +271,7 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		case "checksum":
 			for _, f := range fams {
 				in.Checksums = append(in.Checksums, Checksum{
-					Family: f, Peer: prefix(f, w[1]), UDP: slices.Contains(w, "udp"), TCP: slices.Contains(w, "tcp"), Uplink: "eth0",
+					Family: f, Peer: prefix(f, w[1]), UDP: slices.Contains(w, "udp"), TCP: slices.Contains(w, "tcp"), Sender: Sender{Uplink: "eth0"},
 				})
 			}
 		case "peer":

@@ -48,6 +48,7 @@ type Engine struct {
 	tell   time.Duration
 	gone   []plan.Proof
 	slower []Slower
+	sums   checksums
 }
 
 // flight is a request on its way.
@@ -156,6 +157,9 @@ func (e *Engine) Next(now time.Time) time.Time {
 	}
 	if len(e.timers) > 0 {
 		next = min(next, e.timers[0].at)
+	}
+	if e.enabled() {
+		next = min(next, e.nextTrial())
 	}
 	if len(e.news)+len(e.gone) > 0 {
 		next = min(next, e.tell)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/lease"
-	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/sorted"
 )
@@ -17,8 +16,8 @@ const gather = 2 * time.Second
 
 // knows reports whether p is a path of the present.
 func (e *Engine) knows(p *path) bool {
-	subnet := slices.IndexFunc(p.pair.subnets, func(s netip.Prefix) bool { return netconf.FamilyOf(s.Addr()) == p.pair.family })
-	return e.pairs[p.pair.subnets[subnet]] == p.pair && slices.Contains(p.pair.paths, p)
+	subnet, _ := p.pair.subnet()
+	return e.pairs[subnet] == p.pair && slices.Contains(p.pair.paths, p)
 }
 
 // changed has a path's proof told, if it matters to the plan: at once if the
@@ -111,5 +110,5 @@ func (e *Engine) forgetAll() {
 		e.forget(subnet)
 	}
 	clear(e.flying)
-	e.timers = nil
+	e.timers, e.sums = nil, checksums{}
 }

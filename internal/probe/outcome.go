@@ -85,6 +85,7 @@ func (e *Engine) Answer(a Answer, now time.Time) bool {
 	if p.judge.answer(at, f.sent) {
 		p.mark(at)
 		e.changed(p, was, at)
+		e.passed(p, at)
 	} else if p.verdict == plan.Lost && at < p.deadUntil {
 		e.again(p, false, at+shortest/2)
 	}

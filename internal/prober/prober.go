@@ -28,6 +28,9 @@ type Wire interface {
 	Receive(func(echo.Answer)) // what has arrived; does not wait
 	Close() error
 
+	Try(echo.Trial) error
+	Refused(func(echo.Refusal)) // of what was tried; does not wait
+
 	// Reflect answers requests of other agents by the way that they come, until
 	// ctx ends. It is for a goroutine of its own.
 	Reflect(ctx context.Context, ways echo.Ways) error
@@ -41,18 +44,24 @@ type Update struct {
 	Converged bool            // the kernel has had a plan once: before, packets would go astray
 }
 
-// Prober probes the paths to peers. Updates are to be put in, Proofs to be
+// Findings are all that is known.
+type Findings struct {
+	Proofs    plan.Proofs
+	Checksums []plan.Checksum // that were found wrong since the start
+}
+
+// Prober probes the paths to peers. Updates are to be put in, Findings to be
 // taken out; all else is for Run.
 type Prober struct {
-	Updates mailbox.Mailbox[Update]
-	Proofs  mailbox.Mailbox[plan.Proofs] // all that is known
+	Updates  mailbox.Mailbox[Update]
+	Findings mailbox.Mailbox[Findings]
 
 	open func() (Wire, error) // nil: nothing is probed
 	log  *slog.Logger
 
 	mu     sync.Mutex // Run works while others read reports
 	engine *probe.Engine
-	proofs plan.Proofs
+	found  Findings
 	update Update
 	wire   Wire // nil until it is needed
 	mute   bool // there is none to be had
@@ -65,7 +74,7 @@ type Prober struct {
 // Without CAP_NET_RAW open fails with os.ErrPermission.
 func New(open func() (Wire, error), log *slog.Logger) *Prober {
 	return &Prober{
-		Updates: mailbox.New[Update](), Proofs: mailbox.New[plan.Proofs](), open: open, log: log,
+		Updates: mailbox.New[Update](), Findings: mailbox.New[Findings](), open: open, log: log,
 		engine: probe.New(time.Now(), rand.Float64),
 	}
 }
@@ -166,19 +175,22 @@ func (p *Prober) turn() time.Time {
 			p.engine.Outcome(r.Seq, outcomeOf(err), time.Now())
 		}
 	}
+	p.tryChecksums()
 	for _, s := range p.engine.Slower() {
 		p.tellSlower(s)
 	}
-	if news := p.engine.News(time.Now()); len(news) > 0 {
-		p.hand(news)
+	wrong, more := p.engine.Checksums()
+	if news := p.engine.News(time.Now()); more || len(news) > 0 {
+		p.hand(news, wrong)
 	}
 	now := time.Now()
 	return p.engine.Next(now)
 }
 
-// hand puts out what is known, with what is new.
-func (p *Prober) hand(news []plan.Proof) {
-	known := p.proofs.Edit()
+// hand puts out what is known, with what is new of paths, and the checksums that
+// were found wrong.
+func (p *Prober) hand(news []plan.Proof, wrong []plan.Checksum) {
+	known := p.found.Proofs.Edit()
 	for _, one := range news {
 		if one.Verdict == plan.Unmeasured {
 			known.Remove(one)
@@ -186,8 +198,8 @@ func (p *Prober) hand(news []plan.Proof) {
 			known.Put(one)
 		}
 	}
-	p.proofs = known.Set()
-	p.Proofs.Put(p.proofs)
+	p.found = Findings{known.Set(), wrong}
+	p.Findings.Put(p.found)
 }
 
 func (p *Prober) tellSlower(s probe.Slower) {

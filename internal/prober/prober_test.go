@@ -31,6 +31,10 @@ type wire struct {
 	dead   bool
 	closed bool
 	ways   echo.Ways // by which requests of others are answered
+
+	tried   []echo.Trial
+	refused []echo.Refusal
+	wrong   bool // checksums that are left to it
 }
 
 type coming struct {
@@ -66,6 +70,25 @@ func (w *wire) Reflect(ctx context.Context, ways echo.Ways) error {
 	w.change(func() { w.ways = ways })
 	<-ctx.Done()
 	return ctx.Err()
+}
+
+func (w *wire) Try(t echo.Trial) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tried = append(w.tried, t)
+	if !w.dead && !(t.Offload && w.wrong) {
+		w.refused = append(w.refused, echo.Refusal{ID: t.ID, TCP: t.TCP, From: t.Dest})
+	}
+	return nil
+}
+
+func (w *wire) Refused(yield func(echo.Refusal)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.refused {
+		yield(r)
+	}
+	w.refused = nil
 }
 
 func (w *wire) Close() error { w.closed = true; return nil }
@@ -169,7 +192,7 @@ func TestFindsOut(t *testing.T) {
 	run(t, w, func(p *Prober, _ *journal) {
 		p.Updates.Put(update(t, direct))
 		time.Sleep(15 * time.Second)
-		if got := verdicts(<-p.Proofs); got != "direct passes 0, vxlan passes 0" {
+		if got := verdicts((<-p.Findings).Proofs); got != "direct passes 0, vxlan passes 0" {
 			t.Error(got)
 		}
 		r := p.Report(subnet)
@@ -194,14 +217,14 @@ func TestFindsOut(t *testing.T) {
 		}
 		w.change(func() { w.dead = true })
 		time.Sleep(10 * time.Second)
-		if got := verdicts(<-p.Proofs); got != "direct lost 0, vxlan lost 0" {
+		if got := verdicts((<-p.Findings).Proofs); got != "direct lost 0, vxlan lost 0" {
 			t.Error(got)
 		}
 		u := update(t, direct)
 		u.Input.Peers = lease.Set{}
 		p.Updates.Put(u)
 		time.Sleep(time.Second)
-		if got := <-p.Proofs; got.Len() != 0 {
+		if got := (<-p.Findings).Proofs; got.Len() != 0 {
 			t.Error(verdicts(got))
 		}
 	})

@@ -279,7 +279,7 @@ func cmdPlug(ts *testscript.TestScript, neg bool, args []string) {
 
 // fault cut|restore SEGMENT, unplug|replug HOST, drop|undrop HOST HOST
 func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
-	const usage = "fault cut|restore SEGMENT, fault unplug|replug HOST, fault drop|undrop HOST HOST"
+	const usage = "fault cut|restore SEGMENT, fault unplug|replug HOST, fault drop|undrop HOST HOST, fault checksums|sound HOST"
 	want(ts, neg, args, 2, 3, usage)
 	w := worldOf(ts)
 	host := func(i int) *lab.Host {
@@ -299,6 +299,10 @@ func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(w.lab.Replug(host(1)))
 	case "drop":
 		ts.Check(w.lab.Drop(host(1), host(2)))
+	case "checksums":
+		ts.Check(w.lab.BreakChecksums(host(1)))
+	case "sound":
+		ts.Check(w.lab.RepairChecksums(host(1)))
 	case "undrop":
 		ts.Check(w.lab.Undrop(host(1), host(2)))
 	default:

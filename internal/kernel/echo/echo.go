@@ -51,12 +51,13 @@ type Conn struct {
 	raw     [2]int // IPv4, IPv6; -1 if the kernel does not have it
 	buf     []byte
 	control []byte
+	trials  trials
 }
 
 // Open opens the sockets. It takes CAP_NET_RAW: the error is os.ErrPermission
 // without.
 func Open() (*Conn, error) {
-	c := &Conn{raw: [2]int{-1, -1}, frames: noFrames, buf: make([]byte, 0, 1<<16), control: make([]byte, 256)}
+	c := &Conn{raw: [2]int{-1, -1}, frames: noFrames, trials: noTrials, buf: make([]byte, 0, 1<<16), control: make([]byte, 256)}
 	_, _ = rand.Read(c.mark[:]) // never fails
 	c.id = binary.BigEndian.Uint16(c.mark[:])
 	if err := c.open(); err != nil {
@@ -72,7 +73,10 @@ func (c *Conn) open() (err error) {
 	if c.raw[1], err = openRaw(true, c.id); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
 		return err
 	}
-	c.frames, err = openFrames()
+	if c.frames, err = openFrames(); err != nil {
+		return err
+	}
+	c.trials, err = openTrials(c.trialPort())
 	return err
 }
 
@@ -84,7 +88,7 @@ func (c *Conn) Close() error {
 			errs = append(errs, unix.Close(fd))
 		}
 	}
-	return errors.Join(append(errs, c.frames.close())...)
+	return errors.Join(append(errs, c.trials.close(), c.frames.close())...)
 }
 
 // Reflect answers the requests of other agents, by sockets of its own; see the

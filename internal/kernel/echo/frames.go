@@ -58,12 +58,17 @@ func (f frames) send(packet []byte, dst netip.Addr, w Way) error {
 			return err
 		}
 	}
-	to := &unix.SockaddrLinklayer{Protocol: network(unix.ETH_P_IP), Ifindex: int(index), Halen: uint8(len(mac))}
-	if dst.Is6() {
-		to.Protocol = network(unix.ETH_P_IPV6)
-	}
+	to := &unix.SockaddrLinklayer{Protocol: network(protocolTo(dst)), Ifindex: int(index), Halen: uint8(len(mac))}
 	copy(to.Addr[:], mac[:])
 	return unix.Sendto(f.fd, packet, unix.MSG_DONTWAIT, to)
+}
+
+// protocolTo is the Ethernet protocol of packets to dst.
+func protocolTo(dst netip.Addr) uint16 {
+	if dst.Is6() {
+		return unix.ETH_P_IPV6
+	}
+	return unix.ETH_P_IP
 }
 
 // network returns a number in network byte order.

@@ -83,7 +83,7 @@ func sumICMP(b []byte, src, dst netip.Addr) {
 
 // appendReply appends the IP packet from src to dst with the reply to a request.
 func appendReply(b []byte, request []byte, src, dst netip.Addr) []byte {
-	b = appendHeader(b, binary.BigEndian.Uint16(request[6:]), src, dst, headerOf(dst)+len(request))
+	b = appendHeader(b, icmpOf(dst), binary.BigEndian.Uint16(request[6:]), src, dst, headerOf(dst)+len(request))
 	start := len(b)
 	b = append(b, request...)
 	reply := b[start:]
@@ -98,23 +98,31 @@ func appendReply(b []byte, request []byte, src, dst netip.Addr) []byte {
 // appendPacket appends m as a whole IP packet.
 func appendPacket(b []byte, m message, src, dst netip.Addr, size int) []byte {
 	size = max(size, smallest)
-	return appendICMP(appendHeader(b, m.Seq, src, dst, size), m, src, dst, size)
+	return appendICMP(appendHeader(b, icmpOf(dst), m.Seq, src, dst, size), m, src, dst, size)
+}
+
+// icmpOf is the protocol of ICMP to dst.
+func icmpOf(dst netip.Addr) byte {
+	if dst.Is6() {
+		return protoICMPv6
+	}
+	return protoICMP
 }
 
 // appendHeader appends the header of an IP packet of size bytes that is not to be
 // fragmented.
-func appendHeader(b []byte, id uint16, src, dst netip.Addr, size int) []byte {
+func appendHeader(b []byte, protocol byte, id uint16, src, dst netip.Addr, size int) []byte {
 	if dst.Is6() {
 		b = append(b, 6<<4, 0, 0, 0)
 		b = binary.BigEndian.AppendUint16(b, uint16(size-header6))
-		b = append(b, protoICMPv6, hopLimit)
+		b = append(b, protocol, hopLimit)
 	} else {
 		start := len(b)
 		b = append(b, 4<<4|header4/4, 0)
 		b = binary.BigEndian.AppendUint16(b, uint16(size))
 		b = binary.BigEndian.AppendUint16(b, id)
 		b = binary.BigEndian.AppendUint16(b, dontFragment)
-		b = append(b, hopLimit, protoICMP, 0, 0)
+		b = append(b, hopLimit, protocol, 0, 0)
 		sum := add(add(add(0, b[start:]), src.AsSlice()), dst.AsSlice())
 		binary.BigEndian.PutUint16(b[start+10:], checksum(sum, nil))
 	}
