@@ -34,6 +34,7 @@ var (
 	descRevision  = desc("store_revision", "Store revision of the plan.")
 	descLeaseHeld = desc("lease_held", "1 while this host holds its lease.")
 	descExpires   = desc("lease_expiry_timestamp_seconds", "Unix time at which the lease ends unless it is renewed; absent if never.")
+	descDrops     = desc("guard_drops_total", "Packets to the tunnel's port that the guard has dropped, since they came from no peer's address; absent without a guard.")
 	descDesired   = desc("generation", "Number of the desired state.")
 	descApplied   = desc("applied_generation", "Number of the desired state that the last pass went by.")
 )
@@ -43,7 +44,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descInfo, descReady, descDegraded, descPasses, descOps, descRepairs, descDrift, descFailures, descRows, descFailed, descPass, descPassTook,
 		descPeers, descProblems, descStoreUp, descRequests, descRevision, descLeaseHeld,
-		descExpires, descDesired, descApplied,
+		descExpires, descDrops, descDesired, descApplied,
 	} {
 		ch <- d
 	}
@@ -94,6 +95,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descLeaseHeld, truth(s.Lease.Held))
 	if !s.Lease.Expires.IsZero() {
 		gauge(descExpires, float64(s.Lease.Expires.Unix()))
+	}
+	if s.GuardDrops != nil {
+		ch <- prometheus.MustNewConstMetric(descDrops, prometheus.CounterValue, float64(*s.GuardDrops))
 	}
 	gauge(descDesired, float64(s.Generation))
 	gauge(descApplied, float64(s.Pass.Generation))

@@ -26,7 +26,8 @@ type Status struct {
 	Change     Change     `json:"change"`
 	Pass       Pass       `json:"pass"`
 	Counts     Counts     `json:"counts"`
-	Answers    string     `json:"answersAt,omitempty"` // address and port at which agents of other hosts can ask this one; absent if they cannot
+	Answers    string     `json:"answersAt,omitempty"`  // address and port at which agents of other hosts can ask this one; absent if they cannot
+	GuardDrops *uint64    `json:"guardDrops,omitempty"` // packets by the tunnel's port that were no peer's; nil: there is no guard, or it cannot be read
 	State      State      `json:"state"`
 	Ready      bool       `json:"ready"`              // not StateNotReady
 	NotReady   string     `json:"notReady,omitempty"` // why, when not

@@ -42,6 +42,11 @@ func (k *Kernel) Dump(ctx context.Context, legacy bool) (*netdump.Host, error) {
 // Firewall copies the nftables ruleset alone.
 func (k *Kernel) Firewall(ctx context.Context) (netdump.Firewall, error) { return k.nft.Dump(ctx) }
 
+// Count returns how many packets the rules of a chain of ours have counted.
+func (k *Kernel) Count(ctx context.Context, table, chain string) (uint64, error) {
+	return k.counters.Count(ctx, table, chain)
+}
+
 func (k *Kernel) dumpObjects(ctx context.Context, d *dumper) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -21,6 +21,8 @@ type Kernel struct {
 	ns  namespace
 	nft *nft.Conn
 
+	counters *nft.Conn // by which these are read whatever else is being read or written
+
 	legacy *legacy
 
 	mu   sync.Mutex // guards what follows: one request at a time; nothing slow is done under it
@@ -72,6 +74,9 @@ func (k *Kernel) open() (err error) {
 	if k.nft, err = nft.Open(k.log); err != nil {
 		return errors.Join(err, k.conn.Close())
 	}
+	if k.counters, err = nft.Open(k.log); err != nil {
+		return errors.Join(err, k.conn.Close(), k.nft.Close())
+	}
 	return nil
 }
 
@@ -79,5 +84,5 @@ func (k *Kernel) open() (err error) {
 // A program that runs is ended.
 func (k *Kernel) Close() error {
 	k.legacy.close()
-	return errors.Join(k.nft.Close(), k.conn.Close(), k.ns.close())
+	return errors.Join(k.nft.Close(), k.counters.Close(), k.conn.Close(), k.ns.close())
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -24,9 +25,14 @@ type Options struct {
 	Trouble   func(part string, err error)      // called when a part has a fault or a subject a problem, or with nil none; returns at once; may be nil
 	Reach     func(netip.Prefix) []probe.Report // what probes know of the paths to a peer's subnet; may be nil
 	Requests  func() map[string]int             // what the store has been asked for, by verb; may be nil
+	Count     Counter                           // of what the guard has dropped; may be nil
 	Answers   func() netip.AddrPort             // where agents of other hosts are answered, zero: nowhere; may be nil
 	Expires   func() time.Time                  // when the held lease ends without renewal, zero: never or unknown; may be nil
 }
+
+// Counter returns how many packets the rules of a chain of ours have counted. It does
+// not wait for anything but the kernel.
+type Counter func(ctx context.Context, table, chain string) (uint64, error)
 
 // Board is where the agent's parts note how they do, and where status, health
 // and metrics read it. It implements api.Agent and is safe for concurrent use.

@@ -28,6 +28,7 @@ type expression struct {
 	verdicts           bool   // lookup: in a map of verdicts
 	to                 []byte // range: its end, value being its begin
 	result             uint32 // fib: what is asked about the route; flags say by which fields it is found
+	packets            uint64 // counter
 	odd                bool   // has something that no rule of ours has
 }
 
@@ -81,6 +82,10 @@ func (e *expression) decode(data rtnl.Attrs) {
 			}
 		case "match":
 			e.match(a)
+		case "counter":
+			if a.Type == unix.NFTA_COUNTER_PACKETS {
+				e.packets = a.Uint64BE()
+			}
 		case "range":
 			e.between(a)
 		case "fib":

@@ -169,6 +169,27 @@ func TestRealProgramWritesTheTableAlike(t *testing.T) {
 	}
 }
 
+func TestCountersAreRead(t *testing.T) {
+	m := newMachine(t)
+	m.settle(t, parse(t, whole))
+	count := func(table string) uint64 {
+		t.Helper()
+		n, err := m.Count(t.Context(), table, "guard")
+		check(t, err)
+		return n
+	}
+	if n := count("weft"); n != 0 {
+		t.Errorf("%d packets before the first", n)
+	}
+	m.shell(t, "nft replace rule inet weft guard handle $(nft -a list chain inet weft guard | sed -n 's/.*dport.*1 .*handle //p' | head -n 1) udp dport 8472 counter packets 7 bytes 99 drop; nft add rule inet weft guard counter packets 5 bytes 1")
+	if n := count("weft"); n != 12 {
+		t.Errorf("%d packets, not 12", n)
+	}
+	if n := count("other"); n != 0 {
+		t.Errorf("%d packets in a table that is not there", n)
+	}
+}
+
 func TestTamperingIsMended(t *testing.T) {
 	m := newMachine(t)
 	want := parse(t, whole)
