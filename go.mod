@@ -2,6 +2,8 @@ module github.com/weft-net/weft
 
 go 1.26.0
 
+ignore ./web/node_modules
+
 require (
 	github.com/google/go-cmp v0.7.0
 	github.com/google/renameio/v2 v2.0.2

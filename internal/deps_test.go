@@ -80,6 +80,7 @@ var layers = map[string][]string{
 	},
 	"internal/store/kube":    {"internal/logonce", "internal/store", "internal/backoff", "internal/store/session", "internal/store/feed", "internal/store/view", "internal/lease", "internal/netconf"},
 	"internal/api":           {"internal/event", "internal/netstate"},
+	"internal/page":          {"internal/api", "web"},
 	"internal/docker":        {"internal/netconf", "internal/subnetenv"},
 	"internal/cni":           {},
 	"internal/cni/plugins":   {"internal/cni", "internal/cni/flannel", "internal/cni/ptp"},

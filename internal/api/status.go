@@ -50,6 +50,8 @@ type Uplink struct {
 	Addrs  []netip.Addr `json:"addrs"`
 	Reason string       `json:"reason"`
 	Others []string     `json:"others,omitempty"` // addresses that were not chosen, each with its interface
+
+	OnLink []netip.Prefix `json:"onLink,omitempty"` // what is directly connected to the interface
 }
 
 // Lease is this host's own lease.
@@ -73,6 +75,7 @@ type Peer struct {
 	Paths   []Path         `json:"paths"`
 	Others  []Path         `json:"otherPaths,omitempty"` // that could be used and are not
 	Problem string         `json:"problem,omitempty"`
+	OnLink  []netip.Prefix `json:"onLink,omitempty"` // what is directly connected to its uplink; absent if it does not say
 }
 
 // Path is how packets to one subnet of a peer travel.

@@ -53,6 +53,9 @@ until it has switched.`, wrapped(netconf.Keys)),
 			}
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !forPeople(r.output) && !r.dryRun {
+				return usagef("--output=%s prints what a change would do: it needs --dry-run", r.output)
+			}
 			settings, partial := assignments(args)
 			partial = partial || len(unset) > 0
 			var doc []byte
@@ -85,6 +88,7 @@ until it has switched.`, wrapped(netconf.Keys)),
 		},
 	}
 	r.flags(cmd)
+	addOutputFlag(cmd, &r.output)
 	fs := newFlagSet()
 	fs.Var(newValue(&wait, "duration", "0s", parseDuration), "wait", "wait up to this long until every host has switched; 0: do not wait")
 	takeFlags(cmd, fs)

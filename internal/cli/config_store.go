@@ -31,6 +31,7 @@ type replacing struct {
 	access access
 	force  bool
 	dryRun bool
+	output string // of a dry run
 }
 
 func (r *replacing) flags(cmd *cobra.Command) {
@@ -53,12 +54,16 @@ func (r *replacing) replace(cmd *cobra.Command, snap store.Snapshot, doc []byte)
 		return net, err
 	}
 	p, w := proposal{snap, doc, net}, cmd.OutOrStdout()
+	warnings = append(warnings, underlaid(net, snap.Leases)...)
+	if !forPeople(r.output) {
+		return net, present(w, r.output, preflightOf(p, warnings, impactOf(p)), nil)
+	}
 	changes := compareDocuments(snap.Config, doc)
 	if len(changes) == 0 && bytes.Equal(bytes.TrimSpace(snap.Config), bytes.TrimSpace(doc)) {
 		fmt.Fprintln(w, "nothing to change")
 		return net, nil
 	}
-	for _, text := range append(warnings, underlaid(net, snap.Leases)...) {
+	for _, text := range warnings {
 		fmt.Fprintf(cmd.ErrOrStderr(), "weft: warning: %s\n", text)
 	}
 	for _, c := range changes {

@@ -15,7 +15,7 @@ import (
 	"github.com/weft-net/weft/internal/netns"
 )
 
-func newLabCommand() *cobra.Command {
+func newLabCommand(a *app) *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "lab",
 		Short: "Try weft on one machine",
@@ -34,7 +34,7 @@ the first one.`,
   weft lab exec h1 -- weft status      # the agent of h1
   weft lab exec p1 -- ping 10.42.45.2  # from a pod
   weft lab down`,
-	}, newLabDemoCommand(), newLabUpCommand(), newLabExecCommand(), newLabStatusCommand(),
+	}, newLabDemoCommand(), newLabUpCommand(), newLabExecCommand(), newLabStatusCommand(), newLabUICommand(a),
 		newLabCutCommand(), newLabMendCommand(), newLabDownCommand(),
 		newLabHoldCommand(), newLabEtcdCommand())
 }

@@ -20,20 +20,21 @@ import (
 
 // documents are what --output=json and yaml print, by kind.
 var documents = map[string]any{
-	"Check":        checkDocument{},
-	"Clean":        cleanDocument{},
-	"Config":       storedConfig{},
-	"ConfigReport": configReport{},
-	"DockerBridge": bridgeDocument{},
-	"Event":        eventDocument{},
-	"Explanation":  explanationDocument{},
-	"Lab":          labDocument{},
-	"LeaseList":    leasesDocument{},
-	"Ping":         pingDocument{},
-	"Plan":         planDocument{},
-	"PlanDiff":     diffDocument{},
-	"Status":       statusDocument{},
-	"Version":      versionDocument{},
+	"Check":           checkDocument{},
+	"Clean":           cleanDocument{},
+	"Config":          storedConfig{},
+	"ConfigPreflight": preflightDocument{},
+	"ConfigReport":    configReport{},
+	"DockerBridge":    bridgeDocument{},
+	"Event":           eventDocument{},
+	"Explanation":     explanationDocument{},
+	"Lab":             labDocument{},
+	"LeaseList":       leasesDocument{},
+	"Ping":            pingDocument{},
+	"Plan":            planDocument{},
+	"PlanDiff":        diffDocument{},
+	"Status":          statusDocument{},
+	"Version":         versionDocument{},
 }
 
 // fieldRow matches a line of a table of fields: path and type.

@@ -40,7 +40,7 @@ func (b *Board) Status() api.Status {
 	}
 	if b.view.Uplink != nil {
 		u := b.view.Uplink.Uplink
-		s.Uplink = api.Uplink{Name: u.Name, MTU: u.MTU, Addrs: u.Addrs, Reason: u.Reason}
+		s.Uplink = api.Uplink{Name: u.Name, MTU: u.MTU, Addrs: u.Addrs, Reason: u.Reason, OnLink: u.OnLink}
 		for _, o := range b.view.Uplink.Others {
 			s.Uplink.Others = append(s.Uplink.Others, fmt.Sprintf("%s on %s", o.Addr, o.Dev))
 		}
@@ -86,7 +86,7 @@ func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []
 		h, _ := hosts.Find(lease.HostOf(l.Subnets))
 		peer := api.Peer{
 			Name: h.Name, Version: h.Version,
-			Subnets: l.Subnets, Public: l.Public, Backend: l.Backend, Problem: faulty[lease.FormatSubnets(l.Subnets)],
+			Subnets: l.Subnets, Public: l.Public, Backend: l.Backend, Problem: faulty[lease.FormatSubnets(l.Subnets)], OnLink: h.OnLink,
 		}
 		for _, subnet := range l.Subnets {
 			peer.Paths = append(peer.Paths, pathOf(in, desired, l, subnet))

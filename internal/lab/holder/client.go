@@ -76,6 +76,30 @@ func (p Place) Mend(name string) error {
 	return err
 }
 
+// Dial connects to the agent of a host.
+func (p Place) Dial(host string) (net.Conn, error) {
+	conn, err := p.dial()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close() // an error would come after the answer
+	if err := send(conn, request{Verb: verbDial, Node: host}); err != nil {
+		return nil, err
+	}
+	var answer reply
+	files, err := receive(conn, &answer)
+	defer closeAll(files)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the lab's answer: %w", err)
+	case answer.Error != "":
+		return nil, errors.New(answer.Error)
+	case len(files) != 1:
+		return nil, fmt.Errorf("the lab sent %d connections to %s, not 1", len(files), host)
+	}
+	return net.FileConn(files[0])
+}
+
 // Down ends the held lab and waits until nothing is left of it. ErrNotRunning if there is none.
 func (p Place) Down() error {
 	if _, err := p.ask(request{Verb: verbDown}); err != nil {

@@ -20,6 +20,7 @@ const (
 	verbDown   = "down"
 	verbCut    = "cut"
 	verbMend   = "mend"
+	verbDial   = "dial" // answered with a connection to the host's agent
 )
 
 // request is one line of JSON from a client.
@@ -57,7 +58,7 @@ type HostStatus struct {
 }
 
 const (
-	maxRequest = 1 << 20 // bytes
+	maxMessage = 1 << 20 // bytes
 	stdioCount = 3       // files that come with an exec request
 )
 
@@ -87,45 +88,45 @@ func send(conn *net.UnixConn, message any, files ...*os.File) error {
 	return nil
 }
 
-// receiveRequest reads the first request of a connection with the files that come along, which the
-// caller must close, also when there is an error.
-func receiveRequest(conn *net.UnixConn) (r request, files []*os.File, err error) {
+// receive reads a line into message, with the files that come along, which the caller must close,
+// also when there is an error.
+func receive(conn *net.UnixConn, message any) (files []*os.File, err error) {
 	var line []byte
 	buffer := make([]byte, 64<<10)
 	control := make([]byte, unix.CmsgSpace(stdioCount*4))
 	for !bytes.HasSuffix(line, []byte("\n")) {
 		n, controlSize, _, _, err := conn.ReadMsgUnix(buffer, control)
 		if err != nil {
-			return r, files, fmt.Errorf("read a request: %w", err)
+			return files, fmt.Errorf("read a message: %w", err)
 		}
 		got, err := filesFrom(control[:controlSize])
 		files = append(files, got...)
 		switch {
 		case err != nil:
-			return r, files, err
+			return files, err
 		case n == 0:
-			return r, files, io.ErrUnexpectedEOF
-		case len(line)+n > maxRequest:
-			return r, files, errors.New("the request is too long")
+			return files, io.ErrUnexpectedEOF
+		case len(line)+n > maxMessage:
+			return files, errors.New("the message is too long")
 		}
 		line = append(line, buffer[:n]...)
 	}
-	if err := json.Unmarshal(line, &r); err != nil {
-		return r, files, fmt.Errorf("read a request: %w", err)
+	if err := json.Unmarshal(line, message); err != nil {
+		return files, fmt.Errorf("read a message: %w", err)
 	}
-	return r, files, nil
+	return files, nil
 }
 
 func filesFrom(control []byte) ([]*os.File, error) {
 	messages, err := unix.ParseSocketControlMessage(control)
 	if err != nil {
-		return nil, fmt.Errorf("read the files of a request: %w", err)
+		return nil, fmt.Errorf("read the files of a message: %w", err)
 	}
 	var files []*os.File
 	for _, m := range messages {
 		fds, err := unix.ParseUnixRights(&m)
 		if err != nil {
-			return files, fmt.Errorf("read the files of a request: %w", err)
+			return files, fmt.Errorf("read the files of a message: %w", err)
 		}
 		for _, fd := range fds {
 			unix.CloseOnExec(fd)

@@ -10,11 +10,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/lab"
 )
 
@@ -75,16 +77,22 @@ func (s *Server) converse(ctx context.Context, conn *net.UnixConn) {
 	defer conn.Close() // whatever there was to say is said
 	stop := context.AfterFunc(ctx, func() { _ = conn.CloseRead() })
 	defer stop()
-	r, files, err := receiveRequest(conn)
+	var r request
+	files, err := receive(conn, &r)
 	defer closeAll(files)
 	answer := reply{}
-	if err == nil {
+	var lent []*os.File
+	switch {
+	case err == nil && r.Verb == verbDial:
+		lent, err = s.dial(ctx, r.Node)
+		defer closeAll(lent)
+	case err == nil:
 		answer, err = s.answer(ctx, conn, r, files)
 	}
 	if err != nil {
 		answer = reply{Error: err.Error()}
 	}
-	if err := send(conn, answer); err != nil {
+	if err := send(conn, answer, lent...); err != nil {
 		s.log.Debug("a client left before its answer", "verb", r.Verb, "error", err)
 	}
 }
@@ -104,6 +112,25 @@ func (s *Server) answer(ctx context.Context, conn *net.UnixConn, r request, file
 	default:
 		return reply{}, fmt.Errorf("the lab does not know the request %q: it was started by another version of weft", r.Verb)
 	}
+}
+
+// dial connects to the agent of a host.
+func (s *Server) dial(ctx context.Context, name string) ([]*os.File, error) {
+	host, err := s.lab.Host(name)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "unix", filepath.Join(host.RunDir(), api.SocketName))
+	if err != nil {
+		return nil, fmt.Errorf("no agent answers on %s: %w", name, err)
+	}
+	defer conn.Close() // the client gets a copy
+	file, err := conn.(*net.UnixConn).File()
+	if err != nil {
+		return nil, fmt.Errorf("hand a connection to the agent of %s on: %w", name, err)
+	}
+	return []*os.File{file}, nil
 }
 
 // exec runs a program with the client's standard streams until it ends, the client leaves or ctx
