@@ -20,7 +20,8 @@ type Status struct {
 	Generation uint64     `json:"generation"` // of the desired state
 	Uplink     Uplink     `json:"uplink"`
 	Lease      Lease      `json:"lease"`
-	Peers      []Peer     `json:"peers"` // sorted by subnet
+	Peers      []Peer     `json:"peers"`               // sorted by subnet
+	Checksums  []Checksum `json:"checksums,omitempty"` // of packets that leave by tunnels, by device
 	Problems   []Problem  `json:"problems"`
 	Store      StoreState `json:"store"`
 	Change     Change     `json:"change"`
@@ -105,6 +106,28 @@ const (
 	ReachUnmeasured ReachState = "unmeasured"
 	ReachPasses     ReachState = "passes"
 	ReachLost       ReachState = "lost"
+)
+
+// Checksum is what the self-test has shown of packets that leave by a tunnel with
+// a checksum that the hardware is to complete.
+type Checksum struct {
+	Device    string        `json:"device"` // of the tunnel
+	State     ChecksumState `json:"state"`
+	Tested    time.Time     `json:"tested,omitzero"` // last, since the agent started; absent if no peer has told by now
+	Arrive    bool          `json:"arrive"`          // packets that were tested last did
+	Peer      netip.Prefix  `json:"peer,omitzero"`   // if broken: to which packets were lost
+	Protocols string        `json:"protocols,omitempty"`
+	Since     time.Time     `json:"since,omitzero"` // when it was found
+}
+
+// ChecksumState is what is known of such checksums.
+type ChecksumState string
+
+// The states.
+const (
+	ChecksumUntested ChecksumState = "untested"
+	ChecksumSound    ChecksumState = "sound"
+	ChecksumBroken   ChecksumState = "broken" // so tx-checksumming of the device is off
 )
 
 // Problem is a fault that weft works around and an operator should fix.

@@ -84,7 +84,8 @@ func problems(f *Facts) (out []Result) {
 	for _, p := range f.Status.Problems {
 		state := map[api.Severity]State{api.SeverityError: Failed, api.SeverityWarning: Failed, api.SeverityNote: Warning}[p.Severity]
 		isPeer := slices.ContainsFunc(f.Status.Peers, func(peer api.Peer) bool { return peer.Problem != "" && peer.Problem == p.Message })
-		if !isPeer { // has a result of its own
+		isChecksum := slices.ContainsFunc(f.Status.Checksums, func(c api.Checksum) bool { return c.State == api.ChecksumBroken && c.Device == p.Subject })
+		if !isPeer && !isChecksum { // has a result of its own
 			out = append(out, Result{Name: "problem", State: state, Text: p.Subject + ": " + strings.Join(strings.Fields(p.Message), " ")})
 		}
 	}

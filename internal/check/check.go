@@ -39,7 +39,7 @@ type Result struct {
 
 // checks are all there are, in the order of the output. Each may have several results.
 var checks = []func(*Facts) []Result{
-	agent, clock, store, lease, uplink, kernelFeatures, parameters, objects, udpPort, mtu, addresses, containers, peers, versions, problems,
+	agent, clock, store, lease, uplink, kernelFeatures, parameters, objects, udpPort, mtu, checksums, addresses, containers, peers, versions, problems,
 }
 
 // Run carries out all checks.

@@ -30,6 +30,7 @@ func facts() check.Facts {
 	s.Store = api.StoreState{Kind: "etcd", Up: true}
 	s.Lease.Held, s.Lease.MTU = true, 1450
 	s.Uplink.Addrs = s.Lease.Public
+	s.Checksums = []api.Checksum{{Device: "flannel.1", State: api.ChecksumSound, Arrive: true}}
 	for i := range s.Peers {
 		s.Peers[i].Version = "v1"
 	}
@@ -63,6 +64,10 @@ var cases = []struct {
 	{"drift", func(f *check.Facts) { f.Drift = []string{"+ a", "~ b", "- c", "- d"} }},
 	{"no plan", func(f *check.Facts) { f.Plan, f.PlanErr = nil, "the store has no network config yet" }},
 	{"tunnel too large", func(f *check.Facts) { f.Kernel.Links[1].MTU = 1400 }},
+	{"checksums untested", func(f *check.Facts) { f.Status.Checksums[0].State = api.ChecksumUntested }},
+	{"no tunnel to test", func(f *check.Facts) { f.Status.Checksums = nil }},
+	{"checksums broken", func(f *check.Facts) { broken(f) }},
+	{"checksums broken still", func(f *check.Facts) { broken(f).Arrive = false }},
 	{"bridge too large", func(f *check.Facts) { f.Kernel.Links[2].MTU = 1500 }},
 	{"address twice", func(f *check.Facts) { f.Status.Peers[1].Public = f.Status.Peers[0].Public }},
 	{"this host's address", func(f *check.Facts) { f.Status.Peers[1].Public = f.Status.Lease.Public }},
@@ -94,6 +99,14 @@ var cases = []struct {
 	{"tunnel port closed", func(f *check.Facts) {
 		f.Kernel.Firewall.Chains = []netdump.Chain{{Family: "ip", Table: "filter", Name: "INPUT", Type: "filter", Hook: "input", Policy: "drop"}}
 	}},
+}
+
+// broken has the hardware not complete checksums, as the agent found and tells.
+func broken(f *check.Facts) *api.Checksum {
+	c := &f.Status.Checksums[0]
+	c.State, c.Peer, c.Protocols = api.ChecksumBroken, netip.MustParsePrefix("10.5.3.0/24"), "UDP and TCP"
+	f.Status.Problems = []api.Problem{{Subject: "flannel.1", Message: "tx-checksumming is off", Severity: api.SeverityNote}}
+	return c
 }
 
 // TestGoldens shows of each case what is other than on a host on which nothing is wrong.

@@ -24,6 +24,7 @@ type Options struct {
 	Events    *Events                           // what `weft events` shows
 	Trouble   func(part string, err error)      // called when a part has a fault or a subject a problem, or with nil none; returns at once; may be nil
 	Reach     func(netip.Prefix) []probe.Report // what probes know of the paths to a peer's subnet; may be nil
+	Checksums func() []probe.ChecksumReport     // what trials have shown of the checksums of tunnelled packets; may be nil
 	Requests  func() map[string]int             // what the store has been asked for, by verb; may be nil
 	Count     Counter                           // of what the guard has dropped; may be nil
 	Answers   func() netip.AddrPort             // where agents of other hosts are answered, zero: nowhere; may be nil

@@ -48,6 +48,7 @@ func (b *Board) Status() api.Status {
 	if b.view.Input != nil {
 		describe(&s, *b.view.Input, b.view.Desired, b.view.Problems, b.view.Hosts)
 		b.addReach(&s, *b.view.Input)
+		b.addChecksums(&s, *b.view.Input, b.view.Desired)
 		s.Change = b.stage(*b.view.Input)
 	}
 	s.Lease.Held = b.held
