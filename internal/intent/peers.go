@@ -160,22 +160,46 @@ func verdictOf(p *plan.Proof) plan.Verdict {
 }
 
 // path notes that packets to a peer take another path. That there is none is a
-// problem of the plan, which tells why.
+// problem of the plan, which tells why. A family is named if the peer has another
+// one, whose packets do not do the same.
 func (n *news) path(old, l *lease.Lease) {
-	from, to := n.kindOf(n.before, old), n.kindOf(n.now, l)
-	if from != to && from != "" && to != "" {
-		n.add(event.PathChanged, "path to peer changed", l, "from", from, "to", to)
+	type way struct{ from, to string }
+	var families []netconf.Family
+	var ways []way
+	for _, f := range netconf.Families {
+		if from, to := kindOf(n.before, old, f), kindOf(n.now, l, f); from != "" && to != "" {
+			families, ways = append(families, f), append(ways, way{from, to})
+		}
 	}
+	alike := len(slices.Compact(slices.Clone(ways))) == 1
+	for i, w := range ways {
+		attrs := []any{"from", w.from, "to", w.to}
+		if !alike {
+			attrs = append(attrs, "family", families[i])
+		}
+		if w.from != w.to && (i == 0 || !alike) {
+			n.add(event.PathChanged, "path to peer changed", l, attrs...)
+		}
+	}
+}
+
+// kindOf returns how packets to l's subnet of a family travel, "" if they do not.
+func kindOf(in *plan.Input, l *lease.Lease, f netconf.Family) string {
+	if _, ok := l.Subnet(f); !ok {
+		return ""
+	}
+	p, err := plan.PathTo(*in, *l, f)
+	if err != nil {
+		return ""
+	}
+	return string(p.Kind)
 }
 
 // kindOf returns how packets to l travel, "" if they do not.
 func (n *news) kindOf(in *plan.Input, l *lease.Lease) string {
 	for _, f := range netconf.Families {
-		if _, ok := l.Subnet(f); !ok {
-			continue
-		}
-		if p, err := plan.PathTo(*in, *l, f); err == nil {
-			return string(p.Kind)
+		if kind := kindOf(in, l, f); kind != "" {
+			return kind
 		}
 	}
 	return ""

@@ -46,6 +46,7 @@ type Answer struct {
 // belongs to the network namespace of the thread that opened it.
 type Conn struct {
 	frames
+	answers *connections
 	id      uint16
 	mark    [markSize]byte
 	raw     [2]int // IPv4, IPv6; -1 if the kernel does not have it
@@ -76,6 +77,9 @@ func (c *Conn) open() (err error) {
 	if c.frames, err = openFrames(); err != nil {
 		return err
 	}
+	if c.answers, err = openConnections(); err != nil {
+		return err
+	}
 	c.trials, err = openTrials(c.trialPort())
 	return err
 }
@@ -88,7 +92,7 @@ func (c *Conn) Close() error {
 			errs = append(errs, unix.Close(fd))
 		}
 	}
-	return errors.Join(append(errs, c.trials.close(), c.frames.close())...)
+	return errors.Join(append(errs, c.trials.close(), c.answers.close(), c.frames.close())...)
 }
 
 // Reflect answers the requests of other agents, by sockets of its own; see the
@@ -120,6 +124,7 @@ func meaning(err error) error {
 func (c *Conn) send(r Request) error {
 	m := message{ID: c.id, Seq: r.Seq, Mark: c.mark, Sent: time.Now().UnixNano(), Reflect: r.Reflect}
 	if r.Dev != "" {
+		c.answers.expect(r.Source, r.Dest, c.id)
 		c.buf = appendPacket(c.buf[:0], m, r.Source, r.Dest, r.Size)
 		return c.frames.send(c.buf, r.Dest, Way{r.Dev, r.MAC, r.Next})
 	}

@@ -3,9 +3,11 @@ package echo_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -196,6 +198,28 @@ func TestByADeviceWithoutARoute(t *testing.T) {
 		if err := w.conn.Send(r); !errors.Is(err, echo.ErrNoWay) {
 			t.Errorf("by a device that does not exist: %v", err)
 		}
+	}
+}
+
+// TestAnswersPassAFirewall has a firewall on the near host that drops what belongs to no
+// connection that it has seen begin: frames leave without its knowledge.
+func TestAnswersPassAFirewall(t *testing.T) {
+	for name, state := range map[string]string{"invalid": "invalid", "established": "!= established"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWire(t)
+			rules := "add table inet f; add chain inet f in { type filter hook input priority 0; };" +
+				"add rule inet f in icmp type echo-reply ct state " + state + " drop; add rule inet f in icmpv6 type echo-reply ct state " + state + " drop"
+			within(t, w.near, func() error {
+				if out, err := exec.Command("nft", rules).CombinedOutput(); err != nil {
+					return fmt.Errorf("%w: %s", err, out)
+				}
+				return nil
+			})
+			for _, r := range []echo.Request{request(near4, hidden4, 84), request(near6, hidden6, 84), request(near4, far4, 84), request(near6, far6, 1500)} {
+				r.Dev, r.MAC = "eth0", w.farMAC
+				w.exchange(t, r)
+			}
+		})
 	}
 }
 
