@@ -34,10 +34,13 @@ var layers = map[string][]string{
 	"internal/identity":   {"internal/lease", "internal/recordfile"},
 	"internal/host":       {"internal/netconf"},
 	"internal/subnetenv":  {"internal/netconf"},
-	"internal/plan":       {"internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/sorted"},
+	"internal/plan":       {"internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/sorted"},
 	"internal/plan/vxlan": {"internal/netconf", "internal/netstate"},
 	"internal/plan/hostgw": {
 		"internal/netstate",
+	},
+	"internal/plan/fastpath": {
+		"internal/host", "internal/netstate",
 	},
 	"internal/plan/firewall": {
 		"internal/host", "internal/netconf", "internal/netstate", "internal/owned",
@@ -46,7 +49,7 @@ var layers = map[string][]string{
 	"internal/prober":     {"internal/event", "internal/kernel/echo", "internal/lease", "internal/mailbox", "internal/netstate", "internal/plan", "internal/probe"},
 	"internal/peerapi":    {"internal/api", "internal/check", "internal/event", "internal/lease", "internal/logonce", "internal/mailbox", "internal/netstate", "internal/plan"},
 	"internal/reconcile":  {"internal/backoff", "internal/netstate", "internal/sorted"},
-	"internal/kernel":     {"internal/logonce", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate", "internal/owned"},
+	"internal/kernel":     {"internal/logonce", "internal/kernel/fastpath", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate", "internal/owned"},
 	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netdump", "internal/netstate", "internal/owned"},
 	"internal/kernel/xtables": {
 		"internal/host", "internal/netstate", "internal/owned",
@@ -106,7 +109,7 @@ var slow = []string{
 // pure packages compute: what would let them look at the world is barred.
 var pure = []string{
 	"internal/netconf", "internal/netstate", "internal/lease", "internal/owned", "internal/sorted",
-	"internal/plan", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/intent", "internal/netdump", "internal/explain", "internal/check",
+	"internal/plan", "internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/intent", "internal/netdump", "internal/explain", "internal/check",
 	"internal/probe",
 }
 

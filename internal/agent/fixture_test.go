@@ -48,6 +48,7 @@ func (s *fixture) Interfaces(context.Context) ([]host.Interface, error) {
 }
 
 func (s *fixture) Barriers(context.Context) ([]host.Barrier, error) { return nil, nil }
+func (s *fixture) FastPath(context.Context) (host.FastPath, error)  { return host.FastPath{}, nil }
 
 func (s *fixture) Params(context.Context, []string) (host.Params, error) { return host.Params{}, nil }
 

@@ -155,6 +155,8 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	addExceptFlag(fs, &s.trafficSettings)
 	fs.Var(newValue(&s.table, "name", "", parseTable), "nft-table",
 		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1; two networks without a VNI on one host need two names")
+	fs.Var(newValue(&s.fastPath, "off|auto", fastPathOff, parseFastPath), "fast-path",
+		"carry packets between pods of CNI type weft past the kernel's routing, by eBPF programs: never (off), or where nothing but speed changes by it (auto; a preview)")
 	addDirFlags(fs, &s.dirSettings)
 	fs.Var(newValue(&s.lockDir, "directory", defaultLockDir, parseDir), "lock-dir",
 		"directory of the locks that keep two agents of this host from using the same devices, tables or networks; must be the same for all of them")
@@ -201,6 +203,19 @@ func parseLevel(s string) (string, error) {
 func parseTable(s string) (string, error) {
 	if s != "" && !owned.IsTableName(s) {
 		return "", fmt.Errorf("must be weft, or weft. and up to 24 small letters, digits and hyphens")
+	}
+	return s, nil
+}
+
+// What --fast-path can be.
+const (
+	fastPathOff  = "off"
+	fastPathAuto = "auto"
+)
+
+func parseFastPath(s string) (string, error) {
+	if s != fastPathOff && s != fastPathAuto {
+		return "", fmt.Errorf("must be off or auto")
 	}
 	return s, nil
 }

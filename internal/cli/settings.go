@@ -66,6 +66,7 @@ type trafficSettings struct {
 	iptablesResync   int  // seconds
 	forwardRules     bool
 	blackhole        bool
+	fastPath         string // "off" or "auto"
 }
 
 // kubeSettings are flanneld's flags for Kubernetes; without subnetMgr the

@@ -91,7 +91,7 @@ func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options
 		Kernel: k, Source: k, Wire: openWire, Count: k.Count, LockDir: s.lockDir,
 		Uplink: host.Options{
 			Iface: s.iface, IfaceRegex: s.ifaceRegex, CanReach: s.canReach,
-			Public: s.public(),
+			Public: s.public(), FastPath: s.fastPath == fastPathAuto,
 		},
 		SubnetFile:  s.subnetFile,
 		StateDir:    s.stateDir,

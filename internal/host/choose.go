@@ -45,9 +45,19 @@ func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix,
 	if err != nil {
 		return f, err
 	}
-	f.Params, err = c.params(ctx, &f)
+	if f.Params, err = c.params(ctx, &f); err != nil || !o.FastPath {
+		return f, err
+	}
+	f.FastPath, err = src.FastPath(ctx)
+	f.FastPath.Asked = true
+	if f.FastPath.Missing == "" && len(p.iface.MAC) != ethernet {
+		f.FastPath.Missing = fmt.Sprintf("uplink %s is no Ethernet device", f.Uplink.Name)
+	}
 	return f, err
 }
+
+// ethernet is the length of an Ethernet address.
+const ethernet = 6
 
 // familiesOf lists the families of the networks, v4 first.
 func familiesOf(networks []netip.Prefix) []netconf.Family {

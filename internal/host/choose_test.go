@@ -21,6 +21,7 @@ type fixed struct {
 
 func (f fixed) Interfaces(context.Context) ([]Interface, error) { return f.ifaces, nil }
 func (f fixed) Barriers(context.Context) ([]Barrier, error)     { return nil, nil }
+func (f fixed) FastPath(context.Context) (FastPath, error)      { return FastPath{}, nil }
 func (f fixed) Params(context.Context, []string) (Params, error) {
 	return Params{}, nil
 }

@@ -31,6 +31,8 @@ type Source interface {
 	// Params returns the values of those of the named kernel parameters that can be
 	// read.
 	Params(ctx context.Context, names []string) (Params, error)
+	// FastPath returns what there is of a way for packets past the kernel's own.
+	FastPath(ctx context.Context) (FastPath, error)
 }
 
 // Interface is a network interface of this host.
@@ -105,6 +107,8 @@ type Facts struct {
 	Barriers   []Barrier // chains of other firewalls that can stop packets, sorted
 	NoFirewall string    // why the host's firewall can be neither read nor written; "": it can
 
+	FastPath FastPath
+
 	Diversions []Diversion // policy rules that take packets to containers away from weft's routes
 }
 
@@ -147,5 +151,6 @@ type Options struct {
 	IfaceRegex []string     // matched against names and addresses, after Iface
 	CanReach   netip.Addr   // the interface that reaches this address, after IfaceRegex
 	Public     []netip.Addr // announced addresses, one a family at most
+	FastPath   bool         // facts about a fast path are wanted
 	Node       []netip.Addr // by which the cluster knows this host: a default, before the default route
 }

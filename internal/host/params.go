@@ -86,6 +86,9 @@ func (c *chooser) params(ctx context.Context, f *Facts) (Params, error) {
 			names = append(names, fam.Conf(b.Name, map[netconf.Family]string{netconf.V4: "forwarding", netconf.V6: "disable_ipv6"}[fam]))
 		}
 	}
+	if c.opts.FastPath {
+		names = append(names, "net/netfilter/nf_conntrack_tcp_be_liberal", "net/netfilter/nf_conntrack_tcp_loose")
+	}
 	found, err := c.src.Params(ctx, append(names, Release, ConnLimit, connCount))
 	if err != nil {
 		return nil, fmt.Errorf("read kernel parameters: %w", err)

@@ -26,6 +26,9 @@ func (o Ownership) With(networks []netip.Prefix, s *netstate.State) Ownership {
 	for table := range s.Firewall.Tables.All() {
 		o.Tables = including(o.Tables, table.Name)
 	}
+	for path := range s.Fast.Paths.All() {
+		o.Tables = including(o.Tables, path.Name)
+	}
 	return o
 }
 
@@ -45,6 +48,6 @@ func (o Ownership) equal(p Ownership) bool {
 func (o Ownership) Scope(desired *netstate.State) netstate.Scope {
 	return netstate.Scope{
 		Networks: o.Networks, Links: o.Links, Tables: o.Tables,
-		Sysctls: netstate.ScopeOf(nil, desired).Sysctls,
+		Sysctls: netstate.ScopeOf(nil, desired).Sysctls, Pods: desired.Fast.Paths.Len() > 0,
 	}
 }

@@ -100,6 +100,10 @@ func (a *applier) run(ops []netstate.Op, errs []error) {
 		}
 	case netstate.Route:
 		a.routes(ops, errs)
+	case netstate.FastPath, netstate.FastRemote, netstate.FastPod, netstate.FastHook:
+		for i, err := range a.fast.Apply(ops) {
+			errs[i] = refused(ops[i], err)
+		}
 	default:
 		a.simple(ops, errs)
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/weft-net/weft/internal/kernel/fastpath"
 	"github.com/weft-net/weft/internal/kernel/nft"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/kernel/xtables"
@@ -24,6 +25,7 @@ type Kernel struct {
 	counters *nft.Conn // by which these are read whatever else is being read or written
 
 	legacy *legacy
+	fast   *fastpath.Conn
 
 	mu   sync.Mutex // guards what follows: one request at a time; nothing slow is done under it
 	conn *rtnl.Conn
@@ -57,7 +59,7 @@ func New(log *slog.Logger) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kernel{log: log, ns: ns, legacy: newLegacy(log, xtables.New(ns.do))}
+	k := &Kernel{log: log, ns: ns, legacy: newLegacy(log, xtables.New(ns.do)), fast: fastpath.Open(ns.do)}
 	if err := ns.do(k.open); err != nil {
 		return nil, errors.Join(fmt.Errorf("reach the kernel's network: %w", err), ns.close())
 	}

@@ -32,6 +32,11 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope, kinds netsta
 			return nil, fmt.Errorf("observe the kernel: %w", err)
 		}
 	}
+	if kinds.Has(netstate.FastKind) {
+		if s.Fast, err = k.fast.Observe(scope.Table); err != nil {
+			return nil, fmt.Errorf("observe the kernel: %w", err)
+		}
+	}
 	found, err := s.State()
 	if err != nil {
 		return nil, fmt.Errorf("observe the kernel: %w", err)

@@ -208,8 +208,8 @@ func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event
 		return netstate.Event{}, false
 	case r.Dst.Bits() == 0:
 		return netstate.Event{Facts: true}, w.near.Load().looksUp(r.Table)
-	case r.Protocol == owned.PodProtocol: // pods come and go without the agent
-		return netstate.Event{}, false
+	case r.Protocol == owned.PodProtocol: // pods come and go without the agent, but a fast path has to know
+		return netstate.Event{Facts: true}, v.scope.Pods && v.scope.Holds(r.Dst)
 	case !isManagedRoute(r, v.scope):
 		return netstate.Event{Facts: true}, w.leadsToHosts(r)
 	case r.Nexthop != 0 && r.Dev == 0 && r.Kind == unix.RTN_UNICAST:

@@ -11,6 +11,7 @@ type Builder struct {
 	FDB      []FDB
 	Routes   []Route
 
+	Fast     FastBuilder
 	Firewall FirewallBuilder
 }
 
@@ -42,6 +43,9 @@ func (b *Builder) State() (*State, error) {
 	if first == nil {
 		first = err
 	}
+	if s.Fast, err = b.Fast.fast(); first == nil {
+		first = err
+	}
 	return s, first
 }
 
@@ -69,6 +73,7 @@ func (s *State) Builder() *Builder {
 	return &Builder{
 		Links: s.Links.Slice(), Offloads: s.Offloads.Slice(), Sysctls: s.Sysctls.Slice(), Addrs: s.Addrs.Slice(),
 		Neighs: s.Neighs.Slice(), FDB: s.FDB.Slice(), Routes: s.Routes.Slice(),
+		Fast: s.Fast.builder(),
 		Firewall: FirewallBuilder{
 			Tables: s.Firewall.Tables.Slice(), Sets: s.Firewall.Sets.Slice(), Elements: s.Firewall.Elements.Slice(),
 			Chains: s.Firewall.Chains.Slice(), Rules: s.Firewall.Rules.Slice(),

@@ -84,6 +84,7 @@ func Diff(have, want *State) []Op {
 	diff(&d, rest.Neighs, want.Neighs, never[Neigh])
 	diff(&d, rest.FDB, want.FDB, never[FDB])
 	diff(&d, rest.Routes, want.Routes, rest.stays)
+	d.fast(&rest.Fast, &want.Fast)
 	slices.Reverse(d.remove)
 	front, rear := diffFirewall(&have.Firewall, &want.Firewall)
 	return slices.Concat(front, renamed, remade, d.put, d.remove, gone, rear)

@@ -14,6 +14,12 @@ func Identity(r Row) Row {
 		return FDB{MAC: r.MAC, Dev: r.Dev}
 	case Route:
 		return Route{Dst: r.Dst}
+	case FastPath:
+		return FastPath{Name: r.Name}
+	case FastRemote:
+		return FastRemote{Path: r.Path, Dst: r.Dst}
+	case FastPod:
+		return FastPod{Path: r.Path, Addr: r.Addr}
 	case Set:
 		return Set{Table: r.Table, Name: r.Name}
 	case Chain:

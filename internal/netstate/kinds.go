@@ -12,9 +12,10 @@ const (
 	NeighKind
 	FDBKind
 	RouteKind
+	FastKind
 	FirewallKind
 
-	AllKinds = LinkKind | OffloadKind | SysctlKind | AddrKind | NeighKind | FDBKind | RouteKind | FirewallKind
+	AllKinds = LinkKind | OffloadKind | SysctlKind | AddrKind | NeighKind | FDBKind | RouteKind | FastKind | FirewallKind
 )
 
 // Has reports whether any of o is among k.
@@ -25,7 +26,7 @@ func (k Kinds) Has(o Kinds) bool { return k&o != 0 }
 func KindsWith(r Row) Kinds {
 	switch r.(type) {
 	case Link:
-		return AllKinds &^ FirewallKind
+		return AllKinds &^ FirewallKind &^ FastKind
 	case Offload:
 		return OffloadKind
 	case Sysctl:
@@ -38,6 +39,8 @@ func KindsWith(r Row) Kinds {
 		return FDBKind
 	case Route:
 		return RouteKind
+	case FastPath, FastRemote, FastPod, FastHook:
+		return FastKind
 	}
 	return FirewallKind
 }
@@ -65,6 +68,9 @@ func (s *State) Replaced(kinds Kinds, o *State) *State {
 	}
 	if kinds.Has(RouteKind) {
 		out.Routes = o.Routes
+	}
+	if kinds.Has(FastKind) {
+		out.Fast = o.Fast
 	}
 	if kinds.Has(FirewallKind) {
 		out.Firewall = o.Firewall

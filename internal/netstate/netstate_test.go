@@ -20,6 +20,13 @@ fdb     32:11:d5:cd:3b:c9 dst 10.4.8.24 dev flannel.1
 route   172.7.22.0/24 via 10.4.7.22 dev eth0
 route   172.7.24.0/24 via 172.7.24.0 dev flannel.1 onlink
 route   172.7.25.0/24 dev eth1 proto 3
+fastpath weft mode all dev eth0 vni 1 local 10.4.7.21 port 8472 mac 0a:4f:76:eb:12:f5 code 3f2a91bc
+fastpath weft.7 mode established dev eth0 code 3f2a91bc
+fastremote weft 172.7.22.0/24 host 10.4.7.22 mtu 1500
+fastremote weft 172.7.24.0/24 host 10.4.8.24 mac 32:11:d5:cd:3b:c9 mtu 1450
+fastpod weft 172.7.21.7 dev weft3x mac 02:00:00:00:00:01 via 02:00:00:00:00:02 mtu 1450
+fasthook weft eth0 uplink
+fasthook weft weft3x pod
 ` + firewallSample
 
 func parse(t testing.TB, text string) *State {
@@ -68,7 +75,7 @@ func TestDiffOrder(t *testing.T) {
 	for _, l := range got {
 		kinds += l[:3]
 	}
-	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ r+ h+ h+ l+ s+ s+ a+ n+ f+ r+ r+ r" {
+	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ r+ h+ h+ l+ s+ s+ a+ n+ f+ r+ r+ r+ f+ f+ f+ f+ f+ f+ f" {
 		t.Errorf("order of additions: %q", got)
 	}
 	for i, l := range lines(Diff(want, &State{})) {

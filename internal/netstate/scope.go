@@ -21,5 +21,6 @@ func ScopeOf(networks []netip.Prefix, want *State) Scope {
 	for t := range want.Firewall.Tables.All() {
 		s.Tables = append(s.Tables, t.Name)
 	}
+	s.Pods = want.Fast.Paths.Len() > 0
 	return s
 }

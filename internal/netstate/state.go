@@ -14,6 +14,7 @@ type State struct {
 	FDB      Table[FDB]
 	Routes   Table[Route]
 
+	Fast     Fast
 	Firewall Firewall
 }
 
@@ -102,6 +103,7 @@ func (s *State) Drop(r Row) {
 	if l, ok := r.(Link); ok {
 		s.dropDependents(l.Name)
 	}
+	s.Fast.dropDependents(r)
 	s.Firewall.dropDependents(r)
 }
 

@@ -2,6 +2,7 @@ package netstate
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net/netip"
@@ -38,7 +39,7 @@ func KindOf(r Row) string {
 	case Route:
 		return "route"
 	}
-	return firewallKind(r)
+	return cmp.Or(fastKind(r), firewallKind(r))
 }
 
 // String returns the text that Format writes.
@@ -86,7 +87,7 @@ func parseRow(s *Builder, fields []string) error {
 	case "route":
 		s.Routes = append(s.Routes, parseRoute(w))
 	default:
-		if !parseFirewallRow(&s.Firewall, fields[0], w) {
+		if !parseFastRow(&s.Fast, fields[0], w) && !parseFirewallRow(&s.Firewall, fields[0], w) {
 			return fmt.Errorf("unknown kind of object %q", fields[0])
 		}
 	}

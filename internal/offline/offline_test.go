@@ -29,6 +29,7 @@ func (source) Interfaces(context.Context) ([]host.Interface, error) {
 }
 
 func (source) Barriers(context.Context) ([]host.Barrier, error) { return nil, nil }
+func (source) FastPath(context.Context) (host.FastPath, error)  { return host.FastPath{}, nil }
 
 func (source) Params(context.Context, []string) (host.Params, error) { return host.Params{}, nil }
 

@@ -12,14 +12,15 @@ type Scope struct {
 	Networks []netip.Prefix // overlay CIDRs served now or before
 	Links    []string       // names of devices wanted now or before
 	Sysctls  []string       // names of the parameters to read
-	Tables   []string       // names of nftables tables wanted now or before
+	Tables   []string       // names of nftables tables wanted now or before; fast paths have the same
+	Pods     bool           // it matters which pods there are on the host
 }
 
 // Equal reports whether both scopes ask for the same objects, written in the
 // same order.
 func (s Scope) Equal(o Scope) bool {
 	return slices.Equal(s.Networks, o.Networks) && slices.Equal(s.Links, o.Links) && slices.Equal(s.Sysctls, o.Sysctls) &&
-		slices.Equal(s.Tables, o.Tables)
+		slices.Equal(s.Tables, o.Tables) && s.Pods == o.Pods
 }
 
 // Holds reports whether p lies within one of the scope's networks.

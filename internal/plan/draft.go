@@ -9,6 +9,7 @@ import (
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/fastpath"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/sorted"
 )
@@ -85,6 +86,7 @@ type basis struct {
 	tunnels  map[netconf.Family]tunnels            // this host's
 	taken    []host.Attached                       // networks of this host that subnets may collide with
 	fw       firewall.Plan
+	fast     fastpath.Plan
 	problems []Problem // of the host itself
 }
 
@@ -108,6 +110,7 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 		}
 	}
 	b.problems = append(b.problems, b.misplaced()...)
+	b.problems = append(b.problems, b.fastPath(s)...)
 	return b
 }
 

@@ -11,6 +11,7 @@ type edits struct {
 	neighs   *sorted.Editor[netstate.Neigh]
 	fdb      *sorted.Editor[netstate.FDB]
 	routes   *sorted.Editor[netstate.Route]
+	remotes  *sorted.Editor[netstate.FastRemote]
 	elements *sorted.Editor[netstate.Element]
 	faults   *sorted.Editor[fault]
 	lines    *sorted.Editor[line]
@@ -19,7 +20,7 @@ type edits struct {
 func edit(s *netstate.State, faults sorted.Set[fault], lines sorted.Set[line]) *edits {
 	return &edits{
 		base: s, faults: faults.Edit(), lines: lines.Edit(), neighs: s.Neighs.Edit(), fdb: s.FDB.Edit(),
-		routes: s.Routes.Edit(), elements: s.Firewall.Elements.Edit(),
+		routes: s.Routes.Edit(), remotes: s.Fast.Remotes.Edit(), elements: s.Firewall.Elements.Edit(),
 	}
 }
 
@@ -27,6 +28,7 @@ func edit(s *netstate.State, faults sorted.Set[fault], lines sorted.Set[line]) *
 func (e *edits) result() (*netstate.State, sorted.Set[fault], sorted.Set[line]) {
 	s := e.base.Clone()
 	s.Neighs, s.FDB, s.Routes, s.Firewall.Elements = e.neighs.Set(), e.fdb.Set(), e.routes.Set(), e.elements.Set()
+	s.Fast.Remotes = e.remotes.Set()
 	return s, e.faults.Set(), e.lines.Set()
 }
 

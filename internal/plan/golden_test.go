@@ -138,6 +138,9 @@ func render(s *netstate.State, problems []Problem) string {
 //	guard JSON
 //	firewall WORD...          what the host's operator said: masquerade keep-ports inbound nodes accept except=PREFIX
 //	barrier FAMILY TABLE CHAIN HOOK MANAGER STOPS
+//	fastpath [missing REASON]    facts about a fast path were asked for
+//	pod ADDR DEV MAC MTU [shaped]
+//	inspector FAMILY TABLE CHAIN HOOK WHAT
 //	no-firewall REASON
 //	passes PREFIX             sources that the last barrier accepts ahead of that
 //	when KEY VALUE...         what that requires: src dst notsrc PREFIX, proto port state N, in out NAME, family NAME
@@ -191,6 +194,24 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 			in.Host.Barriers = append(in.Host.Barriers, host.Barrier{
 				Via: "nft", Family: w[1], Table: w[2], Chain: w[3], Hook: w[4],
 				Manager: strings.Trim(w[5], "-"), Rules: []host.Rule{{Stops: strings.Join(w[6:], " ")}},
+			})
+		case "fastpath":
+			in.Host.FastPath.Asked, in.Host.FastPath.Code = true, "0123456789abcdef"
+			in.Host.FastPath.Missing = strings.TrimPrefix(strings.Join(w[1:], " "), "missing ")
+		case "pod":
+			mac, err := netstate.ParseMAC(w[3])
+			if err != nil {
+				t.Fatal(err)
+			}
+			mtu, _ := strconv.Atoi(w[4])
+			for _, f := range fams {
+				in.Host.FastPath.Pods = append(in.Host.FastPath.Pods, host.Pod{
+					Addr: address(f, w[1]), Dev: w[2], MAC: mac, Via: netstate.MAC{2, 255}, MTU: mtu, Shaped: slices.Contains(w, "shaped"),
+				})
+			}
+		case "inspector":
+			in.Host.FastPath.Inspectors = append(in.Host.FastPath.Inspectors, host.Barrier{
+				Via: "nft", Family: w[1], Table: w[2], Chain: w[3], Hook: w[4], Rules: []host.Rule{{Stops: strings.Join(w[5:], " ")}},
 			})
 		case "no-firewall":
 			in.Host.NoFirewall = strings.Join(w[1:], " ")

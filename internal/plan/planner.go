@@ -36,6 +36,10 @@ func (p *Planner) Update(in Input) (*netstate.State, []Problem) {
 	} else if p.basis.in.Proofs = in.Proofs; len(changes) > 0 {
 		p.apply(changes)
 	}
+	if pods := in.Host.FastPath.Pods; p.basis != nil && !slices.Equal(p.basis.in.Host.FastPath.Pods, pods) {
+		p.basis.in.Host.FastPath.Pods = pods
+		p.state = p.basis.withPods(p.state, pods)
+	}
 	p.in = in
 	return p.state, p.problems
 }
@@ -98,6 +102,7 @@ func (p *Planner) proven(in Input, changed []change) (out []change) {
 func sameButPeers(a, b Input) bool {
 	a.Peers, b.Peers, a.Proofs, b.Proofs = lease.Set{}, lease.Set{}, Proofs{}, Proofs{}
 	a.Self.TTL, b.Self.TTL = 0, 0
+	a.Host.FastPath.Pods, b.Host.FastPath.Pods = nil, nil
 	return reflect.DeepEqual(a, b)
 }
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,10 +29,17 @@ func TestUpdatePlansAsBuildDoes(t *testing.T) {
 		for stack, fams := range stacks {
 			t.Run(backend+stack, func(t *testing.T) {
 				tr := newTrace(t, backend, fams)
+				fast := strings.Contains(backend, "DirectRouting")
+				if fast {
+					tr.in.Host.Uplink.Unreached, tr.in.Host.FastPath = nil, host.FastPath{Asked: true, Code: "c"}
+				}
 				var p Planner
 				updated := 0
 				for step := range 1000 {
 					tr.step()
+					if fast && step%10 == 0 {
+						tr.in.Host.FastPath.Pods = []host.Pod{{Addr: tr.in.Self.Subnets[0].Addr().Next(), Dev: "weft1", MTU: 1000 + step}}
+					}
 					before := p.basis
 					state, problems := p.Update(tr.in)
 					if before != nil && p.basis == before {

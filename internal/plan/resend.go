@@ -106,6 +106,9 @@ func (u *amendment) resend(p *peer) {
 		for _, r := range rows.Routes {
 			u.routes.Put(r)
 		}
+		for _, r := range rows.Fast.Remotes {
+			u.remotes.Put(r)
+		}
 	}
 }
 
@@ -128,5 +131,8 @@ func (u *amendment) dropPackets(p *peer, path *Path) {
 	}
 	for _, r := range rows.Routes {
 		u.routes.Remove(r)
+	}
+	for _, r := range rows.Fast.Remotes {
+		u.remotes.Remove(r)
 	}
 }

@@ -129,4 +129,7 @@ func (b *basis) sendPackets(s *netstate.Builder, f netconf.Family, p *peer, path
 		route.MTU = path.MTU
 		s.Neighs, s.Routes = append(s.Neighs, neigh), append(s.Routes, route)
 	}
+	if r, ok := b.fastRemote(f, p.subnet, path); ok {
+		s.Fast.Remotes = append(s.Fast.Remotes, r)
+	}
 }

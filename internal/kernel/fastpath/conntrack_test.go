@@ -11,8 +11,10 @@ import (
 
 // tracked has the addresses of pods and of a service on lo, and rules that make
 // the kernel track connections and lead the service's port 53 to the far pod.
-func tracked(t *testing.T) {
+// Once there are connections, leave takes the addresses away again.
+func tracked(t *testing.T) (leave func()) {
 	t.Helper()
+	leave = func() {}
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +30,8 @@ func tracked(t *testing.T) {
 		if err := netlink.AddrAdd(lo, addr); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = netlink.AddrDel(lo, addr) })
+		before := leave
+		leave = func() { before(); _ = netlink.AddrDel(lo, addr) }
 	}
 	rules := `table ip track {
 		chain out { type filter hook output priority 0; ct state new counter; }
@@ -37,7 +40,8 @@ func tracked(t *testing.T) {
 	if out, err := exec.Command("nft", rules).CombinedOutput(); err != nil {
 		t.Fatalf("nft: %v\n%s", err, out)
 	}
-	t.Cleanup(func() { _ = exec.Command("nft", "delete table ip track").Run() })
+	t.Cleanup(func() { leave(); _ = exec.Command("nft", "delete table ip track").Run() })
+	return leave
 }
 
 const service = "10.9.9.9"
@@ -79,11 +83,12 @@ func (b *bench) expect(t *testing.T, what string, in bool, ip []byte, verdict ui
 // TestTranslatedFlowsStay: what the kernel translates in either direction is its own business.
 func TestTranslatedFlowsStay(t *testing.T) {
 	b := newBench(t, modeAll)
-	tracked(t)
+	leave := tracked(t)
 	c := listenUDP(t, nearPod)
 	if _, err := c.WriteToUDP([]byte("query"), &net.UDPAddr{IP: net.ParseIP(service), Port: 53}); err != nil {
 		t.Fatal(err)
 	}
+	leave()
 	own := portOf(c.LocalAddr())
 	reply := header4(farPod, nearPod, unix.IPPROTO_UDP, datagram(53, own, nil))
 	b.expect(t, "the answer of a service", true, reply, next, slowNAT)
@@ -95,7 +100,7 @@ func TestTranslatedFlowsStay(t *testing.T) {
 // TestEstablishedOnly: where a policy stands ahead, it sees what opens a connection.
 func TestEstablishedOnly(t *testing.T) {
 	b := newBench(t, modeEstablished)
-	tracked(t)
+	leave := tracked(t)
 	listener, err := net.Listen("tcp", net.JoinHostPort(farPod, "0"))
 	if err != nil {
 		t.Fatal(err)
@@ -107,17 +112,32 @@ func TestEstablishedOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
+	c := listenUDP(t, nearPod)
+	if _, err := c.WriteToUDP([]byte("first"), &net.UDPAddr{IP: net.ParseIP(farPod), Port: 7}); err != nil {
+		t.Fatal(err)
+	}
+	leave()
 	own, far := portOf(conn.LocalAddr()), portOf(listener.Addr())
 	data := count(20)
 	b.expect(t, "established", false, header4(nearPod, farPod, unix.IPPROTO_TCP, segment(own, far, 16, data)), redirect, fast)
 	b.expect(t, "established, back", true, header4(farPod, nearPod, unix.IPPROTO_TCP, segment(far, own, 16, data)), redirect, fast)
 	b.expect(t, "nobody knows it", false, header4(nearPod, farPod, unix.IPPROTO_TCP, segment(own, far+1, 16, data)), next, slowPolicy)
+	once := portOf(c.LocalAddr())
+	b.expect(t, "without an answer yet", false, header4(nearPod, farPod, unix.IPPROTO_UDP, datagram(once, 7, nil)), next, slowPolicy)
+	b.expect(t, "the answer", true, header4(farPod, nearPod, unix.IPPROTO_UDP, datagram(7, once, nil)), next, slowPolicy)
+}
 
+// TestWhatBeganOnTheKernelsPathStays: conntrack would take what comes after a gap for invalid.
+func TestWhatBeganOnTheKernelsPathStays(t *testing.T) {
+	b := newBench(t, modeAll)
+	leave := tracked(t)
 	c := listenUDP(t, nearPod)
 	if _, err := c.WriteToUDP([]byte("first"), &net.UDPAddr{IP: net.ParseIP(farPod), Port: 7}); err != nil {
 		t.Fatal(err)
 	}
-	once := portOf(c.LocalAddr())
-	b.expect(t, "without an answer yet", false, header4(nearPod, farPod, unix.IPPROTO_UDP, datagram(once, 7, nil)), next, slowPolicy)
-	b.expect(t, "the answer", true, header4(farPod, nearPod, unix.IPPROTO_UDP, datagram(7, once, nil)), next, slowPolicy)
+	leave()
+	own := portOf(c.LocalAddr())
+	b.expect(t, "from the pod", false, header4(nearPod, farPod, unix.IPPROTO_UDP, datagram(own, 7, nil)), next, slowTracked)
+	b.expect(t, "to the pod", true, header4(farPod, nearPod, unix.IPPROTO_UDP, datagram(7, own, nil)), next, slowTracked)
+	b.expect(t, "another flow", false, header4(nearPod, farPod, unix.IPPROTO_UDP, datagram(own, 8, nil)), redirect, fast)
 }

@@ -1,9 +1,12 @@
 package fastpath
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -29,6 +32,7 @@ type conf struct {
 	VNI    [4]byte
 	Port   [2]byte
 	MAC    netstate.MAC
+	Code   [8]byte
 }
 
 // prefix is struct prefix of bpf/types.h, the key of remotes.
@@ -67,8 +71,28 @@ func keyOf(p netip.Prefix) prefix {
 	return prefix{uint32(bits), p.Addr().As16()}
 }
 
+func prefixOf(k prefix) netip.Prefix {
+	a := netip.AddrFrom16(k.Address)
+	if a.Is4In6() {
+		return netip.PrefixFrom(a.Unmap(), int(k.Length)-96)
+	}
+	return netip.PrefixFrom(a, int(k.Length))
+}
+
 // objects are programs in the kernel and the maps that they use.
 type objects struct{ *ebpf.Collection }
+
+// code is a hash of the programs.
+var code = sync.OnceValue(func() [8]byte {
+	sum := sha256.Sum256(_ProgramsBytes)
+	return [8]byte(sum[:8])
+})
+
+// Code tells these programs from those of another version of weft.
+func Code() string {
+	c := code()
+	return hex.EncodeToString(c[:])
+}
 
 // load brings programs with the constants c into the kernel. They use those of
 // maps that are there already.

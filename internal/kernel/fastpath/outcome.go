@@ -5,6 +5,7 @@ package fastpath
 const (
 	fast = iota
 	slowNAT
+	slowTracked
 	slowPolicy
 	slowSize
 	slowFragment

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
+	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 
@@ -16,10 +18,10 @@ import (
 	"github.com/weft-net/weft/test/absence"
 )
 
-// Verdicts of linux/pkt_cls.h and linux/bpf.h.
+// Verdicts of a program.
 const (
-	next     = 0xffffffff // TCX_NEXT
-	redirect = 7
+	next     = verdictNext
+	redirect = verdictRedirect
 )
 
 // The network of these tests: this host 10.4.0.1 has 10.5.1.0/24 and a pod in
@@ -61,6 +63,15 @@ func newBench(t testing.TB, mode uint32) *bench {
 		VNI: [4]byte{0, 0, vni, 0},
 	}
 	binary.BigEndian.PutUint16(c.Port[:], port)
+	setParameter(t, "net/ipv4/conf/up-a/forwarding")
+	setParameter(t, "net/ipv6/conf/all/forwarding")
+	for _, a := range []string{nearPod, near6} {
+		addr := netip.MustParseAddr(a)
+		route := &netlink.Route{LinkIndex: b.veth.Attrs().Index, Dst: &net.IPNet{IP: addr.AsSlice(), Mask: net.CIDRMask(addr.BitLen(), addr.BitLen())}}
+		if err := netlink.RouteReplace(route); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
 	if b.objects, err = load(c, nil); err != nil {
 		t.Fatal(err)
@@ -92,7 +103,36 @@ func device(t testing.TB, name string) netlink.Link {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = netlink.LinkDel(l) })
+	for _, end := range []string{name, name + "p"} {
+		one, err := netlink.LinkByName(end)
+		if err == nil {
+			err = netlink.LinkSetUp(one)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	return l
+}
+
+// remake makes a pair of devices anew, with another index.
+func remake(t testing.TB, name string) {
+	t.Helper()
+	l, err := netlink.LinkByName(name)
+	if err == nil {
+		err = netlink.LinkDel(l)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	device(t, name)
+}
+
+func setParameter(t testing.TB, name string) {
+	t.Helper()
+	if err := os.WriteFile("/proc/sys/"+name, []byte("1"), 0); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // skb is the part of struct __sk_buff of linux/bpf.h, with GSO size, that a test sets.
@@ -320,6 +360,18 @@ func TestLeftToTheKernel(t *testing.T) {
 			t.Errorf("%s: counted %v, want %v", tc.name, after, want)
 		}
 	}
+}
+
+// TestAddressThatHasGoneToAnotherPod: what the kernel would not route to the pod's veth is its own business.
+func TestAddressThatHasGoneToAnotherPod(t *testing.T) {
+	b := newBench(t, modeAll)
+	b.expect(t, "before", true, arriving(9), redirect, fast)
+	other := device(t, "veth-b")
+	route := &netlink.Route{LinkIndex: other.Attrs().Index, Dst: &net.IPNet{IP: net.ParseIP(nearPod).To4(), Mask: net.CIDRMask(32, 32)}}
+	if err := netlink.RouteReplace(route); err != nil {
+		t.Fatal(err)
+	}
+	b.expect(t, "after", true, arriving(9), next, slowDestination)
 }
 
 // TestLargest: what fits exactly is taken.

@@ -149,6 +149,7 @@ const maxRules = 20000
 type flattener struct {
 	*ruleset
 	accepts bool // rules that accept packets, too
+	effects bool // not what stops packets, but what else is done to them
 	looked  int
 	out     []host.Rule
 }
@@ -170,7 +171,7 @@ func (f *flattener) chain(name string, when host.Match, by []string) error {
 		if f.looked >= maxRules {
 			return nil
 		}
-		branches, err := f.read(r)
+		branches, err := f.read(r, f.effects)
 		if err != nil {
 			return err
 		}
@@ -186,6 +187,7 @@ func (f *flattener) chain(name string, when host.Match, by []string) error {
 func (f *flattener) branch(b branch, when host.Match, chain string, by []string) error {
 	switch {
 	case when.Never:
+	case b.effect != f.effects && b.stops != "":
 	case b.stops != "":
 		f.add(host.Rule{Stops: b.stops + " in chain " + chain, When: when})
 	case b.chain != "":

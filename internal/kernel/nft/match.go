@@ -18,6 +18,7 @@ type branch struct {
 	stops   string
 	accepts bool
 	chain   string
+	effect  bool // stops names what the rule does instead of stopping packets
 }
 
 // matchReader reads what a rule requires of packets. What it does not
@@ -32,11 +33,13 @@ type matchReader struct {
 	mask   []byte
 	when   host.Match
 	out    []branch
+
+	effects bool // these are asked for, too
 }
 
 // read returns the branches of a rule; none if it does nothing that matters.
-func (s *ruleset) read(r rule) ([]branch, error) {
-	m := matchReader{set: s.set, family: r.family}
+func (s *ruleset) read(r rule, effects bool) ([]branch, error) {
+	m := matchReader{set: s.set, family: r.family, effects: effects}
 	for i := range r.list {
 		if err := m.take(&r.list[i]); err != nil {
 			return nil, err
@@ -46,6 +49,10 @@ func (s *ruleset) read(r rule) ([]branch, error) {
 }
 
 func (m *matchReader) take(e *expression) error {
+	if what := e.effect(); m.effects && what != "" {
+		m.out = append(m.out, branch{when: m.when, stops: what, effect: true})
+		return nil
+	}
 	switch e.name {
 	case "meta", "payload", "ct", "fib":
 		m.loads(e)

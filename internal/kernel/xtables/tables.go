@@ -31,6 +31,14 @@ func (t *Tools) list(ctx context.Context, f family, table string) (l listing, ok
 	return parseListing(text), err == nil, err
 }
 
+// InUse reports whether the kernel has any table of iptables-legacy.
+func (t *Tools) InUse() bool {
+	return slices.ContainsFunc(families, func(f family) bool {
+		used, err := t.inUse(f)
+		return err != nil || len(used) > 0
+	})
+}
+
 // Barriers returns the chains that stop packets. Where the program is missing,
 // FORWARD and INPUT count as two that do.
 func (t *Tools) Barriers(ctx context.Context) (out []host.Barrier, err error) {

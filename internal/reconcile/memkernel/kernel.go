@@ -35,6 +35,7 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope, kinds netsta
 	b.Neighs = slices.DeleteFunc(b.Neighs, func(n netstate.Neigh) bool { return !owns(b, n.Dev) })
 	b.FDB = slices.DeleteFunc(b.FDB, func(f netstate.FDB) bool { return !owns(b, f.Dev) })
 	ownRules(&b.Firewall, scope)
+	ownFast(&b.Fast, scope)
 	found, err := b.State()
 	if err != nil {
 		return nil, err
@@ -134,4 +135,13 @@ func (w *watcher) take() []netstate.Event {
 	all := w.pending
 	w.pending = nil
 	return all
+}
+
+// ownFast leaves the fast paths that are the agent's.
+func ownFast(b *netstate.FastBuilder, scope netstate.Scope) {
+	foreign := func(path string) bool { return !scope.Table(path, nil) }
+	b.Paths = slices.DeleteFunc(b.Paths, func(p netstate.FastPath) bool { return foreign(p.Name) })
+	b.Remotes = slices.DeleteFunc(b.Remotes, func(r netstate.FastRemote) bool { return foreign(r.Path) })
+	b.Pods = slices.DeleteFunc(b.Pods, func(p netstate.FastPod) bool { return foreign(p.Path) })
+	b.Hooks = slices.DeleteFunc(b.Hooks, func(h netstate.FastHook) bool { return foreign(h.Path) })
 }

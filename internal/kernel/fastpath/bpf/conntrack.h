@@ -25,6 +25,8 @@ void bpf_ct_release(struct nf_conn *conn) __ksym;
 #define STATUS_ASSURED (1 << 2)
 #define STATUS_NAT (1 << 4 | 1 << 5) /* source, destination */
 
+#define STATUS_CONFIRMED (1 << 3) /* all that can be found have it */
+
 /* Returns the status of the flow that has the packet's addresses in this order, or the other; 0: there is none. */
 static __always_inline unsigned long status_of(struct __sk_buff *skb, const struct packet *p, bool reply)
 {
@@ -49,7 +51,7 @@ static __always_inline unsigned long status_of(struct __sk_buff *skb, const stru
 		conn = bpf_skb_ct_lookup(skb, &tuple, sizeof(tuple.ipv4), &opts, sizeof(opts));
 	}
 	if (conn) {
-		status = BPF_CORE_READ(conn, status);
+		status = BPF_CORE_READ(conn, status) | STATUS_CONFIRMED;
 		bpf_ct_release(conn);
 	}
 	return status;
@@ -62,8 +64,10 @@ static __always_inline enum outcome ask_conntrack(struct __sk_buff *skb, const s
 	unsigned long status = status_of(skb, p, false), reverse = status_of(skb, p, true);
 	if ((status | reverse) & STATUS_NAT)
 		return SLOW_NAT;
+	/* What the kernel has begun to track it tracks to the end: of TCP packets that it did not see it would take the
+	 * next for invalid. Of a flow that it never saw it takes any packet for the first. */
 	if (conf.mode == MODE_ALL)
-		return FAST;
+		return status | reverse ? SLOW_TRACKED : FAST;
 	unsigned long both = STATUS_SEEN_REPLY | STATUS_ASSURED;
 	return (status & both) == both ? FAST : SLOW_POLICY;
 }

@@ -138,6 +138,26 @@ static __always_inline enum outcome open_tunnel(struct __sk_buff *skb, struct pa
 	return read_ip(skb, p, inner, bpf_htons(ETH_P_IP)) ? FAST : SLOW_TUNNEL;
 }
 
+#define SKIP_NEIGH (1U << 2) /* BPF_FIB_LOOKUP_SKIP_NEIGH, since 6.3 */
+
+/* Whether the kernel would send the packet to that pod now: an address may have gone to another pod meanwhile. */
+static __always_inline bool leads_to(struct __sk_buff *skb, const struct packet *p, const struct pod *to)
+{
+	struct bpf_fib_lookup fib = {.ifindex = skb->ifindex, .l4_protocol = p->protocol, .sport = p->sport, .dport = p->dport};
+
+	if (p->v6) {
+		fib.family = 10; /* AF_INET6 */
+		__builtin_memcpy(fib.ipv6_src, &p->src, sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, &p->dst, sizeof(fib.ipv6_dst));
+	} else {
+		fib.family = 2; /* AF_INET */
+		fib.tos = p->tos;
+		fib.ipv4_src = p->src.words[3];
+		fib.ipv4_dst = p->dst.words[3];
+	}
+	return bpf_fib_lookup(skb, &fib, sizeof(fib), SKIP_NEIGH) == BPF_FIB_LKUP_RET_SUCCESS && fib.ifindex == to->ifindex;
+}
+
 /* Addresses the packet to the pod, on its last hop. */
 static __always_inline bool deliver(struct __sk_buff *skb, const struct packet *p, const struct pod *to)
 {
@@ -178,6 +198,8 @@ int weft_uplink(struct __sk_buff *skb)
 		return done(TO_POD, what, NEXT);
 	if (p.length > to->mtu)
 		return done(TO_POD, SLOW_SIZE, NEXT);
+	if (!leads_to(skb, &p, to))
+		return done(TO_POD, SLOW_DESTINATION, NEXT);
 	what = ask_conntrack(skb, &p);
 	if (what != FAST)
 		return done(TO_POD, what, NEXT);

@@ -25,7 +25,7 @@ union address {
 };
 
 enum mode {
-	MODE_ALL = 1,         /* every flow that conntrack does not translate */
+	MODE_ALL = 1,         /* every flow that conntrack does not know */
 	MODE_ESTABLISHED = 2, /* those that conntrack has seen in both directions */
 };
 
@@ -42,6 +42,7 @@ struct conf {
 	__be32 vni;        /* as it stands in the VXLAN header, shifted by 8 bits */
 	__be16 port;       /* UDP */
 	__u8 mac[ETH_ALEN]; /* of this end of the tunnel */
+	__u8 code[8];       /* a hash of this object: programs of another version have another */
 };
 volatile const struct conf conf;
 
@@ -86,6 +87,7 @@ struct {
 enum outcome {
 	FAST,
 	SLOW_NAT,         /* conntrack translates the flow */
+	SLOW_TRACKED,     /* the flow began on the kernel's path */
 	SLOW_POLICY,      /* conntrack has not seen the flow in both directions, and a policy stands ahead */
 	SLOW_SIZE,        /* larger than the path or the pod takes */
 	SLOW_FRAGMENT,
