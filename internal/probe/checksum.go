@@ -13,7 +13,7 @@ const (
 	trialPeers   = 3                // whom the first trials of a tunnel go to; later ones go to one
 	trialAgain   = 10 * time.Minute // between trials
 	trialSoon    = time.Minute      // before they are tried again if no peer could tell
-	trialConfirm = 20 * time.Second // before the work-around is tried
+	trialSuspect = 5 * time.Second  // at first, before they are tried again if only complete ones arrived: it may be chance, or worked around by then
 	trialSearch  = 64               // peers among whom one is looked for
 )
 
@@ -38,6 +38,7 @@ type familyChecksums struct {
 	tried time.Duration // when that was shown; 0: never
 	ended time.Duration // of the last trials, whatever they have shown
 	due   time.Duration
+	pause time.Duration // after the next trials of which only complete ones arrive
 	runs  []*trialRun
 }
 
@@ -63,7 +64,7 @@ func (e *Engine) checksumsOf(f netconf.Family) *familyChecksums {
 	known := e.sums.families[f]
 	if known == nil || known.of != of {
 		e.sums.news = e.sums.news || known != nil && known.state == Wrong
-		known = &familyChecksums{of: of, due: forever, ended: -trialSoon}
+		known = &familyChecksums{of: of, due: forever, ended: -trialSoon, pause: trialSuspect}
 		e.sums.families[f] = known
 	}
 	return known
@@ -200,7 +201,7 @@ func (e *Engine) conclude(f *familyChecksums, family netconf.Family, at time.Dur
 	if len(f.runs) == 0 || slices.ContainsFunc(f.runs, func(r *trialRun) bool { return !r.ended || r.next > at }) {
 		return
 	}
-	found, sound := plan.Checksum{}, false
+	found, sound, suspect := plan.Checksum{}, false, false
 	for _, r := range f.runs {
 		steady := e.knows(r.path) && r.path.steady()
 		if steady && (r.udp.wrong() || r.tcp.wrong()) {
@@ -208,17 +209,22 @@ func (e *Engine) conclude(f *familyChecksums, family netconf.Family, at time.Dur
 			found.UDP, found.TCP = found.UDP || r.udp.wrong(), found.TCP || r.tcp.wrong()
 		}
 		sound = sound || r.udp.sound() || r.tcp.sound()
+		suspect = suspect || r.udp.suspect() || r.tcp.suspect()
 	}
 	f.runs, f.ended, f.due = nil, at, at+time.Duration((0.75+e.random()/2)*float64(trialAgain))
 	switch {
 	case found.Peer.IsValid():
+		e.sums.news = e.sums.news || f.state != Wrong
 		found.Family, found.Sender = family, f.of
-		if f.state != Wrong {
-			e.sums.news, f.due = true, at+trialConfirm
-		}
 		f.state, f.found, f.tried = Wrong, found, at
 	case sound:
 		f.state, f.tried = Sound, at
+	}
+	if suspect {
+		f.due = min(f.due, at+f.pause)
+		f.pause = min(2*f.pause, trialAgain)
+	} else {
+		f.pause = trialSuspect
 	}
 }
 

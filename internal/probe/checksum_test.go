@@ -162,6 +162,28 @@ func TestTrialsKeepToTheRate(t *testing.T) {
 	}
 }
 
+// TestChanceIsSoonTriedAgain loses so many complete packets at first that the
+// others prove nothing.
+func TestChanceIsSoonTriedAgain(t *testing.T) {
+	w := newWorld(t, tunnelled, 1)
+	n := 0
+	first := w.trialled(20*time.Second, func(t Trial) bool { n++; return !t.Offload && n%8 == 3 })
+	if found, _ := w.engine.Checksums(); len(found) > 0 || len(first) == 0 {
+		t.Fatalf("%+v after %d trials", found, len(first))
+	}
+	w.trialled(time.Minute, complete)
+	if found, _ := w.engine.Checksums(); len(found) != 1 {
+		t.Error("not found within a minute")
+	}
+	w.trialled(3*time.Minute, everything) // it is worked around
+	if r := w.checksum(); r.State != Sound {
+		t.Errorf("%+v", r)
+	}
+	if more := w.trialled(time.Hour, complete); len(more) > 600 {
+		t.Errorf("%d trials in an hour that nothing comes of", len(more))
+	}
+}
+
 // TestRefusalsOfOthers have no effect.
 func TestRefusalsOfOthers(t *testing.T) {
 	w := newWorld(t, tunnelled, 1)

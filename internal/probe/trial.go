@@ -51,6 +51,10 @@ func (t *tally) wrong() bool {
 	return t.offloaded.refused == 0 && t.offloaded.sent >= trialEnough && t.complete.refused >= trialEnough
 }
 
+// suspect reports whether it may not: only packets arrived whose checksum the kernel
+// had computed.
+func (t *tally) suspect() bool { return t.offloaded.refused == 0 && t.complete.refused > 0 }
+
 // settled reports whether more trials would add nothing after so many cycles.
 func (t *tally) settled(cycles int) bool {
 	return t.sound() || cycles >= silentCycles && t.complete.refused == 0
