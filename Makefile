@@ -45,9 +45,9 @@ test-kubernetes-full: setup ## the same with every combination of CNI type, back
 	$(GO) test ./internal/store/kube -previous -count=1 -timeout=20m
 
 .PHONY: test-kernels
-test-kernels: setup ## run what differs by kernel in virtual machines with the kernels KERNELS, default 6.1 and 6.12; everything with FULL=1
+test-kernels: setup ## run what differs by kernel in virtual machines with the kernels KERNELS, default 6.1 and 6.12, two at once; everything with FULL=1
 	packaging/test-setup/install kernels-amd64
-	$(GO) run ./test/kernels $(if $(FULL),-limit 60m,-quick) $(or $(KERNELS),6.1 6.12)
+	$(GO) run ./test/kernels $(if $(FULL),-limit 60m,-quick -limit 20m -at-once $(or $(GUESTS),2)) $(or $(KERNELS),6.1 6.12)
 
 .PHONY: test-kernels-all
 test-kernels-all: ## run everything, on 5.10 and the newest kernel as well

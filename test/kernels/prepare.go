@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -120,7 +121,11 @@ func documentation(rel string) bool {
 			return true
 		}
 	}
-	return rel == "var"
+	switch path.Base(rel) {
+	case "perl", "perl-base", "gconv": // for iptables-apply, and for other encodings than UTF-8
+		return true
+	}
+	return rel == "var" || strings.HasPrefix(path.Base(rel), "libperl.")
 }
 
 // unneeded reports modules that no guest has a device for.

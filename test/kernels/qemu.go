@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/weft-net/weft/test/kernels/debian"
@@ -30,21 +31,11 @@ var machines = map[string]machine{
 	"s390x": {"qemu-system-s390x", []string{"-M", "s390-ccw-virtio", "-cpu", "max"}, "ttysclp0"},
 }
 
-// runOn runs the suites on one kernel, prints how they went, and returns it.
-func (b *base) runOn(ctx context.Context, cache *debian.Cache, m machine, series string) (column, error) {
-	k, err := cache.Kernel(ctx, series)
-	if err != nil {
-		return column{}, err
-	}
-	r := newReport(os.Stdout)
-	err = b.runIn(ctx, m, k, r)
-	return column{k.Version, r.results}, err
-}
-
-// runIn runs the suites in guests with kernel k, boot after boot.
+// runIn runs the suites in guests with kernel k, boot after boot, and prints
+// how they went.
 func (b *base) runIn(ctx context.Context, m machine, k debian.Kernel, r *report) error {
 	fmt.Printf("# linux %s %s\n", k.Version, b.arch)
-	file := filepath.Join(b.work, "guest.cpio")
+	file := filepath.Join(b.work, k.Version+".cpio")
 	if err := b.image(file, k); err != nil {
 		return err
 	}
@@ -55,23 +46,25 @@ func (b *base) runIn(ctx context.Context, m machine, k debian.Kernel, r *report)
 	}
 	defer func() { _ = log.Close() }()
 	start := time.Now()
-	g := guest{kernel: k.Image, initrd: file, disk: filepath.Join(b.work, "guest.disk"), limit: b.limit}
+	g := guest{kernel: k.Image, initrd: file, disk: filepath.Join(b.work, k.Version+".disk"), cpus: b.cpus, limit: b.limit}
 	if err := g.newDisk(); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(g.disk) }()
+	var used time.Duration
 	for boot := 1; ctx.Err() == nil && slices.ContainsFunc(b.suites, func(s suite.Suite) bool { return s.Boot == boot }); boot++ {
 		r.boots(b.suites, boot)
-		ended := m.boot(ctx, g, boot, func(line string) {
+		took, ended := m.boot(ctx, g, boot, func(line string) {
 			_, _ = fmt.Fprintln(log, line)
 			r.line(line)
 		})
+		used += took
 		err = errors.Join(err, ended, r.verdict())
 	}
 	if err != nil {
 		return fmt.Errorf("%w\nthe whole console is in %s", err, log.Name())
 	}
-	fmt.Printf("# linux %s: all passed in %.0fs\n", k.Version, time.Since(start).Seconds())
+	fmt.Printf("# linux %s: all passed in %.0fs, %.0fs of a processor's time\n", k.Version, time.Since(start).Seconds(), used.Seconds())
 	return nil
 }
 
@@ -79,6 +72,7 @@ func (b *base) runIn(ctx context.Context, m machine, k debian.Kernel, r *report)
 type guest struct {
 	kernel, initrd string
 	disk           string
+	cpus           int
 	limit          time.Duration // of one boot
 }
 
@@ -93,22 +87,23 @@ func (g guest) newDisk() error {
 }
 
 // boot starts a guest and hands over its console line by line until it is off.
-func (m machine) boot(ctx context.Context, g guest, number int, line func(string)) error {
+// Returns the processor's time that it took.
+func (m machine) boot(ctx context.Context, g guest, number int, line func(string)) (used time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, g.limit)
 	defer cancel()
 	args := append(m.args, m.accel()...)
-	args = append(args, "-smp", "2", "-m", "2048", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+	args = append(args, "-smp", strconv.Itoa(g.cpus), "-m", "2048", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-serial", "stdio", "-kernel", g.kernel, "-initrd", g.initrd, "-drive", "if=virtio,format=raw,file="+g.disk,
 		"-append", fmt.Sprintf("console=%s panic=-1 quiet random.trust_cpu=on mitigations=off %s=%d", m.console, suite.BootVariable, number))
 	cmd := exec.CommandContext(ctx, m.program, args...)
 	console, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", m.program, err)
+		return 0, fmt.Errorf("start %s: %w", m.program, err)
 	}
 	readLines(console, line)
 	err = cmd.Wait()
@@ -118,7 +113,7 @@ func (m machine) boot(ctx context.Context, g guest, number int, line func(string
 	if err != nil {
 		err = fmt.Errorf("%s: %w\n%s", m.program, err, &stderr)
 	}
-	return err
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), err
 }
 
 // readLines hands over lines without the carriage returns of a terminal.

@@ -17,7 +17,8 @@ const lastLines = 50
 // report reads a guest's console and prints what go test would.
 type report struct {
 	out     io.Writer
-	want    int // suites
+	kernel  string // to print behind each result, if guests run at once
+	want    int    // suites
 	ended   int
 	failed  []string
 	done    bool
@@ -32,7 +33,7 @@ func newReport(out io.Writer) *report { return &report{out: out} }
 
 // boots begins another boot of the guest.
 func (r *report) boots(all []suite.Suite, boot int) {
-	*r = report{out: r.out, results: r.results}
+	*r = report{out: r.out, kernel: r.kernel, results: r.results}
 	for _, s := range all {
 		if s.Boot == boot {
 			r.want++
@@ -71,18 +72,32 @@ func (r *report) end(text string) {
 	}
 	r.ended++
 	r.results = append(r.results, result{name, r.passed, seconds, code != 0})
-	switch {
-	case code != 0:
+	shown, verdict := "", "ok  "
+	if code != 0 {
 		r.failed = append(r.failed, name)
-		_, _ = fmt.Fprintf(r.out, "%s\nFAIL\t%s\t%.1fs\n", strings.Join(ofFailed(r.lines), "\n"), name, seconds)
-	case len(r.skipped) > 0:
-		_, _ = fmt.Fprintf(r.out, "ok  \t%s\t%.1fs\t%d passed, skipped %s\n", name, seconds, r.passed, strings.Join(r.skipped, " "))
-	case r.passed > 0:
-		_, _ = fmt.Fprintf(r.out, "ok  \t%s\t%.1fs\t%d passed\n", name, seconds, r.passed)
-	default:
-		_, _ = fmt.Fprintf(r.out, "ok  \t%s\t%.1fs\n", name, seconds)
+		shown, verdict = strings.Join(ofFailed(r.lines), "\n")+"\n", "FAIL"
 	}
+	_, _ = fmt.Fprintf(r.out, "%s%s\t%s\t%.1fs%s\n", shown, verdict, name, seconds, r.details(code))
 	r.running, r.lines = "", nil
+}
+
+// details is what of a result go test does not print.
+func (r *report) details(code int) string {
+	var details []string
+	if code == 0 && r.passed > 0 {
+		details = append(details, fmt.Sprintf("%d passed", r.passed))
+	}
+	if code == 0 && len(r.skipped) > 0 {
+		details = append(details, "skipped "+strings.Join(r.skipped, " "))
+	}
+	text := ""
+	if len(details) > 0 {
+		text = "\t" + strings.Join(details, ", ")
+	}
+	if r.kernel != "" {
+		text += "\t[linux " + r.kernel + "]"
+	}
+	return text
 }
 
 // ofFailed returns the lines that go test shows if it is not told to show all:

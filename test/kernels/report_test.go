@@ -36,3 +36,20 @@ func TestReport(t *testing.T) {
 		}
 	}
 }
+
+// TestReportsOfTwoKernels has guests that run at once: each line tells which
+// kernel it is about.
+func TestReportsOfTwoKernels(t *testing.T) {
+	var out strings.Builder
+	for _, kernel := range []string{"6.1", "6.12"} {
+		r := newReport(&out)
+		r.kernel = kernel
+		r.boots([]suite.Suite{{Package: "a/b", Boot: 1}}, 1)
+		for _, line := range []string{suite.Begin + "a/b", "--- PASS: TestY (0.00s)", suite.End + "a/b 0 1.5"} {
+			r.line(line)
+		}
+	}
+	if want := "ok  \ta/b\t1.5s\t1 passed\t[linux 6.1]\nok  \ta/b\t1.5s\t1 passed\t[linux 6.12]\n"; out.String() != want {
+		t.Errorf("printed %q, want %q", out.String(), want)
+	}
+}

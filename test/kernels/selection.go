@@ -16,31 +16,35 @@ var packages = map[string][]string{
 
 // scripts are the end-to-end tests to run on another kernel: each backend and
 // family, changes of the config, healing, takeover, both kinds of firewall.
-const scripts = "change|change_port|change_hostgw|direct|firewall_clean|firewall_harmless|forward|guard|heal|hostgw_dual|ipv6|reboot_before|takeover|vrf|vxlan"
+const scripts = "change|change_hostgw|change_port|direct|firewall_clean|firewall_harmless|firewall_kinds|forward|guard|heal|hostgw_dual|ipv6|reboot_before|takeover|vrf|vxlan"
 
 // afterReboot is what follows reboot_before, in another boot of the guest.
 const afterReboot = "reboot_after"
 
-// The gate has a few minutes for two kernels, each in a guest without KVM that
-// takes up to ten times this machine's time. So -quick leaves out what takes
-// long and would not tell kernels apart. Everything else stays.
+// The gate has some five minutes for two kernels, each in a guest without KVM
+// that takes up to ten times this machine's time. So -quick leaves out what
+// takes long and would not tell kernels apart. Everything else stays.
 const (
-	// quickScripts are what differs by kernel: the rename of a device, each
-	// backend, rules of nftables and iptables of both kinds, a real reboot.
-	quickScripts = "change|change_port|direct|firewall_harmless|hostgw_dual|reboot_before|vrf"
+	// quickScripts has one script for each thing that differs by kernel: each
+	// backend and family, the change of a backend and of a port, where a device
+	// is renamed, healing, takeover, firewalls of both kinds, a real reboot.
+	quickScripts = "change|change_port|firewall_kinds|heal|hostgw_dual|ipv6|reboot_before|takeover|vrf"
 
 	// quickSkip are tests with large numbers, and those whose subject is weft
 	// rather than the kernel: what it costs, what it does without a feature, and
 	// how its policy rules' reading compares with the kernel's over hundreds of
 	// random sets.
-	quickSkip = "^(TestTenThousandElements|TestGrowingSets|TestConformanceWithoutNexthops|TestOnePeersWorkIsTheSameAmongMany|TestRoutingIsWhatTheKernelDoes)$"
+	quickSkip = "^(TestTenThousandElements|TestGrowingSets|TestConformanceWithoutNexthops|TestOnePeersWorkIsTheSameAmongMany|TestRoutingIsWhatTheKernelDoes)$" +
+		"|^TestConformance$/^Ten_thousand_peers$"
 
-	// quickCNI are the tests of CNI plugins that send packets.
+	// quickCNI are the tests of CNI plugins that send packets, and quickLab those
+	// of the lab whose segments, faults and programs the kernel makes.
 	quickCNI = "^(TestLifeOfAContainer|TestPodsPingEachOther|TestUnderARuntime|TestFormerBridge|TestChained|TestCheck)$"
+	quickLab = "^(TestEveryHostReachesEveryHost|TestFaultsLosePings|TestStreamArrivesWhole|TestTunnelledPingsAreSeenAsSuch|TestCloseLeavesNothing)$"
 )
 
 // quickPackages are those of packages that -quick runs.
-var quickPackages = regexp.MustCompile(`internal/(kernel|netns|cni/(flannel|ptp))`)
+var quickPackages = regexp.MustCompile(`internal/(kernel|netns|cni/(flannel|ptp)|lab$)`)
 
 // script returns the pattern of -test.run for scripts of test/e2e.
 func script(names string) string { return "^TestScripts$/^(" + names + ")$" }
@@ -62,8 +66,13 @@ func (o options) patterns(name string) []string {
 	if o.quick {
 		skip += "|" + quickSkip
 	}
-	if o.quick && run == "" && strings.Contains(name, "/internal/cni/") {
-		run = quickCNI
+	if o.quick && run == "" {
+		switch {
+		case strings.Contains(name, "/internal/cni/"):
+			run = quickCNI
+		case strings.HasSuffix(name, "/internal/lab"):
+			run = quickLab
+		}
 	}
 	return []string{"-test.skip=" + skip, "-test.run=" + run}
 }

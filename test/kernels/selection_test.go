@@ -10,7 +10,7 @@ func TestSelection(t *testing.T) {
 		scripts string
 	}{
 		"all":              {options{arch: "amd64"}, 3, script(scripts)},
-		"quick":            {options{arch: "amd64", quick: true}, 1, script(quickScripts)},
+		"quick":            {options{arch: "amd64", quick: true}, 2, script(quickScripts)},
 		"a package":        {options{arch: "amd64", run: "internal/lab"}, 1, ""},
 		"scripts":          {options{arch: "amd64", run: "e2e"}, 0, script(scripts)},
 		"one script":       {options{arch: "amd64", scripts: "^vrf$"}, 0, "^TestScripts$/^vrf$"},
