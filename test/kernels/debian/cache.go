@@ -43,13 +43,12 @@ const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg" // of the packa
 // indexes not older than a week, if the mirror has newer ones.
 func Open(ctx context.Context, dir, arch string) (*Cache, error) {
 	c := &Cache{dir: filepath.Join(dir, arch), arch: arch}
-	for _, sub := range []string{"lists/partial", "archives/partial"} {
-		if err := os.MkdirAll(filepath.Join(c.dir, sub), 0o755); err != nil {
-			return nil, fmt.Errorf("make the package cache: %w", err)
-		}
+	sources, err := sources(ctx)
+	if err == nil {
+		err = c.configure(sources)
 	}
-	if err := c.configure(ctx); err != nil {
-		return nil, fmt.Errorf("write apt's configuration in %s: %w", c.dir, err)
+	if err != nil {
+		return nil, fmt.Errorf("set apt up in %s: %w", c.dir, err)
 	}
 	stamp := filepath.Join(c.dir, "updated")
 	if info, err := os.Stat(stamp); err == nil && time.Since(info.ModTime()) < fresh {
@@ -63,17 +62,28 @@ func Open(ctx context.Context, dir, arch string) (*Cache, error) {
 	return c, c.write("updated", "")
 }
 
-// configure writes sources.list, and an apt.conf after which apt knows nothing
-// of this machine: no package is installed, and c.arch is its architecture.
-func (c *Cache) configure(ctx context.Context) error {
+// sources are the lines of sources.list(5) by which apt finds the suites.
+func sources(ctx context.Context) (string, error) {
 	mirrors, err := mirrors(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
-	var sources strings.Builder
+	var lines strings.Builder
 	for security, names := range suites {
 		for _, suite := range names {
-			fmt.Fprintf(&sources, "deb [signed-by=%s] %s %s main\n", keyring, mirrors[security], suite)
+			fmt.Fprintf(&lines, "deb [signed-by=%s] %s %s main\n", keyring, mirrors[security], suite)
+		}
+	}
+	return lines.String(), nil
+}
+
+// configure makes the cache's folders and writes sources.list, and an apt.conf
+// after which apt knows nothing of this machine: no package is installed, and
+// c.arch is its architecture.
+func (c *Cache) configure(sources string) error {
+	for _, sub := range []string{"lists/partial", "archives/partial"} {
+		if err := os.MkdirAll(c.path(sub), 0o755); err != nil {
+			return err
 		}
 	}
 	conf := fmt.Sprintf(`Dir::State %[1]q;
@@ -93,7 +103,7 @@ Acquire::Languages "none";
 Acquire::Retries "3";
 Debug::NoLocking "true";
 `, c.dir, c.path("status"), c.path("sources.list"), c.arch, programSuite)
-	return errors.Join(c.write("sources.list", sources.String()), c.write("apt.conf", conf), c.write("status", ""))
+	return errors.Join(c.write("sources.list", sources), c.write("apt.conf", conf), c.write("status", ""))
 }
 
 // release is a Debian release as sources name it.
@@ -125,10 +135,15 @@ func (c *Cache) write(name, text string) error {
 	return os.WriteFile(c.path(name), []byte(text), 0o644)
 }
 
-// apt runs one of apt's programs on the cache.
+// apt runs one of apt's programs on the cache, amid the archives.
 func (c *Cache) apt(ctx context.Context, program string, args ...string) (string, error) {
+	return c.aptIn(ctx, c.path("archives"), program, args...)
+}
+
+// aptIn runs it in another working directory.
+func (c *Cache) aptIn(ctx context.Context, dir, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, append([]string{"-c", c.path("apt.conf")}, args...)...)
-	cmd.Dir = c.path("archives")
+	cmd.Dir = dir
 	return output(cmd)
 }
 

@@ -1,7 +1,9 @@
 package debian
 
 import (
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,11 +11,12 @@ import (
 	"testing/synctest"
 )
 
-// deb makes a package with one file, usr/greeting.
-func deb(t *testing.T, file string) {
+// deb makes a package of these files, by their paths in it.
+func deb(t *testing.T, file, name string, files map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
-	for name, text := range map[string]string{"DEBIAN/control": "Package: greeter\nVersion: 1\nArchitecture: all\nMaintainer: A <a@b.c>\nDescription: greets\n", "usr/greeting": "hello\n"} {
+	files["DEBIAN/control"] = control(name)
+	for name, text := range files {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644)); err != nil {
 			t.Fatal(err)
 		}
@@ -23,12 +26,16 @@ func deb(t *testing.T, file string) {
 	}
 }
 
+func control(name string) string {
+	return "Package: " + name + "\nVersion: 1\nArchitecture: all\nMaintainer: A <a@b.c>\nDescription: one of a test\n"
+}
+
 // TestDamagedPackageIsFetchedAnew has a package in the cache that cannot be
 // unpacked, as one that was written to a full disk.
 func TestDamagedPackageIsFetchedAnew(t *testing.T) {
 	c := &Cache{dir: t.TempDir(), arch: "amd64"}
 	good, file := filepath.Join(t.TempDir(), "good.deb"), c.path("archives/greeter_1_all.deb")
-	deb(t, good)
+	deb(t, good, "greeter", map[string]string{"usr/greeting": "hello\n"})
 	if err := errors.Join(os.Mkdir(c.path("archives"), 0o755), os.WriteFile(file, []byte("!<arch>\ndamaged"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
@@ -83,5 +90,35 @@ func TestErrorsNamePackagesWithoutTheMirror(t *testing.T) {
 	got := plain("E: Failed to fetch http://mirror.example:3142/debian/pool/main/k/kmod/kmod_30_amd64.deb  404  Not Found [IP: 192.0.2.1 80]\n")
 	if want := "E: Failed to fetch kmod_30_amd64.deb  404  Not Found\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestInterruptedUnpacking has a kernel's packages in the cache that were not
+// unpacked yet when the program was ended.
+func TestInterruptedUnpacking(t *testing.T) {
+	const name = "linux-image-6.1.0-1-cloud-amd64"
+	c, mirror := &Cache{dir: t.TempDir(), arch: "amd64"}, t.TempDir()
+	deb(t, filepath.Join(mirror, "k.deb"), name, map[string]string{"boot/vmlinuz-6.1.0": "", "lib/modules/6.1.0/modules.order": "", "lib/modules/6.1.0/modules.builtin": ""})
+	data, err := os.ReadFile(filepath.Join(mirror, "k.deb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := fmt.Sprintf("%sFilename: ./k.deb\nSize: %d\nSHA256: %x\n", control(name), len(data), sha256.Sum256(data))
+	release := fmt.Sprintf("Codename: %s\nSHA256:\n %x %d Packages\n", programSuite, sha256.Sum256([]byte(index)), len(index))
+	err = errors.Join(os.WriteFile(filepath.Join(mirror, "Packages"), []byte(index), 0o644), os.WriteFile(filepath.Join(mirror, "Release"), []byte(release), 0o644))
+	if err := errors.Join(err, c.configure("deb [trusted=yes] copy:"+mirror+" ./\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.apt(t.Context(), "apt-get", "-q", "update"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		k, err := c.Kernel(t.Context(), "6.1")
+		if err != nil || k.Version != "6.1.0" {
+			t.Fatalf("%+v, %v", k, err)
+		}
+		if err := os.RemoveAll(c.path(name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

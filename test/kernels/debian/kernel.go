@@ -37,14 +37,15 @@ func (c *Cache) Kernel(ctx context.Context, series string) (Kernel, error) {
 	if name == "" {
 		return Kernel{}, fmt.Errorf("no kernel %s for %s in Debian's packages; give a series such as 6.1, or %s", series, c.arch, Newest)
 	}
-	uris, err := c.apt(ctx, "apt-get", append([]string{"--print-uris", "download"}, c.parts(ctx, name)...)...)
-	if err != nil {
-		return Kernel{}, err
-	}
 	root := c.path(name)
 	err = once(root, func(dir string) error {
-		err := c.unpacked(ctx, filesOf(uris), dir, func() error {
-			_, err := c.apt(ctx, "apt-get", append([]string{"-q", "download"}, c.parts(ctx, name)...)...)
+		parts := c.parts(ctx, name)
+		uris, err := c.aptIn(ctx, dir, "apt-get", append([]string{"--print-uris", "download"}, parts...)...)
+		if err != nil {
+			return err
+		}
+		err = c.unpacked(ctx, filesOf(uris), dir, func() error {
+			_, err := c.apt(ctx, "apt-get", append([]string{"-q", "download"}, parts...)...)
 			return err
 		})
 		if err != nil {
@@ -71,8 +72,8 @@ func (c *Cache) parts(ctx context.Context, name string) []string {
 	return parts
 }
 
-// filesOf reads the file names out of what apt-get --print-uris prints:
-// 'URI' FILE SIZE HASH.
+// filesOf reads the file names out of what apt-get --print-uris prints of files
+// that are not in its working directory: 'URI' FILE SIZE HASH.
 func filesOf(uris string) []string {
 	var files []string
 	for line := range strings.Lines(uris) {
