@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,6 +60,10 @@ flanneld again.`,
 	return cmd
 }
 
+// cleanPatience is how long clean waits for a program, on a busy host or while
+// another program holds the lock of iptables-legacy's tables.
+const cleanPatience = time.Minute
+
 func (c *cleaner) run(ctx context.Context, cmd *cobra.Command) (err error) {
 	if err := refuseWhileRunning(ctx, c.runDir); err != nil {
 		return err
@@ -69,6 +74,7 @@ func (c *cleaner) run(ctx context.Context, cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, k.Close()) }()
+	k.SetPatience(cleanPatience)
 	c.up.dirSettings = c.dirSettings
 	o := agentOptions(&c.up, k, log)
 	if c.chosen = anyGiven(cmd.Flags(), storeFlagPrefix); c.chosen {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/weft-net/weft/internal/kernel/fastpath"
 	"github.com/weft-net/weft/internal/kernel/nft"
@@ -67,6 +68,12 @@ func New(log *slog.Logger) (*Kernel, error) {
 	k.near.Store(&near{})
 	return k, nil
 }
+
+// SetPatience sets how long a call waits for the iptables-legacy program, two
+// seconds unless it is set. A command that runs once can wait longer than the
+// loop, which has other objects to keep. It must not be called while another
+// method runs.
+func (k *Kernel) SetPatience(d time.Duration) { k.legacy.aside.patience = d }
 
 // open opens the sockets in the calling thread's namespace.
 func (k *Kernel) open() (err error) {
