@@ -18,10 +18,11 @@ import (
 const (
 	// startLimit is how long a program may take to be ready, with the race detector on a busy machine.
 	startLimit = 60 * time.Second
-	// settleLimit is how long the network may take to follow a change.
-	settleLimit = 30 * time.Second
+	// settleLimit is how long the network may take to follow a change, also in an emulated machine
+	// on a busy one (test/kernels).
+	settleLimit = 2 * time.Minute
 	// scriptLimit ends whatever a script waits for.
-	scriptLimit = 5 * time.Minute
+	scriptLimit = 10 * time.Minute
 	logLines    = 30
 )
 
