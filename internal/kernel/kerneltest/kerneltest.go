@@ -35,6 +35,7 @@ func Run(t *testing.T, newHost func(*testing.T) Host) {
 		{"Rename a device under its objects", testRename},
 		{"Refuse a busy VNI", testBusyVNI},
 		{"Leave a foreign device alone", testForeignDevice},
+		{"Offloads that others turned off stay", testOffloadsOfOthers},
 		{"Foreign routes", testForeignRoutes},
 		{"Remove only our own", testForeignSuccessor},
 		{"Connected routes stay", testConnectedRoutes},

@@ -31,10 +31,32 @@ func testForeignDevice(t *testing.T, h Host) {
 	if err := h.Kernel.Apply(t.Context(), []netstate.Op{remove})[0]; err == nil {
 		t.Error("a foreign device was removed in place of ours")
 	}
+	for _, verb := range []netstate.Verb{netstate.Add, netstate.Remove} {
+		op := netstate.Op{Verb: verb, Row: netstate.Offload{Dev: "lo"}}
+		if err := h.Kernel.Apply(t.Context(), []netstate.Op{op})[0]; err == nil || !strings.Contains(err.Error(), "lo") {
+			t.Errorf("%s of a foreign device: %v", op, err)
+		}
+	}
 	expect(t, h.Kernel, s, have)
 	if ops := netstate.Diff(have, &netstate.State{}); len(ops) != 0 {
 		t.Errorf("a foreign device would be removed: %v", ops)
 	}
+}
+
+// testOffloadsOfOthers lets tx-checksumming be that somebody else has turned off on
+// a device of ours, until the device goes.
+func testOffloadsOfOthers(t *testing.T, h Host) {
+	want, s := state(t, links), scope(t)
+	settle(t, h.Kernel, s, want)
+	off := row(t, "offload flannel.1 tx-checksumming off")
+	apply(t, h.Other, netstate.Op{Verb: netstate.Add, Row: off})
+	if ops := settle(t, h.Kernel, s, want); len(ops) > 0 {
+		t.Errorf("this is changed: %v", ops)
+	}
+	stands(t, h, s, off, true)
+	settle(t, h.Kernel, s, &netstate.State{})
+	settle(t, h.Kernel, s, want)
+	stands(t, h, s, off, false)
 }
 
 // testForeignSuccessor removes routes of ours that somebody has replaced since

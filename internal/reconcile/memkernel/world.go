@@ -99,6 +99,11 @@ func (w *World) change(op netstate.Op, pid uint32) error {
 	if err := w.faults[op.Row.String()]; err != nil {
 		return err
 	}
+	if o, ok := op.Row.(netstate.Offload); ok {
+		if l, found := w.rows.Links.Find(netstate.Link{Name: o.Dev}); found && l.Foreign() {
+			return foreignDevice(l)
+		}
+	}
 	switch op.Verb {
 	case netstate.Remove:
 		return w.remove(op, pid)
