@@ -35,6 +35,7 @@ var (
 	descLeaseHeld = desc("lease_held", "1 while this host holds its lease.")
 	descExpires   = desc("lease_expiry_timestamp_seconds", "Unix time at which the lease ends unless it is renewed; absent if never.")
 	descDrops     = desc("guard_drops_total", "Packets to the tunnel's port that the guard has dropped, since they came from no peer's address; absent without a guard.")
+	descFast      = desc("fastpath_packets_total", "Packets between this host's pods and others' by path: fast, or the kernel's own for a reason (nat, tracked, policy, mtu, fragment, options, ttl, protocol, source, destination, tunnel, other); absent without a fast path.", "path")
 	descDesired   = desc("generation", "Number of the desired state.")
 	descApplied   = desc("applied_generation", "Number of the desired state that the last pass went by.")
 )
@@ -44,7 +45,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descInfo, descReady, descDegraded, descPasses, descOps, descRepairs, descDrift, descFailures, descRows, descFailed, descPass, descPassTook,
 		descPeers, descProblems, descStoreUp, descRequests, descRevision, descLeaseHeld,
-		descExpires, descDrops, descDesired, descApplied,
+		descExpires, descDrops, descFast, descDesired, descApplied,
 	} {
 		ch <- d
 	}
@@ -95,6 +96,12 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descLeaseHeld, truth(s.Lease.Held))
 	if !s.Lease.Expires.IsZero() {
 		gauge(descExpires, float64(s.Lease.Expires.Unix()))
+	}
+	if f := s.FastPath; f != nil {
+		ch <- prometheus.MustNewConstMetric(descFast, prometheus.CounterValue, float64(f.Fast), "fast")
+		for reason, n := range f.Slow {
+			ch <- prometheus.MustNewConstMetric(descFast, prometheus.CounterValue, float64(n), reason)
+		}
 	}
 	if s.GuardDrops != nil {
 		ch <- prometheus.MustNewConstMetric(descDrops, prometheus.CounterValue, float64(*s.GuardDrops))

@@ -29,6 +29,7 @@ type Status struct {
 	Counts     Counts     `json:"counts"`
 	Answers    string     `json:"answersAt,omitempty"`  // address and port at which agents of other hosts can ask this one; absent if they cannot
 	GuardDrops *uint64    `json:"guardDrops,omitempty"` // packets by the tunnel's port that were no peer's; nil: there is no guard, or it cannot be read
+	FastPath   *FastPath  `json:"fastPath,omitempty"`   // nil: packets between pods take the kernel's own path
 	State      State      `json:"state"`
 	Ready      bool       `json:"ready"`              // not StateNotReady
 	NotReady   string     `json:"notReady,omitempty"` // why, when not

@@ -186,6 +186,9 @@ func statusLines(s api.Status, wide bool, now time.Time) []statusLine {
 		{"kernel", goodIf(!s.Pass.At.IsZero() && s.Pass.Failed == 0), passLine(s.Pass, now)},
 		{"peers", peersVerdict(s.Peers), peersLine(s.Peers)},
 	}
+	if f := s.FastPath; f != nil {
+		out = append(out, statusLine{"fast path", good, fastPathLine(*f)})
+	}
 	if d := s.GuardDrops; d != nil && *d > 0 {
 		out = append(out, statusLine{"guard", doubt, fmt.Sprintf("dropped %d tunnelled packets that came from no peer's address", *d)})
 	}

@@ -50,6 +50,13 @@ func (k *Kernel) FastPath(ctx context.Context) (out host.FastPath, err error) {
 	return out, err
 }
 
+// FastCounts returns what became of packets that the programs of a fast path saw:
+// how many they took, and how many were left to the kernel, by why.
+func (k *Kernel) FastCounts(path string) (fast uint64, slow map[string]uint64, err error) {
+	c, err := k.fast.Count(path)
+	return c.Fast, c.Slow, err
+}
+
 // ipsec returns why IPsec is in the way, "" if it is not.
 func (k *Kernel) ipsec() (why string, err error) {
 	err = k.ns.do(func() error {

@@ -27,9 +27,14 @@ type Options struct {
 	Checksums func() []probe.ChecksumReport     // what trials have shown of the checksums of tunnelled packets; may be nil
 	Requests  func() map[string]int             // what the store has been asked for, by verb; may be nil
 	Count     Counter                           // of what the guard has dropped; may be nil
+	FastPath  FastCounter                       // may be nil
 	Answers   func() netip.AddrPort             // where agents of other hosts are answered, zero: nowhere; may be nil
 	Expires   func() time.Time                  // when the held lease ends without renewal, zero: never or unknown; may be nil
 }
+
+// FastCounter returns what became of packets that the programs of a fast path saw:
+// how many they took, and how many were left to the kernel, by why.
+type FastCounter func(path string) (fast uint64, slow map[string]uint64, err error)
 
 // Counter returns how many packets the rules of a chain of ours have counted. It does
 // not wait for anything but the kernel.

@@ -14,7 +14,7 @@ import (
 
 // Status implements api.Agent.
 func (b *Board) Status() api.Status {
-	drops := b.guardDrops()
+	drops, fast := b.guardDrops(), b.fastPath()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := api.Status{
@@ -27,7 +27,7 @@ func (b *Board) Status() api.Status {
 			Generation: b.last.Generation, At: b.last.Start, Took: b.last.Took, Rows: b.last.Rows,
 			Changed: len(b.last.Ops), Failed: len(b.last.Failures),
 		},
-		Counts: b.counts.Clone(), GuardDrops: drops,
+		Counts: b.counts.Clone(), GuardDrops: drops, FastPath: fast,
 	}
 	if b.upErr != nil {
 		s.Store.Error = b.upErr.Error()

@@ -157,16 +157,11 @@ func (b *bench) run(t testing.TB, program string, dev netlink.Link, packet []byt
 }
 
 // outcomes returns what was counted, by outcome of both directions.
-func (b *bench) outcomes(t testing.TB) (out [2 * outcomes]uint64) {
+func (b *bench) outcomes(t testing.TB) [2 * outcomes]uint64 {
 	t.Helper()
-	for i := range out {
-		var each []uint64
-		if err := b.Maps[countsMap].Lookup(uint32(i), &each); err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range each {
-			out[i] += n
-		}
+	out, err := readCounts(b.Maps[countsMap])
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }
