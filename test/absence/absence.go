@@ -4,6 +4,7 @@
 package absence
 
 import (
+	"fmt"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,24 @@ func BPF(t testing.TB) {
 	t.Helper()
 	if !haveBPF() {
 		t.Skip("absent: CAP_BPF of the first user namespace (run this test as root)")
+	}
+}
+
+// Tcx skips t as BPF does, and on kernels without tcx hooks, which Linux 6.6 brought.
+func Tcx(t testing.TB) {
+	t.Helper()
+	BPF(t)
+	var uts unix.Utsname
+	var major, minor int
+	if err := unix.Uname(&uts); err != nil {
+		t.Fatal(err)
+	}
+	release := unix.ByteSliceToString(uts.Release[:])
+	if _, err := fmt.Sscanf(release, "%d.%d", &major, &minor); err != nil {
+		t.Fatalf("kernel %q: %v", release, err)
+	}
+	if major < 6 || major == 6 && minor < 6 {
+		t.Skipf("absent: tcx hooks, on Linux %s", release)
 	}
 }
 

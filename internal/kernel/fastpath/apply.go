@@ -291,7 +291,9 @@ func removeAll(dir string) error {
 	for _, pin := range pins {
 		err = errors.Join(err, unhook(pin))
 	}
-	return errors.Join(err, os.RemoveAll(dir))
+	err = errors.Join(err, os.RemoveAll(dir))
+	_ = os.Remove(filepath.Dir(dir)) // unless there are others of this network namespace
+	return err
 }
 
 // detach removes a hook. With a device that is gone go all that are attached to nothing.

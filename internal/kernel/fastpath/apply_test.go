@@ -19,7 +19,7 @@ import (
 // newConn has a BPF file system of its own, and the devices of wanted.
 func newConn(t *testing.T) *Conn {
 	t.Helper()
-	absence.BPF(t)
+	absence.Tcx(t)
 	dir := t.TempDir()
 	if err := unix.Mount("bpf", dir, "bpf", 0, ""); err != nil {
 		t.Fatal(err)

@@ -117,25 +117,27 @@ int weft_pod(struct __sk_buff *skb)
 	return done(FROM_POD, FAST, bpf_redirect_neigh(conf.uplink, NULL, 0, 0));
 }
 
-/* What is in a frame of the tunnel that is ours, and from which host. */
-static __always_inline enum outcome open_tunnel(struct __sk_buff *skb, struct packet *p, union address *host)
+/* Reads what is in a frame of the tunnel, and from which host; false if the frame is not one for this end. state is
+ * SLOW_TUNNEL if only the kernel can open it. */
+static __always_inline bool open_tunnel(struct __sk_buff *skb, struct packet *p, union address *host, enum outcome *state)
 {
 	__u32 inner = ETH_HLEN + sizeof(struct outer);
 	if (!readable(skb, inner))
-		return SLOW_TUNNEL;
+		return false;
 	struct outer *o = (void *)(long)skb->data + ETH_HLEN;
 	if ((void *)(o + 1) > (void *)(long)skb->data_end)
-		return SLOW_TUNNEL;
-	/* A checksum must be verified, and congestion on the way passed on: the kernel does both. */
-	if (o->udp.check || (o->ip.tos & ECN) == ECN_CE || o->flags != VXLAN_FLAGS || o->vni != conf.vni)
-		return SLOW_TUNNEL;
-	if (!same_mac(o->eth.h_dest, conf.mac) || o->eth.h_proto != bpf_htons(ETH_P_IP))
-		return SLOW_TUNNEL;
+		return false;
+	if (o->flags != VXLAN_FLAGS || o->vni != conf.vni || !same_mac(o->eth.h_dest, conf.mac) || o->eth.h_proto != bpf_htons(ETH_P_IP))
+		return false;
 	__u32 length = skb->len - ETH_HLEN;
+	*state = FAST;
+	/* Congestion on the way must be passed on, and a checksum verified, unless the device has done that. */
+	if ((o->ip.tos & ECN) == ECN_CE || o->udp.check && bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) < 0)
+		*state = SLOW_TUNNEL;
 	if (!skb->gso_size && (bpf_ntohs(o->ip.tot_len) != length || bpf_ntohs(o->udp.len) != length - sizeof(o->ip)))
-		return SLOW_TUNNEL;
+		*state = SLOW_TUNNEL;
 	map4(host, o->ip.saddr);
-	return read_ip(skb, p, inner, bpf_htons(ETH_P_IP)) ? FAST : SLOW_TUNNEL;
+	return read_ip(skb, p, inner, bpf_htons(ETH_P_IP));
 }
 
 #define SKIP_NEIGH (1U << 2) /* BPF_FIB_LOOKUP_SKIP_NEIGH, since 6.3 */
@@ -173,6 +175,7 @@ int weft_uplink(struct __sk_buff *skb)
 	struct packet p = {};
 	union address host = {};
 	bool tunnelled = false;
+	enum outcome what = FAST;
 
 	if (skb->vlan_present || skb->pkt_type != 0 || !read_ip(skb, &p, ETH_HLEN, skb->protocol))
 		return NEXT;
@@ -182,18 +185,19 @@ int weft_uplink(struct __sk_buff *skb)
 		struct udphdr *udp = (void *)(long)skb->data + ETH_HLEN + sizeof(struct iphdr);
 		if ((void *)(udp + 1) > (void *)(long)skb->data_end || udp->dest != conf.port)
 			return NEXT;
-		enum outcome what = open_tunnel(skb, &p, &host);
-		if (what != FAST)
-			return done(TO_POD, what, NEXT);
+		if (!open_tunnel(skb, &p, &host, &what))
+			return NEXT;
 		tunnelled = true;
 	}
 	struct pod *to = bpf_map_lookup_elem(&pods, &p.dst);
 	if (!to)
-		return tunnelled ? done(TO_POD, SLOW_DESTINATION, NEXT) : NEXT;
+		return NEXT;
+	if (what != FAST)
+		return done(TO_POD, what, NEXT);
 	struct remote *from = find_remote(&p.src);
 	if (!from || tunnelled && !same_address(&from->host, &host) || !tunnelled && from->kind != KIND_DIRECT)
 		return done(TO_POD, SLOW_SOURCE, NEXT);
-	enum outcome what = read_transport(skb, &p);
+	what = read_transport(skb, &p);
 	if (what != FAST)
 		return done(TO_POD, what, NEXT);
 	if (p.length > to->mtu)

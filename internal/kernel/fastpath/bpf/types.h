@@ -95,7 +95,7 @@ enum outcome {
 	SLOW_TTL,         /* would be 0 */
 	SLOW_PROTOCOL,    /* neither TCP nor UDP */
 	SLOW_SOURCE,      /* not from the pod or host that has the address */
-	SLOW_DESTINATION, /* no pod that is known here */
+	SLOW_DESTINATION, /* the kernel does not lead the pod's address to its device (any more) */
 	SLOW_TUNNEL,      /* the outer headers need the kernel's care */
 	SLOW_OTHER,
 	OUTCOMES,
