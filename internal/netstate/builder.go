@@ -9,6 +9,8 @@ type Builder struct {
 	Addrs    []Addr
 	Neighs   []Neigh
 	FDB      []FDB
+	Peers    []Peer
+	Allowed  []Allowed
 	Routes   []Route
 
 	Fast     FastBuilder
@@ -39,6 +41,8 @@ func (b *Builder) State() (*State, error) {
 	fill(&s.Addrs, b.Addrs, &first)
 	fill(&s.Neighs, b.Neighs, &first)
 	fill(&s.FDB, b.FDB, &first)
+	fill(&s.Peers, b.Peers, &first)
+	fill(&s.Allowed, b.Allowed, &first)
 	fill(&s.Routes, b.Routes, &first)
 	if first == nil {
 		first = err
@@ -72,7 +76,7 @@ func fill[R row[R]](t *Table[R], rows []R, first *error) {
 func (s *State) Builder() *Builder {
 	return &Builder{
 		Links: s.Links.Slice(), Offloads: s.Offloads.Slice(), Sysctls: s.Sysctls.Slice(), Addrs: s.Addrs.Slice(),
-		Neighs: s.Neighs.Slice(), FDB: s.FDB.Slice(), Routes: s.Routes.Slice(),
+		Neighs: s.Neighs.Slice(), FDB: s.FDB.Slice(), Peers: s.Peers.Slice(), Allowed: s.Allowed.Slice(), Routes: s.Routes.Slice(),
 		Fast: s.Fast.builder(),
 		Firewall: FirewallBuilder{
 			Tables: s.Firewall.Tables.Slice(), Sets: s.Firewall.Sets.Slice(), Elements: s.Firewall.Elements.Slice(),

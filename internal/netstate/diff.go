@@ -83,6 +83,8 @@ func Diff(have, want *State) []Op {
 	diff(&d, rest.Addrs, want.Addrs, never[Addr])
 	diff(&d, rest.Neighs, want.Neighs, never[Neigh])
 	diff(&d, rest.FDB, want.FDB, never[FDB])
+	d.peers(rest.Peers, want.Peers)
+	d.allowed(rest, want)
 	diff(&d, rest.Routes, want.Routes, rest.stays)
 	d.fast(&rest.Fast, &want.Fast)
 	slices.Reverse(d.remove)
@@ -129,6 +131,33 @@ func (d *differ) sysctls(have, want Table[Sysctl]) {
 	for _, o := range all.put {
 		if have, ok := o.Have.(Sysctl); !ok || !o.Row.(Sysctl).allows(have) {
 			d.put = append(d.put, o)
+		}
+	}
+}
+
+// peers goes over what differs in peers, but for an endpoint that is known better.
+func (d *differ) peers(have, want Table[Peer]) {
+	var all differ
+	diff(&all, have, want, never[Peer])
+	for _, o := range all.put {
+		if have, ok := o.Have.(Peer); !ok || !o.Row.(Peer).allows(have) {
+			d.put = append(d.put, o)
+		}
+	}
+	d.remove = append(d.remove, all.remove...)
+}
+
+// allowed goes over what differs in what peers are allowed. What a peer that
+// goes is allowed goes with it, and so does nothing by itself.
+func (d *differ) allowed(have, want *State) {
+	var all differ
+	diff(&all, have.Allowed, want.Allowed, never[Allowed])
+	d.put = append(d.put, all.put...)
+	for _, o := range all.remove {
+		a := o.Row.(Allowed)
+		peer := Peer{Dev: a.Dev, Key: a.Key}
+		if want.Peers.Has(peer) || !have.Peers.Has(peer) {
+			d.remove = append(d.remove, o)
 		}
 	}
 }

@@ -12,6 +12,10 @@ func Identity(r Row) Row {
 		return Neigh{Addr: r.Addr, Dev: r.Dev}
 	case FDB:
 		return FDB{MAC: r.MAC, Dev: r.Dev}
+	case Peer:
+		return Peer{Dev: r.Dev, Key: r.Key}
+	case Allowed:
+		return Allowed{Dev: r.Dev, Prefix: r.Prefix}
 	case Route:
 		return Route{Dst: r.Dst}
 	case FastPath:

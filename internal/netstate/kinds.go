@@ -11,11 +11,12 @@ const (
 	AddrKind
 	NeighKind
 	FDBKind
+	PeerKind // with Allowed
 	RouteKind
 	FastKind
 	FirewallKind
 
-	AllKinds = LinkKind | OffloadKind | SysctlKind | AddrKind | NeighKind | FDBKind | RouteKind | FastKind | FirewallKind
+	AllKinds = LinkKind | OffloadKind | SysctlKind | AddrKind | NeighKind | FDBKind | PeerKind | RouteKind | FastKind | FirewallKind
 )
 
 // Has reports whether any of o is among k.
@@ -37,6 +38,8 @@ func KindsWith(r Row) Kinds {
 		return NeighKind
 	case FDB:
 		return FDBKind
+	case Peer, Allowed:
+		return PeerKind
 	case Route:
 		return RouteKind
 	case FastPath, FastRemote, FastPod, FastHook:
@@ -65,6 +68,9 @@ func (s *State) Replaced(kinds Kinds, o *State) *State {
 	}
 	if kinds.Has(FDBKind) {
 		out.FDB = o.FDB
+	}
+	if kinds.Has(PeerKind) {
+		out.Peers, out.Allowed = o.Peers, o.Allowed
 	}
 	if kinds.Has(RouteKind) {
 		out.Routes = o.Routes

@@ -238,7 +238,17 @@ func randomState(rng *rand.Rand) *State {
 			MTU: 1400 + rng.IntN(2), MAC: mac(), Up: rng.IntN(2) == 0,
 		})
 	}
+	key := func() WGKey { return WGKey{1, byte(rng.IntN(3))} }
+	if rng.IntN(2) == 0 {
+		devs = append(devs, "flannel-wg")
+		s.Links = append(s.Links, Link{
+			Name: "flannel-wg", Kind: KindWireGuard, Port: uint16(51820 + rng.IntN(2)), Key: key(), MTU: 1400 + rng.IntN(2), Up: rng.IntN(2) == 0,
+		})
+	}
 	for range rng.IntN(6) {
+		s.Peers = append(s.Peers, Peer{Key: key(), Dev: dev(), Endpoint: netip.AddrPortFrom(addr(), 51820), Keepalive: uint16(rng.IntN(2)), PSK: []string{"", "0a1b2c3d"}[rng.IntN(2)]})
+		last := s.Peers[len(s.Peers)-1] // what is allowed to nobody there is not a state that anything has
+		s.Allowed = append(s.Allowed, Allowed{Prefix: netip.PrefixFrom(addr(), 32), Key: last.Key, Dev: last.Dev})
 		s.Addrs = append(s.Addrs, Addr{Prefix: netip.PrefixFrom(addr(), 32), Dev: dev()})
 		s.Neighs = append(s.Neighs, Neigh{Addr: addr(), MAC: mac(), Dev: dev()})
 		s.FDB = append(s.FDB, FDB{MAC: mac(), Dst: addr(), Dev: dev()})
@@ -246,7 +256,7 @@ func randomState(rng *rand.Rand) *State {
 		s.Offloads = append(s.Offloads, Offload{Dev: dev()})
 		s.Sysctls = append(s.Sysctls, Sysctl{Name: "net/ipv6/conf/" + dev() + "/accept_ra", Value: "0"})
 	}
-	s.Links = unique(s.Links)
+	s.Links, s.Peers, s.Allowed = unique(s.Links), unique(s.Peers), unique(s.Allowed)
 	s.Firewall = randomFirewall(rng)
 	s.Addrs, s.Neighs, s.FDB, s.Routes, s.Sysctls = unique(s.Addrs), unique(s.Neighs), unique(s.FDB), unique(s.Routes), unique(s.Sysctls)
 	s.Offloads = unique(s.Offloads)

@@ -28,7 +28,7 @@ func withNewNames(have, want *State) (rest *State, ops []Op) {
 // giveName returns what gives the device that w is, but for its name, that
 // name: nothing if there is no such device, or the name is in use.
 func giveName(have, want *State, w Link) (ops []Op) {
-	if w.Foreign() {
+	if w.Kind != KindVXLAN { // others are known by their name alone
 		return nil
 	}
 	h, ok := underOtherName(have, want, w)
@@ -91,6 +91,8 @@ func (s *State) rename(o Op) {
 	s.Addrs = moved(s.Addrs, func(a Addr) Addr { a.Dev = dev(a.Dev); return a })
 	s.Neighs = moved(s.Neighs, func(n Neigh) Neigh { n.Dev = dev(n.Dev); return n })
 	s.FDB = moved(s.FDB, func(f FDB) FDB { f.Dev = dev(f.Dev); return f })
+	s.Peers = moved(s.Peers, func(p Peer) Peer { p.Dev = dev(p.Dev); return p })
+	s.Allowed = moved(s.Allowed, func(a Allowed) Allowed { a.Dev = dev(a.Dev); return a })
 	s.Routes = moved(s.Routes, func(r Route) Route { r.Dev = dev(r.Dev); return r })
 	s.Drop(o.Have)
 	s.Put(o.Row)

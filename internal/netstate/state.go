@@ -12,6 +12,8 @@ type State struct {
 	Addrs    Table[Addr]
 	Neighs   Table[Neigh]
 	FDB      Table[FDB]
+	Peers    Table[Peer]
+	Allowed  Table[Allowed] // behind the peers, whose they are
 	Routes   Table[Route]
 
 	Fast     Fast
@@ -92,7 +94,7 @@ func (s *State) Put(r Row) {
 }
 
 // Drop removes the row that is the same object as r. With a link goes all
-// that stands on it, as in the kernel; with a firewall's table all that is in
+// that stands on it, as in the kernel; with a peer what is allowed to it; with a firewall's table all that is in
 // it, with a set its elements, and with a chain its rules.
 func (s *State) Drop(r Row) {
 	for _, t := range s.tables() {
@@ -102,6 +104,9 @@ func (s *State) Drop(r Row) {
 	}
 	if l, ok := r.(Link); ok {
 		s.dropDependents(l.Name)
+	}
+	if p, ok := r.(Peer); ok {
+		s.Allowed = filter(s.Allowed, func(a Allowed) bool { return a.Dev == p.Dev && a.Key == p.Key })
 	}
 	s.Fast.dropDependents(r)
 	s.Firewall.dropDependents(r)
@@ -113,5 +118,7 @@ func (s *State) dropDependents(dev string) {
 	s.Addrs = filter(s.Addrs, func(a Addr) bool { return a.Dev == dev })
 	s.Neighs = filter(s.Neighs, func(n Neigh) bool { return n.Dev == dev })
 	s.FDB = filter(s.FDB, func(f FDB) bool { return f.Dev == dev })
+	s.Peers = filter(s.Peers, func(p Peer) bool { return p.Dev == dev })
+	s.Allowed = filter(s.Allowed, func(a Allowed) bool { return a.Dev == dev })
 	s.Routes = filter(s.Routes, func(r Route) bool { return r.Dev == dev })
 }

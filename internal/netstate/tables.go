@@ -2,11 +2,11 @@ package netstate
 
 // tables lists every table of s, in the order in which Rows and Format have
 // them.
-func (s *State) tables() [18]table {
+func (s *State) tables() [20]table {
 	f, p := &s.Firewall, &s.Fast
 	return [...]table{
 		handle[Link]{&s.Links}, handle[Offload]{&s.Offloads}, handle[Sysctl]{&s.Sysctls}, handle[Addr]{&s.Addrs}, handle[Neigh]{&s.Neighs},
-		handle[FDB]{&s.FDB}, handle[Route]{&s.Routes},
+		handle[FDB]{&s.FDB}, handle[Peer]{&s.Peers}, handle[Allowed]{&s.Allowed}, handle[Route]{&s.Routes},
 		handle[FastPath]{&p.Paths}, handle[FastRemote]{&p.Remotes}, handle[FastPod]{&p.Pods}, handle[FastHook]{&p.Hooks},
 		handle[NFTable]{&f.Tables}, handle[Set]{&f.Sets}, handle[Element]{&f.Elements}, handle[Chain]{&f.Chains},
 		handle[Rule]{&f.Rules}, handle[HookRule]{&f.HookRules}, handle[Leftover]{&f.Leftovers},
@@ -99,7 +99,7 @@ func (h handle[R]) applyRun(ops []Op) (n int) {
 // holdsOthers reports whether other objects go when r goes.
 func holdsOthers(r Row) bool {
 	switch r.(type) {
-	case Link, FastPath, NFTable, Set, Chain:
+	case Link, Peer, FastPath, NFTable, Set, Chain:
 		return true
 	}
 	return false

@@ -36,6 +36,10 @@ func KindOf(r Row) string {
 		return "neigh"
 	case FDB:
 		return "fdb"
+	case Peer:
+		return "peer"
+	case Allowed:
+		return "allowed"
 	case Route:
 		return "route"
 	}
@@ -84,6 +88,10 @@ func parseRow(s *Builder, fields []string) error {
 		s.Neighs = append(s.Neighs, Neigh{Addr: take(w, netip.ParseAddr), MAC: takeAfter(w, "mac", ParseMAC), Dev: w.after("dev")})
 	case "fdb":
 		s.FDB = append(s.FDB, FDB{MAC: take(w, ParseMAC), Dst: takeAfter(w, "dst", netip.ParseAddr), Dev: w.after("dev")})
+	case "peer":
+		s.Peers = append(s.Peers, parsePeer(w))
+	case "allowed":
+		s.Allowed = append(s.Allowed, parseAllowed(w))
 	case "route":
 		s.Routes = append(s.Routes, parseRoute(w))
 	default:
@@ -99,7 +107,16 @@ func parseRow(s *Builder, fields []string) error {
 
 func parseLink(w *words) Link {
 	l := Link{Name: w.next(), Kind: w.next()}
-	if !l.Foreign() {
+	switch l.Kind {
+	case KindWireGuard:
+		l.Port = uint16(takeAfter(w, "port", parseUint(16)))
+		if w.has("key") {
+			l.Key = take(w, ParseWGKey)
+		}
+		l.MTU = int(takeAfter(w, "mtu", parseUint(31)))
+		l.Up = !w.has("down") && w.has("up")
+		return l
+	case KindVXLAN:
 		l.VNI = uint32(takeAfter(w, "vni", parseUint(24)))
 		if w.has("local") {
 			l.Local = take(w, netip.ParseAddr)

@@ -34,6 +34,8 @@ func (k *Kernel) Observe(ctx context.Context, scope netstate.Scope, kinds netsta
 	b.Addrs = slices.DeleteFunc(b.Addrs, func(a netstate.Addr) bool { return !owns(b, a.Dev) })
 	b.Neighs = slices.DeleteFunc(b.Neighs, func(n netstate.Neigh) bool { return !owns(b, n.Dev) })
 	b.FDB = slices.DeleteFunc(b.FDB, func(f netstate.FDB) bool { return !owns(b, f.Dev) })
+	b.Peers = slices.DeleteFunc(b.Peers, func(p netstate.Peer) bool { return !owns(b, p.Dev) })
+	b.Allowed = slices.DeleteFunc(b.Allowed, func(a netstate.Allowed) bool { return !owns(b, a.Dev) })
 	ownRules(&b.Firewall, scope)
 	ownFast(&b.Fast, scope)
 	found, err := b.State()

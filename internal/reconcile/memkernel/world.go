@@ -202,6 +202,13 @@ func (w *World) check(row netstate.Row) error {
 		return w.needs(r.Dev)
 	case netstate.FDB:
 		return w.needs(r.Dev)
+	case netstate.Peer:
+		return w.needs(r.Dev)
+	case netstate.Allowed:
+		if !w.rows.Peers.Has(netstate.Peer{Dev: r.Dev, Key: r.Key}) {
+			return fmt.Errorf("device %s has no peer %s: %w", r.Dev, r.Key, syscall.ENOENT)
+		}
+		return w.needs(r.Dev)
 	case netstate.Route:
 		if have, ok := w.rows.Routes.Find(r); ok && have.Proto == protoKernel && !r.Foreign() {
 			return fmt.Errorf("%s is a network of this host, connected to interface %s", r.Dst, have.Dev)
@@ -216,7 +223,7 @@ func (w *World) checkLink(l netstate.Link) error {
 		if other.Name == l.Name && other.Foreign() != l.Foreign() {
 			return foreignDevice(other)
 		}
-		same := other.VNI == l.VNI && other.Port == l.Port && other.Local.Is6() == l.Local.Is6()
+		same := other.Kind == l.Kind && other.VNI == l.VNI && other.Port == l.Port && other.Local.Is6() == l.Local.Is6()
 		if other.Name != l.Name && !l.Foreign() && !other.Foreign() && same {
 			return fmt.Errorf("device %s has VNI %d on UDP port %d already: %w", other.Name, l.VNI, l.Port, syscall.EEXIST)
 		}
