@@ -34,8 +34,17 @@ var layers = map[string][]string{
 	"internal/identity":   {"internal/lease", "internal/recordfile"},
 	"internal/host":       {"internal/netconf"},
 	"internal/subnetenv":  {"internal/netconf"},
-	"internal/plan":       {"internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/sorted"},
-	"internal/plan/vxlan": {"internal/netconf", "internal/netstate"},
+	"internal/plan":       {"internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/plan/wireguard", "internal/plan/device", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/sorted"},
+	"internal/plan/vxlan": {"internal/netconf", "internal/netstate", "internal/plan/device"},
+	"internal/plan/wireguard": {
+		"internal/netconf", "internal/netstate", "internal/owned", "internal/plan/device",
+	},
+	"internal/plan/device": {
+		"internal/netconf", "internal/netstate",
+	},
+	"internal/wgkey":     {"internal/netconf", "internal/netstate"},
+	"internal/wguser":    {},
+	"internal/kernel/wg": {},
 	"internal/plan/hostgw": {
 		"internal/netstate",
 	},
@@ -49,7 +58,7 @@ var layers = map[string][]string{
 	"internal/prober":     {"internal/event", "internal/kernel/echo", "internal/lease", "internal/mailbox", "internal/netstate", "internal/plan", "internal/probe"},
 	"internal/peerapi":    {"internal/api", "internal/check", "internal/event", "internal/lease", "internal/logonce", "internal/mailbox", "internal/netstate", "internal/plan"},
 	"internal/reconcile":  {"internal/backoff", "internal/netstate", "internal/sorted"},
-	"internal/kernel":     {"internal/logonce", "internal/kernel/fastpath", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate", "internal/owned"},
+	"internal/kernel":     {"internal/kernel/wg", "internal/wgkey", "internal/logonce", "internal/kernel/fastpath", "internal/kernel/codec", "internal/kernel/nft", "internal/kernel/xtables", "internal/kernel/rtnl", "internal/host", "internal/netconf", "internal/netdump", "internal/netstate", "internal/owned"},
 	"internal/kernel/nft": {"internal/kernel/rtnl", "internal/host", "internal/netdump", "internal/netstate", "internal/owned"},
 	"internal/kernel/xtables": {
 		"internal/host", "internal/netstate", "internal/owned",
@@ -69,11 +78,11 @@ var layers = map[string][]string{
 	"internal/holder":     {"internal/backoff", "internal/event", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/store"},
 	"internal/agent": {
 		"internal/api", "internal/event", "internal/holder", "internal/host", "internal/hostlock", "internal/identity", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/observer",
-		"internal/netstate", "internal/peerapi", "internal/persister", "internal/plan/firewall", "internal/prober", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv",
+		"internal/netstate", "internal/peerapi", "internal/persister", "internal/plan/firewall", "internal/prober", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv", "internal/wgkey",
 	},
 	"internal/offline": {
 		"internal/agent", "internal/identity", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/observer", "internal/persister",
-		"internal/plan", "internal/reconcile", "internal/store", "internal/subnetenv",
+		"internal/plan", "internal/reconcile", "internal/store", "internal/subnetenv", "internal/wgkey",
 	},
 	"internal/store":      {"internal/lease", "internal/netconf"},
 	"internal/store/view": {"internal/store", "internal/lease", "internal/netconf"},
@@ -109,7 +118,7 @@ var slow = []string{
 // pure packages compute: what would let them look at the world is barred.
 var pure = []string{
 	"internal/netconf", "internal/netstate", "internal/lease", "internal/owned", "internal/sorted",
-	"internal/plan", "internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/intent", "internal/netdump", "internal/explain", "internal/check",
+	"internal/plan", "internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/plan/wireguard", "internal/plan/device", "internal/intent", "internal/netdump", "internal/explain", "internal/check",
 	"internal/probe",
 }
 

@@ -108,6 +108,7 @@ func (a *agent) carryOut(ctx context.Context, out intent.Output) (next intent.Ev
 		a.memory.Write(out.Persist)
 	}
 	if d := out.Desired; d != nil {
+		a.opts.Keys.Share(d.Shared...)
 		a.wants.Put(reconcile.Want{
 			State: d.State, Scope: d.Scope, Generation: d.Generation, Peers: d.Peers, KeepStale: d.KeepStale,
 		})

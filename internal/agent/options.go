@@ -17,6 +17,7 @@ import (
 	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store"
 	"github.com/weft-net/weft/internal/subnetenv"
+	"github.com/weft-net/weft/internal/wgkey"
 )
 
 // Options is everything an agent is told from outside.
@@ -31,6 +32,7 @@ type Options struct {
 	Check     peerapi.Check               // what agents of other hosts may have checked; nil: nothing
 	LockDir   string                      // where the agents of this host note what they use; "": there can be no other
 
+	Keys         *wgkey.Ring // this host's, and preshared ones; nil: it cannot encrypt
 	Uplink       host.Options
 	SubnetFile   string        // path of subnet.env
 	StateDir     string        // identity, copy of the last snapshot; kept over reboots
@@ -72,7 +74,7 @@ func (o Options) IntentOptions(owner lease.Owner) intent.Options {
 		advice = "write one with 'weft config set'"
 	}
 	return intent.Options{
-		Owner: owner, Version: o.Version, Uplink: o.Uplink, Firewall: o.Firewall, Grace: o.Grace,
+		Owner: owner, Key: o.Keys.Public(), Version: o.Version, Uplink: o.Uplink, Firewall: o.Firewall, Grace: o.Grace,
 		Assigned: o.Assigned, Preferred: env.Subnets, ConfigAdvice: advice,
 	}
 }

@@ -94,12 +94,18 @@ const struck = "<removed>"
 // userInfo matches a name and password in a URL.
 var userInfo = regexp.MustCompile(`://[^/\s"@]+@`)
 
-// Redact strikes out secrets, and what may be one: a name and password in a URL.
+// presharedKey matches the value of a config's PSK, also where the config is a string in
+// another document.
+var presharedKey = regexp.MustCompile(`(?i)(\\?"psk\\?"\s*:\s*\\?")(?:[^"\\]|\\/)*`)
+
+// Redact strikes out secrets, and what may be one: a name and password in a URL, and the
+// preshared key of a network config.
 func Redact(data []byte, secrets ...string) []byte {
 	for _, s := range secrets {
 		if s != "" {
 			data = bytes.ReplaceAll(data, []byte(s), []byte(struck))
 		}
 	}
+	data = presharedKey.ReplaceAll(data, []byte("${1}"+struck))
 	return userInfo.ReplaceAll(data, []byte("://"+struck+"@"))
 }

@@ -39,4 +39,8 @@ func TestSecretsAreStruckOut(t *testing.T) {
 	if got := string(bundle.Redact([]byte(in), "s3cret", "")); got != want {
 		t.Errorf("got %s", got)
 	}
+	const doc = `{"Type":"wireguard","PSK" : "a/b+cdef=","Mode":"auto"} "{\"psk\":\"a\/b+cdef=\"}"`
+	if got := string(bundle.Redact([]byte(doc))); strings.Contains(got, "cdef") || !strings.Contains(got, `"Mode":"auto"`) {
+		t.Errorf("got %s", got)
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/store"
+	"github.com/weft-net/weft/internal/wgkey"
 )
 
 // bundler holds the bundle command's flags, and what it has gathered.
@@ -70,7 +71,7 @@ func (b *bundler) run(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		file = args[0]
 	}
-	k, err := kernel.New(slog.New(slog.DiscardHandler))
+	k, err := openKernel(slog.New(slog.DiscardHandler), b.dirSettings, wgkey.Look(b.stateDir))
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/store/etcd"
+	"github.com/weft-net/weft/internal/wgkey"
 )
 
 // checker holds the check command's flags.
@@ -63,7 +64,7 @@ hosts that do not answer do not fail.`,
 func (c *checker) run(cmd *cobra.Command) error {
 	ctx, cancel := c.context(cmd)
 	defer cancel()
-	k, err := kernel.New(slog.New(slog.DiscardHandler))
+	k, err := openKernel(slog.New(slog.DiscardHandler), c.dirSettings, wgkey.Look(c.stateDir))
 	if err != nil {
 		return err
 	}

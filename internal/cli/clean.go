@@ -15,7 +15,6 @@ import (
 
 	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/api"
-	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/offline"
 )
@@ -69,7 +68,7 @@ func (c *cleaner) run(ctx context.Context, cmd *cobra.Command) (err error) {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	k, err := kernel.New(log)
+	k, err := openKernel(log, c.dirSettings, nil)
 	if err != nil {
 		return err
 	}

@@ -78,5 +78,12 @@ func describe(net netconf.Network) []string {
 			backend += ", direct routing to peers on the same segment"
 		}
 	}
+	if net.Backend.Type == "wireguard" {
+		w := net.Backend.WireGuard
+		backend += fmt.Sprintf(", mode %s, UDP port %d", w.Mode, w.ListenPort)
+		if w.Mode == netconf.Separate {
+			backend += fmt.Sprintf(", over IPv6 %d", w.ListenPortV6)
+		}
+	}
 	return append(out, backend)
 }

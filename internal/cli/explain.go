@@ -13,8 +13,8 @@ import (
 
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/explain"
-	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/netdump"
+	"github.com/weft-net/weft/internal/wgkey"
 )
 
 // explainer holds the explain command's flags.
@@ -102,7 +102,7 @@ func (e *explainer) run(cmd *cobra.Command, args []string) error {
 	}
 	ctx, cancel := e.context(cmd)
 	defer cancel()
-	k, err := kernel.New(slog.New(slog.DiscardHandler))
+	k, err := openKernel(slog.New(slog.DiscardHandler), e.dirSettings, wgkey.Look(e.stateDir))
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/offline"
 	"github.com/weft-net/weft/internal/store/kube"
+	"github.com/weft-net/weft/internal/wgkey"
 )
 
 // exitTrouble is diff's exit code when it could not compare.
@@ -80,7 +81,7 @@ func (p *planner) addPlanFlags(fs *flag.FlagSet) {
 func (p *planner) run(cmd *cobra.Command) error {
 	ctx, cancel := p.context(cmd)
 	defer cancel()
-	k, err := kernel.New(slog.New(slog.DiscardHandler))
+	k, err := openKernel(slog.New(slog.DiscardHandler), p.dirSettings, wgkey.Look(p.stateDir))
 	if err != nil {
 		return err
 	}
@@ -166,6 +167,7 @@ func (p *planner) compute(ctx context.Context, cmd *cobra.Command, k *kernel.Ker
 	p.self = kube.SelfFrom(p.env)
 	p.chosen, p.up.dirSettings = anyGiven(cmd.Flags(), storeFlagPrefix), p.dirSettings
 	o := agentOptions(&p.up, k, log)
+	o.Keys = wgkey.Look(p.stateDir)
 	if p.storeless {
 		return offline.Plan(ctx, o)
 	}

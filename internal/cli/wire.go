@@ -46,7 +46,8 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	if err := refuseTwin(ctx, s.runDir); err != nil {
 		return err
 	}
-	k, err := kernel.New(log)
+	keys := openKeys(s.dirSettings, p.Env, log)
+	k, err := openKernel(log, s.dirSettings, keys)
 	if err != nil {
 		return err
 	}
@@ -60,6 +61,7 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	o := agentOptions(s, k, log)
+	o.Keys = keys
 	tellSystemd(&o, log)
 	o.Events = events
 	st.serve(&o)

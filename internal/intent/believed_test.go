@@ -116,8 +116,8 @@ func sound(b believed) error {
 	if !same(fresh.census.irregular, b.census.irregular, lease.Lease.Same) {
 		return errors.New("the irregular leases are not those of a fresh count")
 	}
-	if !same(fresh.census.vnis, b.census.vnis, func(x, y vniCount) bool { return x == y }) {
-		return fmt.Errorf("VNIs %v, want %v", b.census.vnis.Slice(), fresh.census.vnis.Slice())
+	if !same(fresh.census.tunnels, b.census.tunnels, func(x, y tunnelCount) bool { return x == y }) {
+		return fmt.Errorf("VNIs %v, want %v", b.census.tunnels.Slice(), fresh.census.tunnels.Slice())
 	}
 	return nil
 }

@@ -2,11 +2,11 @@ package intent
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/plan"
-	"github.com/weft-net/weft/internal/plan/vxlan"
 	"github.com/weft-net/weft/internal/sorted"
 )
 
@@ -15,28 +15,30 @@ import (
 type census struct {
 	ranges    []netconf.Previous // of the network in force
 	assigned  bool               // the ranges' subnet lengths mean nothing
-	vnis      sorted.Set[vniCount]
+	tunnels   sorted.Set[tunnelCount]
 	irregular lease.Set // leases with a subnet that the ranges do not give out
 	vacant    int       // reservations that no host holds
 }
 
-// vniCount is how many leases announce a tunnel with a VNI.
-type vniCount struct {
-	vni uint32
-	n   int
+// tunnelCount is how many leases announce a tunnel.
+type tunnelCount struct {
+	tunnel plan.Tunnel
+	n      int
 }
 
-// Compare orders by VNI.
-func (c vniCount) Compare(o vniCount) int { return cmp.Compare(c.vni, o.vni) }
+// Compare orders by tunnel.
+func (c tunnelCount) Compare(o tunnelCount) int {
+	return cmp.Or(strings.Compare(c.tunnel.Backend, o.tunnel.Backend), cmp.Compare(c.tunnel.VNI, o.tunnel.VNI))
+}
 
 // censusOf counts all leases under the network with these ranges.
 func censusOf(all lease.Set, ranges []netconf.Previous, assigned bool) census {
 	c := census{ranges: ranges, assigned: assigned}
-	counts := map[uint32]int{}
+	counts := map[plan.Tunnel]int{}
 	var irregular []lease.Lease
 	for l := range all.All() {
-		for _, vni := range vnisOf(l) {
-			counts[vni]++
+		for _, t := range plan.TunnelsOf(l.Attrs) {
+			counts[t]++
 		}
 		if c.isIrregular(l) {
 			irregular = append(irregular, l)
@@ -45,8 +47,8 @@ func censusOf(all lease.Set, ranges []netconf.Previous, assigned bool) census {
 			c.vacant++
 		}
 	}
-	for vni, n := range counts {
-		c.vnis = c.vnis.With(vniCount{vni, n})
+	for t, n := range counts {
+		c.tunnels = c.tunnels.With(tunnelCount{t, n})
 	}
 	c.irregular = lease.SetOf(irregular...)
 	return c
@@ -68,19 +70,19 @@ func (c census) count(l lease.Lease, by int) census {
 	if l.Vacant() {
 		c.vacant += by
 	}
-	for _, vni := range vnisOf(l) {
-		had, _ := c.vnis.Find(vniCount{vni: vni})
+	for _, t := range plan.TunnelsOf(l.Attrs) {
+		had, _ := c.tunnels.Find(tunnelCount{tunnel: t})
 		if n := had.n + by; n > 0 {
-			c.vnis = c.vnis.With(vniCount{vni, n})
+			c.tunnels = c.tunnels.With(tunnelCount{t, n})
 		} else {
-			c.vnis = c.vnis.Without(vniCount{vni: vni})
+			c.tunnels = c.tunnels.Without(tunnelCount{tunnel: t})
 		}
 	}
 	return c
 }
 
-// announces reports whether any lease announces a tunnel with vni.
-func (c census) announces(vni uint32) bool { return c.vnis.Has(vniCount{vni: vni}) }
+// announces reports whether any lease announces a tunnel.
+func (c census) announces(t plan.Tunnel) bool { return c.tunnels.Has(tunnelCount{tunnel: t}) }
 
 func (c census) isIrregular(l lease.Lease) bool {
 	for _, p := range l.Subnets {
@@ -93,19 +95,4 @@ func (c census) isIrregular(l lease.Lease) bool {
 		}
 	}
 	return false
-}
-
-// vnisOf returns the VNIs of the tunnels that l announces, each once.
-func vnisOf(l lease.Lease) []uint32 {
-	if l.Backend != plan.VXLAN {
-		return nil
-	}
-	var out []uint32
-	for _, f := range netconf.Families {
-		d, err := vxlan.ParseData(l.Data.Of(f))
-		if err == nil && (len(out) == 0 || out[0] != d.VNI) {
-			out = append(out, d.VNI)
-		}
-	}
-	return out
 }

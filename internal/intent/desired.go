@@ -6,6 +6,7 @@ import (
 
 	"github.com/weft-net/weft/internal/event"
 	"github.com/weft-net/weft/internal/lease"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/sorted"
@@ -48,7 +49,7 @@ func (t *step) plan(attrs lease.Attrs) {
 	t.carry(in)
 	t.out.Desired = &Desired{
 		Generation: s.generation, State: desired, Scope: serves.Scope(desired),
-		Peers: in.Peers.Len() - s.store.census.vacant, KeepStale: s.keepStale,
+		Shared: shared(in), Peers: in.Peers.Len() - s.store.census.vacant, KeepStale: s.keepStale,
 	}
 }
 
@@ -58,8 +59,18 @@ func (s *State) planInput(t *step, attrs lease.Attrs) plan.Input {
 	return plan.Input{
 		Net: *s.config.net, Host: facts, Self: self,
 		Spare: len(s.history) > 0 && s.history[0].spare, Former: s.history.former(t.now), Draining: s.draining, Previous: s.previous,
-		Peers: s.peers(self), Proofs: s.proofs, Checksums: s.wrong, Firewall: s.opts.Firewall,
+		Peers: s.peers(self), Hosts: s.store.snapshot.Hosts, Proofs: s.proofs, Checksums: s.wrong, Firewall: s.opts.Firewall,
 	}
+}
+
+// shared returns the preshared keys of the network's configs, present and former.
+func shared(in plan.Input) (out []netconf.PSK) {
+	for _, b := range append([]plan.Former{{Backend: in.Net.Backend}}, in.Former...) {
+		if b.Backend.WireGuard.PSK != (netconf.PSK{}) {
+			out = append(out, b.Backend.WireGuard.PSK)
+		}
+	}
+	return out
 }
 
 // carry notes what subnet.env is to say once the kernel carries the present
@@ -108,10 +119,11 @@ func (s *State) vouchesFor(subnets []netip.Prefix) bool {
 // sameInput reports whether two inputs are the same, at a cost that does not
 // grow with the peers.
 func sameInput(a, b plan.Input) bool {
-	if !sorted.Same(a.Peers, b.Peers) || !sorted.Same(a.Proofs, b.Proofs) {
+	if !sorted.Same(a.Peers, b.Peers) || !sorted.Same(a.Proofs, b.Proofs) || !sorted.Same(a.Hosts, b.Hosts) {
 		return false
 	}
 	a.Peers, b.Peers, a.Proofs, b.Proofs = lease.Set{}, lease.Set{}, plan.Proofs{}, plan.Proofs{}
+	a.Hosts, b.Hosts = lease.HostSet{}, lease.HostSet{}
 	return equal(a, b)
 }
 

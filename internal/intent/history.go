@@ -74,7 +74,7 @@ func (h history) named() history {
 
 // prune gives up former announcements that nobody can use any more, and
 // returns the delay until there is something to do about another, 0 for none.
-func (h history) prune(used func(vni uint32) bool, now time.Time) (history, time.Duration) {
+func (h history) prune(used func(plan.Tunnel) bool, now time.Time) (history, time.Duration) {
 	kept := h[:min(1, len(h)):min(1, len(h))]
 	wait := time.Duration(0)
 	for _, a := range h[len(kept):] {
@@ -87,7 +87,7 @@ func (h history) prune(used func(vni uint32) bool, now time.Time) (history, time
 			wait = sooner(wait, a.sendsFor(now))
 		}
 		switch {
-		case !displaced && used(a.backend.VXLAN.VNI):
+		case !displaced && used(a.tunnel()):
 			a.idle = time.Time{}
 			kept = append(kept, a)
 			continue
@@ -154,12 +154,23 @@ func (a announcement) is(o announcement) bool {
 	return a.backend == o.backend && a.attrs.Equal(o.attrs)
 }
 
-func (a announcement) needsDevice() bool { return a.backend.Type == plan.VXLAN }
-
-func (a announcement) sameVNI(o announcement) bool {
-	return a.needsDevice() && o.needsDevice() && a.backend.VXLAN.VNI == o.backend.VXLAN.VNI
+// tunnel is the one in which packets come, if it needsDevice.
+func (a announcement) tunnel() plan.Tunnel {
+	t, _ := plan.TunnelOf(a.backend)
+	return t
 }
 
+func (a announcement) needsDevice() bool {
+	_, tunnel := plan.TunnelOf(a.backend)
+	return tunnel
+}
+
+func (a announcement) sameVNI(o announcement) bool {
+	return a.needsDevice() && o.needsDevice() && a.tunnel() == o.tunnel()
+}
+
+// sameDevice reports whether a needs the very device that o does. A port of WireGuard is
+// changed in place.
 func (a announcement) sameDevice(o announcement) bool {
 	return a.sameVNI(o) && a.backend.VXLAN.Port == o.backend.VXLAN.Port
 }

@@ -16,7 +16,7 @@ func onPort(port uint16) announcement {
 // former announcements get their grace period again, and neither stay for
 // years nor go at once.
 func TestAClockThatWasSetBackStartsTheGracePeriodAgain(t *testing.T) {
-	used := func(uint32) bool { return false }
+	used := func(plan.Tunnel) bool { return false }
 	now := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
 	h := history{}.supersede(onPort(8472), now).supersede(onPort(4789), now)
 	h, _ = h.prune(used, now)

@@ -122,6 +122,12 @@ func withAssigned(o host.Options, a *store.Assignment) host.Options {
 	return o
 }
 
+// withKey returns b with this host's key.
+func (s *State) withKey(b plan.Before) plan.Before {
+	b.Key = s.opts.Key
+	return b
+}
+
 // before gathers what peers may know of this host already.
 func (s *State) before() plan.Before {
 	if attrs, ok := s.history.announced(s.config.net.Backend); ok {

@@ -31,8 +31,9 @@ type Desired struct {
 	Generation uint64
 	State      *netstate.State
 	Scope      netstate.Scope
-	Peers      int  // leases of other hosts that the state goes by
-	KeepStale  bool // goes by a copy of the snapshot: what stands may be newer, so nothing of it is removed
+	Shared     []netconf.PSK // the preshared keys that State names by fingerprint
+	Peers      int           // leases of other hosts that the state goes by
+	KeepStale  bool          // goes by a copy of the snapshot: what stands may be newer, so nothing of it is removed
 }
 
 // LeaseRequest is what to ask the store for.

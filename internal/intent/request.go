@@ -36,6 +36,7 @@ func (t *step) request(attrs lease.Attrs) {
 		Host: lease.Host{
 			Name: s.opts.Owner.Hostname, Version: s.opts.Version,
 			OnLink: s.facts.Uplink.OnLink, MTU: s.facts.Uplink.MTU,
+			WireGuard: s.publicKey(),
 		},
 	}}
 	t.tellMisplaced(r.Avoid)
@@ -46,6 +47,15 @@ func (t *step) request(attrs lease.Attrs) {
 	asked := r // what is preferred changes once a lease is held, and is no new request
 	asked.Preferred, asked.Local, asked.Former = s.preferred(), s.taken(true), s.previous
 	t.out.Request = &asked
+}
+
+// publicKey is this host's for WireGuard, "" if it has none. It is told whatever the
+// backend: peers that know it can answer the first encrypted packet.
+func (s *State) publicKey() string {
+	if s.opts.Key.IsZero() {
+		return ""
+	}
+	return s.opts.Key.String()
 }
 
 // taken returns the networks of this host that subnets may collide with: those

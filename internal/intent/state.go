@@ -18,7 +18,8 @@ import (
 // Options is what an agent is told once.
 type Options struct {
 	Owner        lease.Owner
-	Version      string // of the agent, for other hosts' operators
+	Key          netstate.WGKey // this host's public one for WireGuard; zero if it has none
+	Version      string         // of the agent, for other hosts' operators
 	Uplink       host.Options
 	Firewall     firewall.Options
 	Grace        time.Duration  // how long a vanished lease is kept; 0 where not the hosts themselves, but the store says who is there

@@ -100,7 +100,7 @@ func (t *step) conclude() {
 		t.tellFaults()
 		return
 	}
-	attrs, err := plan.Announce(*s.config.net, *s.facts, s.opts.Owner.ID, s.before())
+	attrs, err := plan.Announce(*s.config.net, *s.facts, s.opts.Owner.ID, s.withKey(s.before()))
 	s.faults.Announcement = err
 	t.tellFaults()
 	if err != nil {

@@ -98,6 +98,8 @@ func (a *applier) run(ops []netstate.Op, errs []error) {
 		for i, op := range ops {
 			errs[i] = refused(op, a.link(op))
 		}
+	case netstate.Peer, netstate.Allowed:
+		a.peers(ops, errs)
 	case netstate.Route:
 		a.routes(ops, errs)
 	case netstate.FastPath, netstate.FastRemote, netstate.FastPod, netstate.FastHook:

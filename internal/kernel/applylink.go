@@ -36,6 +36,8 @@ func (a *applier) link(op netstate.Op) error {
 		return a.removeLink(have)
 	case found:
 		return a.mendLink(have, want)
+	case want.Kind == netstate.KindWireGuard:
+		return a.makeWireGuard(want)
 	}
 	return a.makeLink(want)
 }
@@ -143,6 +145,11 @@ func encodeVXLAN(b *rtnl.Batch, want netstate.Link, lower int32) {
 func (a *applier) mendLink(have link, want netstate.Link) error {
 	a.own(have.index, want.Name)
 	var b rtnl.Batch
+	if want.Kind == netstate.KindWireGuard {
+		if err := a.configure(have, want); err != nil {
+			return err
+		}
+	}
 	if have.MTU != want.MTU {
 		b.Message(unix.RTM_NEWLINK, 0, codec.LinkHeader(have.index, 0, 0)...)
 		b.Uint32(unix.IFLA_MTU, uint32(want.MTU))

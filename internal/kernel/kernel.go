@@ -27,6 +27,7 @@ type Kernel struct {
 
 	legacy *legacy
 	fast   *fastpath.Conn
+	wg     WireGuard
 
 	mu   sync.Mutex // guards what follows: one request at a time; nothing slow is done under it
 	conn *rtnl.Conn

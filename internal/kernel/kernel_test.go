@@ -1,17 +1,40 @@
 package kernel_test
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/kernel/kerneltest"
 	"github.com/weft-net/weft/internal/netns"
+	"github.com/weft-net/weft/internal/wguser"
 )
 
-func TestMain(m *testing.M) { os.Exit(netns.Main(m.Run)) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == wguser.Command {
+		carry(os.Args[2:])
+		return
+	}
+	os.Exit(netns.Main(m.Run))
+}
+
+// carry is what the weft of a host would do when the kernel starts a device in user space.
+func carry(args []string) {
+	ready, err := strconv.Atoi(args[4])
+	if err == nil {
+		err = wguser.Main(context.Background(), args[0], args[2], ready)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 func TestConformance(t *testing.T) {
 	kerneltest.Run(t, func(t *testing.T) kerneltest.Host {
@@ -20,11 +43,19 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestConformanceWithoutNexthops is the same with plain gateways, on one side.
+func TestSecrets(t *testing.T) {
+	kerneltest.Secrets(t, func(t *testing.T) kerneltest.Host {
+		ns := newHost(t)
+		return kerneltest.Host{Kernel: open(t, ns), Other: open(t, ns)}
+	})
+}
+
+// TestConformanceWithoutNexthops is the same with plain gateways, on one side, and
+// WireGuard in user space.
 func TestConformanceWithoutNexthops(t *testing.T) {
 	kerneltest.Run(t, func(t *testing.T) kerneltest.Host {
 		ns := newHost(t)
-		return kerneltest.Host{Kernel: open(t, ns).WithoutNexthops(), Other: open(t, ns)}
+		return kerneltest.Host{Kernel: open(t, ns).WithoutNexthops().WithoutWireGuard(), Other: open(t, ns)}
 	})
 }
 
@@ -68,7 +99,30 @@ func open(t testing.TB, ns *netns.NS) *kernel.Kernel {
 			t.Error(err)
 		}
 	})
+	k.UseWireGuard(kernel.WireGuard{Dir: socketDir(t, ns), Keys: kerneltest.Keys(), Start: wguser.Start})
 	return k
+}
+
+var socketDirs sync.Map // by namespace
+
+// socketDir is where the processes of a host's devices have their sockets. When it goes,
+// they end.
+func socketDir(t testing.TB, ns *netns.NS) string {
+	t.Helper()
+	if dir, ok := socketDirs.Load(ns); ok {
+		return dir.(string)
+	}
+	dir, err := os.MkdirTemp("", "wg") // a short one: a socket's path has 107 bytes at most
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	socketDirs.Store(ns, dir)
+	return dir
 }
 
 // shell runs a script in the namespace and returns what it wrote.

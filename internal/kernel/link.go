@@ -13,6 +13,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/codec"
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/owned"
 )
 
 // kindDevice stands for the kind of devices that have none of
@@ -29,6 +30,7 @@ type link struct {
 	flags         uint32 // IFF_*
 	mac           []byte // of any length
 	vrfTable      uint32 // of a VRF
+	userSpace     bool   // of wireguard: a process carries it
 }
 
 // vrfAlias begins the alias of a device that was made while its lower device
@@ -44,6 +46,12 @@ func linkOf(l codec.Link) link {
 	out.Name, out.Kind, out.MTU, out.Up = knownAs(l), cmp.Or(l.Kind, kindDevice), l.MTU, l.Up()
 	if len(l.MAC) == len(out.MAC) {
 		out.MAC = netstate.MAC(l.MAC)
+	}
+	if l.Kind == "tun" && slices.Contains(owned.WireGuardDevices, l.Name) {
+		out.Kind, out.userSpace = netstate.KindWireGuard, true
+	}
+	if out.Kind == netstate.KindWireGuard {
+		out.MAC = netstate.MAC{}
 	}
 	if l.Kind == netstate.KindVXLAN {
 		out.decodeVXLAN(l.Data)

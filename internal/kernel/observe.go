@@ -50,7 +50,7 @@ func (k *Kernel) observe(ctx context.Context, scope netstate.Scope, kinds netsta
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.view.Store(&view{scope: scope, own: k.view.Load().own})
-	o := observer{Kernel: k, scope: scope, own: map[int32]string{}}
+	o := observer{Kernel: k, scope: scope, kinds: kinds, own: map[int32]string{}}
 	for _, step := range []struct {
 		kind netstate.Kinds
 		read func() error
@@ -89,6 +89,7 @@ func again(ctx context.Context, step func() error) error {
 type observer struct {
 	*Kernel
 	scope netstate.Scope
+	kinds netstate.Kinds
 	state netstate.Builder
 	devs  *devices
 	own   map[int32]string
@@ -98,7 +99,7 @@ type observer struct {
 func (o *observer) links() error {
 	o.devs = newDevices(o.conn)
 	clear(o.own)
-	o.state.Links, o.state.Addrs = nil, nil
+	o.state.Links, o.state.Addrs, o.state.Peers, o.state.Allowed = nil, nil, nil, nil
 	tunnels, err := readLinks(o.conn, netstate.KindVXLAN)
 	if err != nil {
 		return err
@@ -106,6 +107,11 @@ func (o *observer) links() error {
 	for _, l := range tunnels {
 		o.devs.names[l.index] = l.Name
 		if err := o.tunnel(l); err != nil {
+			return err
+		}
+	}
+	for _, name := range owned.WireGuardDevices {
+		if err := o.wireguard(name); err != nil {
 			return err
 		}
 	}
@@ -122,9 +128,23 @@ func (o *observer) tunnel(l link) error {
 	if !slices.Contains(o.scope.Links, l.Name) && !owned.IsDeviceName(l.Name) {
 		return nil // whatever its addresses
 	}
+	ours, err := o.takeUp(l)
+	if err != nil || !ours {
+		return err
+	}
+	row := l.Link
+	if row.Dev, err = o.devs.name(l.lower); err != nil {
+		return err
+	}
+	o.state.Links = append(o.state.Links, row)
+	return nil
+}
+
+// takeUp takes up the addresses of a device if it is ours, and reports whether it is.
+func (o *observer) takeUp(l link) (ours bool, err error) {
 	addrs, err := readAddresses(o.conn, l.index)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var rows []netstate.Addr
 	var prefixes []netip.Prefix
@@ -135,16 +155,11 @@ func (o *observer) tunnel(l link) error {
 		}
 	}
 	if !o.scope.Device(l.Name, prefixes) {
-		return nil
-	}
-	row := l.Link
-	if row.Dev, err = o.devs.name(l.lower); err != nil {
-		return err
+		return false, nil
 	}
 	o.own[l.index] = l.Name
-	o.state.Links = append(o.state.Links, row)
 	o.state.Addrs = append(o.state.Addrs, rows...)
-	return nil
+	return true, nil
 }
 
 // foreign takes up the device of another kind that has the name of ours.

@@ -164,11 +164,14 @@ func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event,
 			l = w.finished(l)
 		}
 		row := l.Link
-		if !row.Foreign() {
+		switch {
+		case row.Kind == netstate.KindWireGuard && !gone:
+			row = w.withKey(l)
+		case !row.Foreign():
 			row.Dev = w.mirror.name(l.lower)
 		}
 		return netstate.Event{Row: row, Gone: gone}, true
-	case l.Kind == netstate.KindVXLAN && owned.IsDeviceName(l.Name):
+	case !l.Foreign() && owned.IsDeviceName(l.Name):
 		return netstate.Event{}, changed // ours or not: its addresses tell
 	}
 	// The kernel drops IPv4 routes without a word when their device goes down.

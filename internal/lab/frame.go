@@ -24,6 +24,7 @@ const (
 // inner frame, which the containers see.
 type Frame struct {
 	VXLAN    bool // it travelled in VXLAN
+	Cipher   bool // it is WireGuard's, with data; nothing else of what is inside is known
 	Src, Dst netip.Addr
 	Protocol uint8  // of the IP header
 	Request  bool   // an ICMP or ICMPv6 echo request
@@ -37,6 +38,10 @@ func ParseFrame(b []byte, vxlanPorts ...uint16) (f Frame, ok bool) {
 	if !ok {
 		return Frame{}, false
 	}
+	if f.Protocol == protoUDP && isCipher(payload) {
+		f.Cipher = true
+		return f, true
+	}
 	if f.Protocol == protoUDP {
 		if inner, ok := vxlanInner(payload, vxlanPorts); ok {
 			f, payload, ok = parseIP(inner)
@@ -48,6 +53,17 @@ func ParseFrame(b []byte, vxlanPorts ...uint16) (f Frame, ok bool) {
 	}
 	f.Request, f.EchoID = parseEcho(f.Protocol, payload)
 	return f, true
+}
+
+// WireGuardPorts are the UDP ports that the lab's networks use for WireGuard.
+var WireGuardPorts = []uint16{51820, 51821}
+
+// isCipher reports whether a UDP datagram is one of WireGuard's with data: message type 4
+// and three zero bytes (WireGuard, section 5.4.6), more than the keepalive's 32 bytes.
+func isCipher(udp []byte) bool {
+	const data, keepalive = 4, 32
+	return len(udp) > udpSize+keepalive && slices.Contains(WireGuardPorts, binary.BigEndian.Uint16(udp[2:])) &&
+		binary.LittleEndian.Uint32(udp[udpSize:]) == data
 }
 
 // parseIP reads the Ethernet and IP headers and returns what follows them.

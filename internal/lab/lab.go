@@ -181,6 +181,11 @@ func (l *Lab) Close() error {
 			errs = append(errs, c.close())
 		}
 		l.mu.Unlock()
+		for _, h := range l.hosts { // processes that carry WireGuard devices outlive agents, and end with their sockets
+			if h != nil {
+				errs = append(errs, os.RemoveAll(filepath.Join(h.RunDir(), "wireguard")))
+			}
+		}
 		for _, n := range l.nodes() {
 			errs = append(errs, n.ns.Close())
 		}

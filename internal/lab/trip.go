@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // VXLANPorts are the UDP ports that the lab's networks use: the kernel's own default, and IANA's.
@@ -14,6 +15,7 @@ const (
 	PathLocal  = "local"  // both pods are on one host
 	PathDirect = "direct" // unwrapped on the wire
 	PathVXLAN  = "vxlan"
+	PathCipher = "wireguard"
 	PathNone   = "none" // never seen on the wire
 	PathMixed  = "mixed"
 )
@@ -23,6 +25,7 @@ type Trip struct {
 	Tally
 	Direct int // requests seen on the wire as they are
 	VXLAN  int // requests seen on the wire inside VXLAN
+	Cipher int // encrypted packets seen to leave, which may be requests
 	local  bool
 }
 
@@ -35,6 +38,8 @@ func (t Trip) Path() string {
 		return PathDirect
 	case t.VXLAN > 0:
 		return PathVXLAN
+	case t.Cipher >= t.Sent && t.Sent > 0 && !t.local:
+		return PathCipher
 	case t.local:
 		return PathLocal
 	default:
@@ -68,6 +73,11 @@ func Travel(ctx context.Context, from, to *Pod, is6 bool, count int) (trip Trip,
 		return trip, err
 	}
 	trip.Direct, trip.VXLAN = countRequests(frames, src, dst)
+	for _, f := range frames {
+		if f.Cipher && slices.ContainsFunc(from.Host.Addrs, func(p netip.Prefix) bool { return p.Addr() == f.Src }) {
+			trip.Cipher++
+		}
+	}
 	return trip, nil
 }
 

@@ -1,7 +1,9 @@
 package netconf
 
 import (
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,8 +20,26 @@ const (
 	maxMTU   = 65535
 )
 
+// backends has what reads the keys of each backend, by its name. A new backend
+// is one more line here, and one in package plan.
+var backends = map[string]func(o *object, ipv6 bool, b *Backend){
+	"vxlan":     func(o *object, ipv6 bool, b *Backend) { b.VXLAN = parseVXLAN(o, ipv6) },
+	"host-gw":   func(*object, bool, *Backend) {},
+	"wireguard": func(o *object, ipv6 bool, b *Backend) { b.WireGuard = parseWireGuard(o, ipv6) },
+}
+
 // foreign are the backends that only flannel has.
-var foreign = []string{"alloc", "extension", "ipip", "ipsec", "tencent-vpc", "udp", "wireguard"}
+var foreign = []string{"alloc", "extension", "ipip", "ipsec", "tencent-vpc", "udp"}
+
+// choice lists the backends as a message does: `"a", "b" or "c"`.
+func choice() string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(backends)) {
+		names = append(names, strconv.Quote(name))
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
 
 // parseBackend reads the Backend object. It also returns the keys in it that
 // are unknown to a backend of that type. An absent Backend is vxlan.
@@ -34,8 +54,8 @@ func parseBackend(o *object, ipv6 bool) (Backend, []string) {
 	}
 	in := newObject("Backend.", raw)
 	b := Backend{Type: backendType(in)}
-	if b.Type == "vxlan" {
-		b.VXLAN = parseVXLAN(in, ipv6)
+	if parse, ok := backends[b.Type]; ok {
+		parse(in, ipv6, &b)
 	}
 	o.include(in)
 	return b, in.rest()
@@ -43,16 +63,17 @@ func parseBackend(o *object, ipv6 bool) (Backend, []string) {
 
 func backendType(o *object) string {
 	good := len(o.errs)
-	written := o.string("Type", `must be "vxlan" or "host-gw"`)
+	written := o.string("Type", "must be "+choice())
 	name := strings.ToLower(written)
+	_, known := backends[name]
 	switch {
-	case len(o.errs) > good || name == "vxlan" || name == "host-gw":
+	case len(o.errs) > good || known:
 	case name == "":
-		o.refuse("Type", "is missing", `must be "vxlan" or "host-gw"`)
+		o.refuse("Type", "is missing", "must be %s", choice())
 	case slices.Contains(foreign, name):
 		o.refuse("Type", name, `is a backend of flannel that weft does not support; use "vxlan", or "host-gw" where all hosts share one segment`)
 	default:
-		o.refuse("Type", shorten([]byte(strings.ToValidUTF8(written, "?"))), `unknown backend; must be "vxlan" or "host-gw"`)
+		o.refuse("Type", shorten([]byte(strings.ToValidUTF8(written, "?"))), "unknown backend; must be %s", choice())
 	}
 	return name
 }

@@ -69,5 +69,9 @@ func addLeaves(out map[string]leaf, path string, doc json.RawMessage) {
 	if path == "" || json.Compact(&compact, doc) != nil {
 		return
 	}
-	out[strings.ToLower(path)] = leaf{key: path, value: compact.String()}
+	value := compact.String()
+	if isSecret(path) {
+		value = masked(value)
+	}
+	out[strings.ToLower(path)] = leaf{key: path, value: value}
 }

@@ -45,13 +45,21 @@ func TestEdit(t *testing.T) {
 // TestParseKnowsTheKeys holds the list of keys to what Parse reads.
 func TestParseKnowsTheKeys(t *testing.T) {
 	for _, key := range Keys {
-		doc, err := Edit([]byte(`{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}`), Setting{key, json.RawMessage(`[[]]`)})
-		if err != nil {
-			t.Fatal(err)
-		}
 		windows := key == "Backend.Name" || key == "Backend.MacPrefix"
-		if net, err := Parse(doc); err == nil && !(windows && len(net.Unused) == 1) || strings.Contains(fmt.Sprint(err), "unknown key") {
-			t.Errorf("%s: is not read: %v, %+v", key, err, net)
+		read := false
+		for backend := range backends {
+			doc, err := Edit([]byte(`{"Network": "10.5.0.0/16", "Backend": {"Type": "`+backend+`"}}`), Setting{key, json.RawMessage(`[[]]`)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			net, err := Parse(doc)
+			read = read || err != nil || windows && len(net.Unused) == 1
+			if strings.Contains(fmt.Sprint(err), "unknown key") {
+				t.Errorf("%s: unknown: %v", key, err)
+			}
+		}
+		if !read {
+			t.Errorf("%s: is not read by any backend", key)
 		}
 	}
 }

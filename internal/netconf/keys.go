@@ -12,6 +12,7 @@ var Keys = []string{
 	"Network", "SubnetLen", "SubnetMin", "SubnetMax",
 	"IPv6Network", "IPv6SubnetLen", "IPv6SubnetMin", "IPv6SubnetMax",
 	"Backend.Type", "Backend.VNI", "Backend.Port", "Backend.MTU", "Backend.GBP", "Backend.Learning", "Backend.DirectRouting",
+	"Backend.ListenPort", "Backend.ListenPortV6", "Backend.PSK", "Backend.PersistentKeepaliveInterval", "Backend.Mode", "Backend.Strict",
 	"Backend.Name", "Backend.MacPrefix", // of flannel on Windows
 	"Guard", "Masquerade.Except", "Masquerade.Inbound", "Probe.Interval", "PeerPort",
 }

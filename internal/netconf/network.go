@@ -33,8 +33,9 @@ type Range struct {
 
 // Backend is the Backend object of the document, defaults applied.
 type Backend struct {
-	Type  string // lower case; "vxlan" or "host-gw"
-	VXLAN VXLAN  // meaningful for Type "vxlan" only; the zero value else
+	Type      string    // lower case; "vxlan", "host-gw" or "wireguard"
+	VXLAN     VXLAN     // meaningful for Type "vxlan" only; the zero value else
+	WireGuard WireGuard // likewise for "wireguard"
 }
 
 // String is the backend in a few words: "host-gw", "vxlan with VNI 1".

@@ -58,7 +58,7 @@ func format(n Network, err error) string {
 	for _, r := range n.Ranges {
 		fmt.Fprintf(&b, "%s %s: %d times /%d, %s to %s\n", r.Family(), r.Network, r.Count(), r.SubnetLen, r.Min, r.Max)
 	}
-	fmt.Fprintf(&b, "backend %+v\n", fields(n.Backend))
+	b.WriteString(backendText(n.Backend))
 	if n.NFTables {
 		b.WriteString("nftables\n")
 	}
@@ -139,5 +139,13 @@ func checkRange(t *testing.T, r Range) {
 	}
 }
 
-// fields is a Backend that prints its fields.
-type fields Backend
+// backendText is b with the keys of its type, by %+v, since Backend prints in few words.
+func backendText(b Backend) string {
+	switch b.Type {
+	case "vxlan":
+		return fmt.Sprintf("backend {Type:vxlan VXLAN:%+v}\n", b.VXLAN)
+	case "wireguard":
+		return fmt.Sprintf("backend wireguard %+v\n", b.WireGuard)
+	}
+	return fmt.Sprintf("backend %+v\n", b.Type)
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/weft-net/weft/internal/agent"
@@ -18,6 +19,7 @@ import (
 	"github.com/weft-net/weft/internal/persister"
 	"github.com/weft-net/weft/internal/reconcile"
 	"github.com/weft-net/weft/internal/subnetenv"
+	"github.com/weft-net/weft/internal/wgkey"
 )
 
 // Cleaning is what Clean removed or, on a dry run, would remove.
@@ -122,7 +124,7 @@ func learn(ctx context.Context, o agent.Options, owns intent.Ownership) (_ inten
 // an embedded store's data.
 func leftovers(o agent.Options, foreignFile bool) []string {
 	var out []string
-	for _, path := range []string{o.SubnetFile, o.StateFile(), o.EventsFile()} {
+	for _, path := range []string{o.SubnetFile, o.StateFile(), o.EventsFile(), filepath.Join(o.StateDir, wgkey.FileName)} {
 		if foreignFile && path == o.SubnetFile {
 			continue
 		}

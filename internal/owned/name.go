@@ -14,10 +14,19 @@ var spareName = regexp.MustCompile(`^w[46]-[0-9a-f]+-[0-9a-f]+$`)
 // IsSpareDeviceName reports whether name may be one of SpareDeviceName.
 func IsSpareDeviceName(name string) bool { return spareName.MatchString(name) }
 
-// deviceName is the form of the names that DeviceName and SpareDeviceName give.
-var deviceName = regexp.MustCompile(`^(flannel(-v6)?\.[0-9]+|w[46]-[0-9a-f]+-[0-9a-f]+)$`)
+// Names of WireGuard devices, which are flannel's.
+const (
+	WireGuard   = "flannel-wg"
+	WireGuardV6 = "flannel-wg-v6" // of IPv6 where each family has one
+)
 
-// IsDeviceName reports whether a vxlan device of that name may be an agent's,
+// WireGuardDevices are all names of WireGuard devices.
+var WireGuardDevices = []string{WireGuard, WireGuardV6}
+
+// deviceName is the form of the names of devices.
+var deviceName = regexp.MustCompile(`^(flannel(-v6)?\.[0-9]+|flannel-wg(-v6)?|w[46]-[0-9a-f]+-[0-9a-f]+)$`)
+
+// IsDeviceName reports whether a tunnel device of that name may be an agent's,
 // or flanneld's: its addresses tell.
 func IsDeviceName(name string) bool { return deviceName.MatchString(name) }
 

@@ -35,7 +35,7 @@ func TestNamesStay(t *testing.T) {
 
 func TestDeviceNames(t *testing.T) {
 	for name, want := range map[string]bool{
-		"flannel.1": true, "flannel-v6.1": true, "flannel.16777215": true, "w4-1-2118": true, "w6-ffffff-12b5": true,
+		"flannel.1": true, "flannel-v6.1": true, "flannel-wg": true, "flannel-wg-v6": true, "flannel.16777215": true, "w4-1-2118": true, "w6-ffffff-12b5": true,
 
 		"": false, "flannel.": false, "flannel.a": false, "flannel1": false, "flannel-v5.1": false, "flannel.1\n": false,
 		"w5-1-2118": false, "w4-1": false, "w4--2118": false, "w4-1-": false, "w4-1-211G": false, "cni0": false, "vxlan.calico": false,

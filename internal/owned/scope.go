@@ -34,7 +34,7 @@ func (s Scope) Holds(p netip.Prefix) bool {
 // networks.
 func (s Scope) holdsAny(prefixes []netip.Prefix) bool { return slices.ContainsFunc(prefixes, s.Holds) }
 
-// Device reports whether a vxlan device is the agent's: it is wanted, or it
+// Device reports whether a tunnel device is the agent's: it is wanted, or it
 // has one of weft's names and an address in one of the networks. So are the
 // global addresses, permanent neighbours and permanent forwarding entries that stand on it.
 func (s Scope) Device(name string, addrs []netip.Prefix) bool {

@@ -9,14 +9,16 @@ import (
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
 )
 
 // peer is a lease with the one subnet of it that is being planned.
 type peer struct {
 	*lease.Lease
 	subnet netip.Prefix
-	group  int    // of the networks, the first that gives out such subnets; their count if none does
-	proven proven // of the paths to it
+	group  int            // of the networks, the first that gives out such subnets; their count if none does
+	proven proven         // of the paths to it
+	key    netstate.WGKey // its public one, if this host encrypts and it is known
 }
 
 // compare orders by address, then the wider first, then by what else tells two
@@ -50,7 +52,7 @@ func (b *basis) candidate(l *lease.Lease, f netconf.Family) (peer, bool) {
 	for group < len(networks) && !networks[group].Regular(subnet) {
 		group++
 	}
-	return peer{l, subnet, group, b.in.proven(l, f)}, true
+	return peer{l, subnet, group, b.in.proven(l, f), b.keyOf(l, f)}, true
 }
 
 // fits returns what is wrong with p's subnet by itself.

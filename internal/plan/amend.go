@@ -5,6 +5,7 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/sorted"
 )
 
 // amendment carries changed leases over into the plan of one family, in the same
@@ -17,9 +18,13 @@ type amendment struct {
 	undecided []*peer // whether they are admitted must be found out; sorted by rank
 	gone      []*peer // no longer admitted, or not in this form
 	come      []*peer // newly admitted, or in this form
+	resends   []*peer // admitted as before, and maybe not allowed their key as before
+
+	keys sorted.Set[keyEnd] // of all families, afterwards
 }
 
-func (u *amendment) apply(changes []change) {
+// admit finds out who is admitted now.
+func (u *amendment) admit(changes []change) {
 	var opened []*peer // admitted peers that are there no more: others may have their place
 	for _, c := range changes {
 		opened = append(opened, u.change(c)...)
@@ -32,6 +37,10 @@ func (u *amendment) apply(changes []change) {
 		u.undecided = u.undecided[1:]
 		u.decide(p)
 	}
+}
+
+// apply puts the rows for those admitted.
+func (u *amendment) apply() {
 	u.readdress()
 	u.redirect()
 	u.count()

@@ -11,6 +11,7 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan/fastpath"
 	"github.com/weft-net/weft/internal/plan/firewall"
+	"github.com/weft-net/weft/internal/plan/wireguard"
 	"github.com/weft-net/weft/internal/sorted"
 )
 
@@ -18,6 +19,7 @@ import (
 type draft struct {
 	*basis
 	families map[netconf.Family]familyDraft
+	keys     sorted.Set[keyEnd]
 	faults   []fault
 	state    *netstate.State // nil: see contradiction
 
@@ -56,18 +58,27 @@ func draw(in Input) *draft {
 	leases := in.Peers.Slice()
 	in.Peers = lease.Set{}
 	d := &draft{basis: newBasis(s, &in), families: map[netconf.Family]familyDraft{}}
+	var keys []keyEnd
 	for _, r := range in.Net.Ranges {
 		f := r.Family()
 		a, bad := d.admit(f, leases)
-		ends, unsent := d.send(s, f, a.admitted)
-		d.faults = slices.Concat(d.faults, bad, duplicates(f, a.admitted), unsent)
-		d.families[f] = familyDraft{a, ends, d.countNear(f, a.admitted)}
+		d.faults = slices.Concat(d.faults, bad, duplicates(f, a.admitted))
+		d.families[f] = familyDraft{admission: a, nearby: d.countNear(f, a.admitted)}
+		keys = append(keys, d.keyEnds(f, a.admitted)...)
 		// Peers that this host cannot reach may still be right to send.
 		for _, p := range a.admitted {
 			if addr, ok := p.PublicAddr(f); ok {
 				d.fw.Peers = append(d.fw.Peers, addr)
 			}
 		}
+	}
+	d.keys = sorted.Of(keys...)
+	d.sendEncrypted(s, d.keys)
+	for f, peers := range d.families {
+		var unsent []fault
+		peers.ends, unsent = d.send(s, f, peers.admitted, d.keys)
+		d.families[f] = peers
+		d.faults = append(d.faults, unsent...)
 	}
 	for _, p := range d.fw.Build(s) {
 		d.problems = append(d.problems, Problem{Subject: "firewall", Err: p.Err, Note: p.Note})
@@ -84,6 +95,7 @@ type basis struct {
 	in       *Input                                // without Peers
 	networks map[netconf.Family][]netconf.Previous // the present one first
 	tunnels  map[netconf.Family]tunnels            // this host's
+	ciphers  map[netconf.Family]*wireguard.Device  // this host's ends of encrypted tunnels
 	taken    []host.Attached                       // networks of this host that subnets may collide with
 	fw       firewall.Plan
 	fast     fastpath.Plan
@@ -92,9 +104,10 @@ type basis struct {
 
 // newBasis adds what the host needs whoever its peers are.
 func newBasis(s *netstate.Builder, in *Input) *basis {
-	b := &basis{in: in, networks: map[netconf.Family][]netconf.Previous{}}
+	b := &basis{in: in, networks: map[netconf.Family][]netconf.Previous{}, ciphers: map[netconf.Family]*wireguard.Device{}}
 	parameters(s, in)
 	b.tunnels, b.problems = receive(s, in)
+	b.receiveEncrypted(s)
 	b.problems = append(b.problems, withheld(in)...)
 	b.problems = append(b.problems, routingProblems(in)...)
 	b.problems = append(b.problems, dockerProblems(in)...)
@@ -108,6 +121,7 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 		for _, t := range b.tunnels[f] {
 			b.fw.Tunnels = append(b.fw.Tunnels, firewall.Tunnel{Family: f, Port: t.Conf.Port, VNI: t.Conf.VNI})
 		}
+		b.fw.Tunnels = append(b.fw.Tunnels, b.encryptedTunnels(f)...)
 	}
 	b.problems = append(b.problems, b.misplaced()...)
 	b.problems = append(b.problems, b.fastPath(s)...)

@@ -10,6 +10,8 @@ type edits struct {
 	base     *netstate.State
 	neighs   *sorted.Editor[netstate.Neigh]
 	fdb      *sorted.Editor[netstate.FDB]
+	peers    *sorted.Editor[netstate.Peer]
+	allowed  *sorted.Editor[netstate.Allowed]
 	routes   *sorted.Editor[netstate.Route]
 	remotes  *sorted.Editor[netstate.FastRemote]
 	elements *sorted.Editor[netstate.Element]
@@ -20,13 +22,14 @@ type edits struct {
 func edit(s *netstate.State, faults sorted.Set[fault], lines sorted.Set[line]) *edits {
 	return &edits{
 		base: s, faults: faults.Edit(), lines: lines.Edit(), neighs: s.Neighs.Edit(), fdb: s.FDB.Edit(),
-		routes: s.Routes.Edit(), remotes: s.Fast.Remotes.Edit(), elements: s.Firewall.Elements.Edit(),
+		peers: s.Peers.Edit(), allowed: s.Allowed.Edit(), routes: s.Routes.Edit(), remotes: s.Fast.Remotes.Edit(), elements: s.Firewall.Elements.Edit(),
 	}
 }
 
 // result returns what has become of the arguments of edit.
 func (e *edits) result() (*netstate.State, sorted.Set[fault], sorted.Set[line]) {
 	s := e.base.Clone()
+	s.Peers, s.Allowed = e.peers.Set(), e.allowed.Set()
 	s.Neighs, s.FDB, s.Routes, s.Firewall.Elements = e.neighs.Set(), e.fdb.Set(), e.routes.Set(), e.elements.Set()
 	s.Fast.Remotes = e.remotes.Set()
 	return s, e.faults.Set(), e.lines.Set()

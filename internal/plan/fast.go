@@ -46,6 +46,9 @@ func (b *basis) fastTunnel() *fastpath.Tunnel {
 
 // fastRemote returns what programs know of the path to a peer's subnet.
 func (b *basis) fastRemote(f netconf.Family, subnet netip.Prefix, path *Path) (netstate.FastRemote, bool) {
+	if path.Kind == Encrypted { // which programs cannot do, and must not pass by
+		return netstate.FastRemote{}, false
+	}
 	r := fastpath.Remote{Subnet: subnet, Host: path.Remote, MTU: path.MTU}
 	fits := b.in.Host.Uplink.MTU
 	if path.Kind == Tunnelled {

@@ -23,6 +23,7 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/plan/vxlan"
+	"github.com/weft-net/weft/internal/plan/wireguard"
 )
 
 var update = flag.Bool("update", false, "write the goldens anew")
@@ -132,6 +133,9 @@ func render(s *netstate.State, problems []Problem) string {
 //	self|peer PREFIX public ADDR BACKEND
 //	proof PREFIX PATH VERDICT [mtu BYTES]   of a path to the peer, which probes have shown
 //	checksum PREFIX PROTOCOL...   are wrong in packets to the peer if hardware is to complete them
+//	self|peer PREFIX public ADDR wireguard KEY [PORT]   a key is a word
+//	former-wireguard KEY
+//	knows PREFIX KEY          the peer's host says that this is its key
 //	drains PREFIX             a subnet that this host had before
 //	past PREFIX len BITS      a network of an earlier config
 //	masquerade {JSON}
@@ -266,6 +270,18 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		case "self":
 			in.Self = readLease(w, fams)
 			in.Host.Public = in.Self.Public
+		case "former-wireguard":
+			l := readLease(slices.Concat([]string{"", "172.7.0.0/24", "", "10.0.0.1", "wireguard"}, w[1:]), fams)
+			net, err := netconf.Parse([]byte(`{"Network":"172.7.0.0/16","Backend":{"Type":"wireguard"}}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Former = append(in.Former, Former{Backend: net.Backend, Attrs: l.Attrs})
+		case "knows":
+			l := readLease([]string{"", w[1], "", "10.0.0.1", HostGW}, fams)
+			h := lease.HostOf(l.Subnets)
+			h.WireGuard = wgKey(w[2]).String()
+			in.Hosts = in.Hosts.With(h)
 		case "former":
 			l := readLease(slices.Concat([]string{"", "172.7.0.0/24", "", "10.0.0.1"}, w[1:4]), fams)
 			vni, _ := strconv.ParseUint(w[2], 10, 32)
@@ -421,7 +437,14 @@ func readLease(w []string, fams []netconf.Family) lease.Lease {
 	for _, f := range fams {
 		l.Subnets = append(l.Subnets, prefix(f, w[1]))
 		l.Public = append(l.Public, address(f, w[3]))
-		if len(w) > 6 {
+		if len(w) > 5 && w[4] == WireGuard && w[5][0] != '{' {
+			d := wireguard.Data{Key: wgKey(w[5]), Port: map[netconf.Family]uint16{netconf.V4: 51820, netconf.V6: 51821}[f]}
+			if len(w) > 6 {
+				port, _ := strconv.ParseUint(w[6], 10, 16)
+				d.Port = uint16(port)
+			}
+			l.Data = l.Data.With(f, d.Marshal())
+		} else if len(w) > 6 {
 			vni, _ := strconv.ParseUint(w[5], 10, 32)
 			mac, _ := netstate.ParseMAC(w[6])
 			l.Data = l.Data.With(f, vxlan.Data{VNI: uint32(vni), MAC: mac}.Marshal())
@@ -430,6 +453,12 @@ func readLease(w []string, fams []netconf.Family) lease.Lease {
 		}
 	}
 	return l
+}
+
+// wgKey is the public key of the host that a word names.
+func wgKey(word string) (k netstate.WGKey) {
+	copy(k[:], strings.Repeat(word, len(k)))
+	return k
 }
 
 var octets = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)\.(\d+)$`)

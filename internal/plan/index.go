@@ -48,7 +48,7 @@ var least = at(netip.Prefix{})
 
 // index makes the indexes of the last whole plan.
 func (p *Planner) index() {
-	p.lines, p.faults = p.draft.allLines(), sorted.Of(p.draft.faults...)
+	p.lines, p.faults, p.keys = p.draft.allLines(), sorted.Of(p.draft.faults...), p.draft.keys
 	p.families = map[netconf.Family]*index{}
 	for f, d := range p.draft.families {
 		x := &index{nearby: d.nearby, fit: indexed(d.fit), admitted: indexed(d.admitted), ends: sorted.FromOrdered(d.ends)}

@@ -8,7 +8,7 @@ import (
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
-	"github.com/weft-net/weft/internal/plan/vxlan"
+	"github.com/weft-net/weft/internal/plan/device"
 )
 
 // Values of rp_filter and arp_ignore; Documentation/networking/ip-sysctl.rst.
@@ -36,7 +36,7 @@ func parameters(s *netstate.Builder, in *Input) {
 // goes by the device's own parameter, and no strict filter on the uplink.
 func parameters4(in *Input) []netstate.Sysctl {
 	uplink := in.Host.Uplink.Name
-	out := []netstate.Sysctl{{Name: netconf.V4.Conf(uplink, "forwarding"), Value: "1"}, vxlan.LooseFilter(uplink, in.allStrict())}
+	out := []netstate.Sysctl{{Name: netconf.V4.Conf(uplink, "forwarding"), Value: "1"}, device.LooseFilter(uplink, in.allStrict())}
 	for _, b := range in.bridges() {
 		out = append(out, netstate.Sysctl{Name: netconf.V4.Conf(b.Name, "forwarding"), Value: "1"})
 	}

@@ -19,12 +19,6 @@ import (
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
-// Names of the backends, as they stand in configs and leases.
-const (
-	VXLAN  = "vxlan"
-	HostGW = "host-gw"
-)
-
 // Input is all that a plan depends on.
 type Input struct {
 	Net       netconf.Network
@@ -35,6 +29,7 @@ type Input struct {
 	Draining  []netip.Prefix     // draining subnets: this host's previous ones, which peers still send to
 	Previous  []netconf.Previous // previous networks, in which there still are leases
 	Peers     lease.Set          // everybody else; a lease of Self's subnets is passed over
+	Hosts     lease.HostSet      // what hosts say of themselves: the keys of those that do not encrypt yet
 	Proofs    Proofs             // of the paths to peers
 	Checksums []Checksum         // one a family at most; those of another kernel or uplink have no effect
 

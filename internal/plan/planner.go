@@ -26,6 +26,7 @@ type Planner struct {
 	faults   sorted.Set[fault]
 	lines    sorted.Set[line] // what problems are made of
 	families map[netconf.Family]*index
+	keys     sorted.Set[keyEnd]
 }
 
 // Update returns what Build returns for in. Neither state nor problems may be
@@ -33,7 +34,7 @@ type Planner struct {
 func (p *Planner) Update(in Input) (*netstate.State, []Problem) {
 	if changes, ok := p.changes(in); !ok {
 		p.rebuild(in)
-	} else if p.basis.in.Proofs = in.Proofs; len(changes) > 0 {
+	} else if p.basis.in.Proofs, p.basis.in.Hosts = in.Proofs, in.Hosts; len(changes) > 0 {
 		p.apply(changes)
 	}
 	if pods := in.Host.FastPath.Pods; p.basis != nil && !slices.Equal(p.basis.in.Host.FastPath.Pods, pods) {
@@ -70,6 +71,7 @@ func (p *Planner) changes(in Input) ([]change, bool) {
 		out = append(out, change{c.Old, c.New})
 	}
 	out = append(out, p.proven(in, out)...)
+	out = append(out, p.introduced(in, out)...)
 	// One peer in the whole plan costs about a tenth of what its change costs.
 	return out, len(out) <= 100 || 10*len(out) < in.Peers.Len()
 }
@@ -97,10 +99,31 @@ func (p *Planner) proven(in Input, changed []change) (out []change) {
 	return out
 }
 
+// introduced returns the peers of in, beside those that are changed, whose hosts say
+// that they have another key.
+func (p *Planner) introduced(in Input, changed []change) (out []change) {
+	if _, encrypts := in.encryption(); !encrypts {
+		return nil
+	}
+	for c := range sorted.Diff(p.in.Hosts, in.Hosts) {
+		if c.Old != nil && c.New != nil && c.Old.WireGuard == c.New.WireGuard {
+			continue
+		}
+		subnets, err := lease.ParseKey(cmp.Or(c.Old, c.New).Lease)
+		l, ok := in.Peers.Find(lease.At(subnets))
+		known := slices.ContainsFunc(changed, func(c change) bool { return c.new != nil && c.new.Compare(l) == 0 })
+		if err == nil && ok && !known {
+			out = append(out, change{&l, &l})
+		}
+	}
+	return out
+}
+
 // sameButPeers reports whether a and b agree in all but their peers and the paths
 // to them. Parts that they share are not looked at.
 func sameButPeers(a, b Input) bool {
 	a.Peers, b.Peers, a.Proofs, b.Proofs = lease.Set{}, lease.Set{}, Proofs{}, Proofs{}
+	a.Hosts, b.Hosts = lease.HostSet{}, lease.HostSet{}
 	a.Self.TTL, b.Self.TTL = 0, 0
 	a.Host.FastPath.Pods, b.Host.FastPath.Pods = nil, nil
 	return reflect.DeepEqual(a, b)
@@ -121,10 +144,16 @@ func (p *Planner) apply(changes []change) {
 		}
 	}
 	e := edit(p.state, p.faults, p.lines)
+	all := map[netconf.Family]*amendment{}
 	for _, r := range p.basis.in.Net.Ranges {
 		f := r.Family()
-		u := amendment{basis: p.basis, family: f, index: p.families[f], edits: e}
-		u.apply(changes)
+		all[f] = &amendment{basis: p.basis, family: f, index: p.families[f], edits: e}
+		all[f].admit(changes)
+	}
+	p.keys = rekey(p.keys, all)
+	for _, u := range all {
+		u.keys = p.keys
+		u.apply()
 	}
 	before := p.lines
 	p.state, p.faults, p.lines = e.result()

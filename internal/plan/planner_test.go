@@ -16,6 +16,7 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/plan/vxlan"
+	"github.com/weft-net/weft/internal/plan/wireguard"
 )
 
 // TestUpdatePlansAsBuildDoes lets peers come, go and change at random, many of
@@ -24,6 +25,7 @@ import (
 func TestUpdatePlansAsBuildDoes(t *testing.T) {
 	backends := []string{
 		`{"Type":"vxlan"}`, `{"Type":"vxlan","DirectRouting":true}`, `{"Type":"host-gw"}`,
+		`{"Type":"wireguard"}`, `{"Type":"wireguard","Mode":"auto","PersistentKeepaliveInterval":25}`,
 	}
 	for _, backend := range backends {
 		for stack, fams := range stacks {
@@ -79,6 +81,9 @@ func newTrace(t *testing.T, backend string, fams []netconf.Family) *trace {
 	}, Params: host.Params{host.NeighLimit(netconf.V4): "30", host.NeighLimit(netconf.V6): "60"}}}}
 	tr.in.Self = tr.good(0)
 	tr.in.Self.Backend = net.Backend.Type
+	if net.Backend.Type == WireGuard {
+		tr.in.Self.Data = tr.attrs("192.168.1.1", 0, 200, WireGuard, 1).Data
+	}
 	return tr
 }
 
@@ -100,7 +105,24 @@ func (tr *trace) step() {
 	if tr.rng.IntN(3) == 0 {
 		tr.probe()
 	}
+	if tr.rng.IntN(3) == 0 {
+		tr.introduce()
+	}
 }
+
+// introduce has some hosts say that they have a key, or another one.
+func (tr *trace) introduce() {
+	for l := range tr.in.Peers.All() {
+		if tr.rng.IntN(8) == 0 {
+			h := lease.HostOf(l.Subnets)
+			h.WireGuard = []string{"", "none", publicKey(tr.number()).String()}[tr.rng.IntN(3)]
+			tr.in.Hosts = tr.in.Hosts.With(h)
+		}
+	}
+}
+
+// publicKey is that of the host with a number.
+func publicKey(number int) netstate.WGKey { return netstate.WGKey{9, byte(number)} }
 
 // probe has probes show something of the paths to some peers, or of none.
 func (tr *trace) probe() {
@@ -108,7 +130,7 @@ func (tr *trace) probe() {
 		if tr.rng.IntN(8) != 0 {
 			continue
 		}
-		p := Proof{Subnets: l.Subnets, Family: tr.fams[tr.rng.IntN(len(tr.fams))], Kind: []Kind{Direct, Tunnelled}[tr.rng.IntN(2)]}
+		p := Proof{Subnets: l.Subnets, Family: tr.fams[tr.rng.IntN(len(tr.fams))], Kind: []Kind{Direct, Tunnelled, Encrypted}[tr.rng.IntN(3)]}
 		if tr.rng.IntN(4) == 0 {
 			tr.in.Proofs = tr.in.Proofs.Without(p)
 			continue
@@ -135,6 +157,12 @@ func (tr *trace) elsewhere() {
 		}
 	case 4:
 		in.Former = nil
+		if tr.rng.IntN(2) == 0 {
+			in.Former = append(in.Former, Former{
+				Backend: netconf.Backend{Type: WireGuard, WireGuard: netconf.WireGuard{ListenPort: 51820, ListenPortV6: 51821, Mode: netconf.Separate}},
+				Attrs:   tr.attrs("192.168.1.1", 0, 200, WireGuard, 1),
+			})
+		}
 		for vni := range uint32(tr.rng.IntN(3)) {
 			in.Former = append(in.Former, Former{
 				Backend: netconf.Backend{Type: VXLAN, VXLAN: netconf.VXLAN{VNI: 1 + vni, Port: 4789}},
@@ -251,6 +279,9 @@ func (tr *trace) attrs(public string, public6, mac int, backend string, vni uint
 		} else {
 			a.Public = append(a.Public, netip.MustParseAddr(fmt.Sprintf("fe00::%x", public6+1)))
 		}
+		if backend == WireGuard {
+			a.Data = a.Data.With(f, wireguard.Data{Key: publicKey(mac), Port: 51820 + uint16(f)}.Marshal())
+		}
 		if backend == VXLAN {
 			a.Data = a.Data.With(f, vxlan.Data{VNI: vni, MAC: netstate.MAC{2, 0, 0, 0, byte(f), byte(mac)}}.Marshal())
 		}
@@ -283,6 +314,9 @@ func (tr *trace) lease() lease.Lease {
 	}
 	if tr.rng.IntN(3) == 0 || tr.in.Net.Backend.Type == HostGW {
 		backend = HostGW
+	}
+	if encrypts := tr.in.Net.Backend.Type == WireGuard; tr.rng.IntN(20) == 0 || encrypts && tr.rng.IntN(4) > 0 {
+		backend = WireGuard
 	}
 	l.Attrs = tr.attrs(public, public6, mac, backend, vni)
 	switch tr.rng.IntN(30) {

@@ -55,7 +55,7 @@ type shown struct {
 }
 
 // proven is what probes have shown of the paths to one subnet of a peer.
-type proven struct{ direct, tunnelled shown }
+type proven struct{ direct, tunnelled, encrypted shown }
 
 func (in *Input) proven(l *lease.Lease, f netconf.Family) proven {
 	if in.Proofs.Len() == 0 {
@@ -65,12 +65,15 @@ func (in *Input) proven(l *lease.Lease, f netconf.Family) proven {
 		p, _ := in.Proofs.Find(Proof{Subnets: l.Subnets, Family: f, Kind: k})
 		return shown{p.Verdict, int32(p.MTU)}
 	}
-	return proven{direct: find(Direct), tunnelled: find(Tunnelled)}
+	return proven{direct: find(Direct), tunnelled: find(Tunnelled), encrypted: find(Encrypted)}
 }
 
 func (p proven) of(k Kind) shown {
-	if k == Direct {
+	switch k {
+	case Direct:
 		return p.direct
+	case Encrypted:
+		return p.encrypted
 	}
 	return p.tunnelled
 }

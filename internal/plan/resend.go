@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/weft-net/weft/internal/netstate"
+import (
+	"slices"
+
+	"github.com/weft-net/weft/internal/netstate"
+)
 
 // redirect brings up to date the paths to those admitted.
 func (u *amendment) redirect() {
@@ -31,7 +35,7 @@ func (u *amendment) redirect() {
 	for mac, before := range holders {
 		u.rehold(mac, before)
 	}
-	for _, p := range u.come {
+	for _, p := range slices.Concat(u.come, u.resends) {
 		u.resend(p)
 	}
 }
@@ -89,6 +93,11 @@ func (u *amendment) resend(p *peer) {
 	path, err := u.in.path(p, u.family)
 	if err == nil && path.Kind == Tunnelled {
 		if err = u.shares(p, &path); err != nil {
+			u.dropPackets(p, &path)
+		}
+	}
+	if err == nil && path.Kind == Encrypted {
+		if err = u.mayEncrypt(u.keys, u.family, p); err != nil {
 			u.dropPackets(p, &path)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan/hostgw"
 	"github.com/weft-net/weft/internal/plan/vxlan"
+	"github.com/weft-net/weft/internal/sorted"
 )
 
 // Everything here runs for each of many thousand peers, so it goes over them
@@ -17,10 +18,17 @@ import (
 // not be sorted then.
 
 // send adds what the host needs to reach admitted peers of family f.
-func (b *basis) send(s *netstate.Builder, f netconf.Family, peers []*peer) (ends []tunnelEnd, faults []fault) {
+func (b *basis) send(s *netstate.Builder, f netconf.Family, peers []*peer, keys sorted.Set[keyEnd]) (ends []tunnelEnd, faults []fault) {
 	paths, errs := b.pathsTo(f, peers)
 	ends = tunnelEnds(paths, peers)
 	b.sendFrames(s, f, ends, paths, errs)
+	for i, p := range peers {
+		if paths[i].Kind == Encrypted && errs[p] == nil {
+			if err := b.mayEncrypt(keys, f, p); err != nil {
+				errs[p] = err
+			}
+		}
+	}
 	s.Neighs = slices.Grow(s.Neighs, len(ends))
 	s.Routes = slices.Grow(s.Routes, len(peers))
 	for i, p := range peers {
@@ -120,7 +128,13 @@ func (b *basis) sharedMAC(f netconf.Family, path *Path, p, holder *peer, held *P
 // sendPackets adds what puts packets for p on path. Without the tunnel receive
 // has said already why.
 func (b *basis) sendPackets(s *netstate.Builder, f netconf.Family, p *peer, path *Path) {
-	if path.Kind == Direct {
+	if path.Kind == Encrypted {
+		if d := b.ciphers[f]; d != nil {
+			route := d.Route(p.subnet)
+			route.MTU = path.MTU
+			s.Routes = append(s.Routes, route)
+		}
+	} else if path.Kind == Direct {
 		route := hostgw.Route(p.subnet, path.Via, path.Dev, path.OnLink)
 		route.MTU = path.MTU
 		s.Routes = append(s.Routes, route)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
-	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
 // Stage tells how far hosts have followed a change of the config to net: the
@@ -54,8 +53,7 @@ func follows(net netconf.Network, l *lease.Lease) bool {
 		if !ok || r.Fits(subnet) != nil {
 			return false
 		}
-		d, err := vxlan.ParseData(l.Data.Of(r.Family()))
-		if net.Backend.Type == VXLAN && (err != nil || d.VNI != net.Backend.VXLAN.VNI) {
+		if follows := backends[l.Backend].follows; follows != nil && !follows(net.Backend, l.Data.Of(r.Family())) {
 			return false
 		}
 	}
@@ -65,12 +63,8 @@ func follows(net netconf.Network, l *lease.Lease) bool {
 // Announced says in a few words how a host that announces attrs is reached:
 // "host-gw", "vxlan with VNI 1"; "" if it announces nothing.
 func Announced(attrs lease.Attrs) string {
-	b := netconf.Backend{Type: attrs.Backend}
-	for _, f := range netconf.Families {
-		if d, err := vxlan.ParseData(attrs.Data.Of(f)); err == nil && attrs.Backend == VXLAN {
-			b.VXLAN.VNI = d.VNI
-			return b.String()
-		}
+	if tunnels := TunnelsOf(attrs); len(tunnels) > 0 {
+		return tunnels[0].String()
 	}
 	return attrs.Backend
 }

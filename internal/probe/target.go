@@ -61,7 +61,7 @@ func Targets(in *plan.Input, l *lease.Lease, f netconf.Family) []Target {
 		if p.Kind == plan.Tunnelled {
 			t.MAC = p.MAC
 		}
-		if l.Backend == plan.VXLAN {
+		if len(plan.TunnelsOf(l.Attrs)) > 0 {
 			t.Dest = subnet.Addr()
 		}
 		out = append(out, t)
@@ -73,7 +73,7 @@ func Targets(in *plan.Input, l *lease.Lease, f netconf.Family) []Target {
 // the path that its packets take.
 func sourceTo(in *plan.Input, l *lease.Lease, f netconf.Family) (netip.Addr, bool) {
 	own, leased := in.Self.Subnet(f)
-	if l.Backend == plan.VXLAN && leased && hasTunnel(in) {
+	if leased && len(plan.TunnelsOf(l.Attrs)) > 0 && hasTunnel(in) {
 		return own.Addr(), true
 	}
 	for _, a := range in.Host.Uplink.Addrs {
@@ -86,9 +86,10 @@ func sourceTo(in *plan.Input, l *lease.Lease, f netconf.Family) (netip.Addr, boo
 
 func hasTunnel(in *plan.Input) bool {
 	for _, former := range in.Former {
-		if former.Backend.Type == plan.VXLAN {
+		if _, ok := plan.TunnelOf(former.Backend); ok {
 			return true
 		}
 	}
-	return in.Net.Backend.Type == plan.VXLAN
+	_, ok := plan.TunnelOf(in.Net.Backend)
+	return ok
 }

@@ -176,6 +176,10 @@ func deviceOf(row netstate.Row) string {
 		return r.Dev
 	case netstate.FDB:
 		return r.Dev
+	case netstate.Peer:
+		return r.Dev
+	case netstate.Allowed:
+		return r.Dev
 	case netstate.Route:
 		return r.Dev
 	case netstate.Sysctl:

@@ -41,7 +41,7 @@ func careful(ops []netstate.Op) []netstate.Op {
 		switch have := o.Have.(type) {
 		case netstate.Route:
 			return !have.Foreign()
-		case netstate.Neigh, netstate.FDB, netstate.Element:
+		case netstate.Neigh, netstate.FDB, netstate.Peer, netstate.Allowed, netstate.Element:
 			return true
 		case netstate.Link, netstate.NFTable:
 			return o.Verb == netstate.Remove && again[netstate.Identity(have)].Verb == netstate.Remove

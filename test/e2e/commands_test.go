@@ -46,6 +46,8 @@ var commands = map[string]command{
 	"stream-stop":  cmdStreamStop,
 	"seen-as":      cmdSeenAs,
 	"unheard":      cmdUnheard,
+	"wire-start":   cmdWireStart,
+	"wire-stop":    cmdWireStop,
 	"stranger":     cmdStranger,
 
 	"flannel":           cmdFlannel,

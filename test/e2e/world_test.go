@@ -41,6 +41,7 @@ type world struct {
 	pods    map[string]*lab.Pod
 	pingers map[string]*lab.Pinger
 	streams map[string]*lab.Stream
+	wires   map[string]*lab.Wire
 
 	containerds map[string]*lab.Containerd // by host
 
@@ -53,7 +54,7 @@ func newWorld(tb testing.TB) *world {
 	ctx, cancel := context.WithTimeout(context.Background(), scriptLimit)
 	return &world{
 		tb: tb, ctx: ctx, cancel: cancel,
-		pods: map[string]*lab.Pod{}, pingers: map[string]*lab.Pinger{}, streams: map[string]*lab.Stream{},
+		pods: map[string]*lab.Pod{}, pingers: map[string]*lab.Pinger{}, streams: map[string]*lab.Stream{}, wires: map[string]*lab.Wire{},
 		dockers: map[string]*lab.Process{}, containers: map[string]*lab.Container{},
 		containerds: map[string]*lab.Containerd{},
 	}
@@ -67,6 +68,9 @@ func (w *world) end() {
 	}
 	for _, s := range w.streams {
 		s.Stop()
+	}
+	for _, wire := range w.wires {
+		_, _ = wire.Stop() // the script has failed
 	}
 	if w.kube != nil {
 		if err := w.kube.Close(); err != nil {

@@ -15,6 +15,9 @@ import (
 	"github.com/weft-net/weft/internal/reconcile"
 )
 
+// Secrets runs what needs a kernel that has secrets.
+func Secrets(t *testing.T, newHost func(*testing.T) Host) { testWireGuardSecrets(t, newHost(t)) }
+
 // Host is a host with a device eth0 that is up and has the addresses
 // 10.4.7.21/24 and fd00:4:7::21/64, and with nothing else but a loopback.
 type Host struct {
@@ -48,6 +51,8 @@ func Run(t *testing.T, newHost func(*testing.T) Host) {
 		{"Own changes of the firewall are no news", testOwnRules},
 		{"Meddling with the firewall", testMeddling},
 		{"Look at one kind", testKinds},
+		{"WireGuard", testWireGuard},
+		{"Adopt a WireGuard device", testWireGuardAdopt},
 		{"Ten thousand peers", testMany},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newHost(t)) })

@@ -7,6 +7,7 @@ package firewall
 import (
 	"cmp"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/weft-net/weft/internal/host"
@@ -26,11 +27,13 @@ type Options struct {
 	Accept     bool           // rules of ours may stand in other people's chains (--iptables-forward-rules)
 }
 
-// Tunnel is an end of a VXLAN network on this host.
+// Tunnel is an end of a VXLAN or WireGuard network on this host.
 type Tunnel struct {
 	Family netconf.Family // of the underlay
 	Port   uint16         // UDP
 	VNI    uint32
+
+	Encrypted bool // who sent a packet is proven by its encryption, so the guard has nothing to do
 }
 
 // Plan is all that the rules depend on.
@@ -101,13 +104,18 @@ func (b *builder) rule(chain string, body netstate.Body) {
 	b.next++
 }
 
-func (b *builder) guarded() bool { return b.Net.Guard && len(b.Tunnels) > 0 }
+func (b *builder) guarded() bool {
+	return b.Net.Guard && slices.ContainsFunc(b.Tunnels, func(t Tunnel) bool { return !t.Encrypted })
+}
 
 // guard lets tunnelled packets in from peers alone: VXLAN knows no other proof
 // of who sent one.
 func (b *builder) guard() {
 	b.chain(netstate.Chain{Name: guardChain, Type: "filter", Hook: "input", Priority: filterFirst})
 	for _, t := range b.Tunnels {
+		if t.Encrypted {
+			continue
+		}
 		b.rule(guardChain, netstate.Body{
 			Src:     netstate.FromSet(setName(peersSet, t.Family), t.Family == netconf.V6).Except(),
 			UDPPort: t.Port, VNI: t.VNI, Counter: true, Verdict: netstate.Drop,

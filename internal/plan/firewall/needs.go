@@ -44,6 +44,13 @@ func Stops(net netconf.Network, facts host.Facts, barrier host.Barrier) string {
 		if net.Backend.Type == "vxlan" {
 			p.Tunnels = append(p.Tunnels, Tunnel{Family: r.Family(), Port: net.Backend.VXLAN.Port})
 		}
+		if net.Backend.Type == "wireguard" {
+			port := net.Backend.WireGuard.ListenPort
+			if r.Family() == netconf.V6 && net.Backend.WireGuard.Mode == netconf.Separate {
+				port = net.Backend.WireGuard.ListenPortV6
+			}
+			p.Tunnels = append(p.Tunnels, Tunnel{Family: r.Family(), Port: port, Encrypted: true})
+		}
 	}
 	b := builder{Plan: &p}
 	_, how, always := b.needed(barrier)
@@ -79,7 +86,7 @@ func (b *builder) inside(hook string, r netconf.Range) host.Traffic {
 		t.Src = nil
 	}
 	// While hosts leave the tunnel for host-gw there are tunnels, and packets that do not use them.
-	tunnels := len(b.Tunnels) > 0 && b.Net.Backend.Type == "vxlan" && !b.Net.Backend.VXLAN.DirectRouting
+	tunnels := len(b.Tunnels) > 0 && b.Net.Backend.Type != "host-gw" && !b.Net.Backend.VXLAN.DirectRouting
 	if tunnels && b.Host.Uplink.Name != "" {
 		t.Never = []string{b.Host.Uplink.Name}
 	}

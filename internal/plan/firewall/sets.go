@@ -51,7 +51,7 @@ func isHost(a netip.Addr) bool { return !a.IsUnspecified() && !a.IsMulticast() &
 func (b *builder) nodes() bool { return b.Net.Masquerade.Nodes || b.Options.Nodes }
 
 func (b *builder) guardsFamily(f netconf.Family) bool {
-	return b.guarded() && slices.ContainsFunc(b.Tunnels, func(t Tunnel) bool { return t.Family == f })
+	return b.guarded() && slices.ContainsFunc(b.Tunnels, func(t Tunnel) bool { return t.Family == f && !t.Encrypted })
 }
 
 // peers returns the public addresses of family f that can be a host's.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/device"
 )
 
 // Tunnel is this host's end of the VXLAN network in one family.
@@ -63,35 +64,7 @@ func (t *Tunnel) Receive(s *netstate.Builder) {
 		MAC:      t.MAC,
 		Up:       true,
 	})
-	for _, subnet := range append([]netip.Prefix{t.Subnet}, t.Draining...) {
-		addr := subnet.Masked().Addr()
-		s.Addrs = append(s.Addrs, netstate.Addr{Prefix: netip.PrefixFrom(addr, addr.BitLen()), Dev: t.Name})
-	}
-	s.Sysctls = append(s.Sysctls, t.parameters()...)
-}
-
-// parameters returns the device's kernel parameters, which it would otherwise
-// have from the host's "default" ones.
-func (t *Tunnel) parameters() []netstate.Sysctl {
-	name := func(key string) string { return t.Family.Conf(t.Name, key) }
-	if t.Family == netconf.V6 {
-		// Peers are known from their leases; nobody on the tunnel is a router to believe.
-		return []netstate.Sysctl{{Name: name("accept_ra"), Value: "0"}, {Name: name("disable_ipv6"), Value: "0"}}
-	}
-	return []netstate.Sysctl{{Name: name("forwarding"), Value: "1"}, LooseFilter(t.Name, t.AllStrict)}
-}
-
-// LooseFilter wants no strict reverse-path filter on dev: a peer that is sent to
-// directly may still send by the tunnel, and the other way round, so a packet's
-// route back may lead by another device (2: loose, by any). The higher value of
-// the device's and of all devices' counts, so that 0 is no obstacle unless all
-// have 1 (allStrict); Documentation/networking/ip-sysctl.rst.
-func LooseFilter(dev string, allStrict bool) netstate.Sysctl {
-	want := netstate.Sysctl{Name: netconf.V4.Conf(dev, "rp_filter"), Value: "2", Unless: "0"}
-	if allStrict {
-		want.Unless = ""
-	}
-	return want
+	device.Receive(s, t.Name, t.Family, append([]netip.Prefix{t.Subnet}, t.Draining...), t.AllStrict)
 }
 
 // Packets returns what the host needs to put packets for subnet into frames for
