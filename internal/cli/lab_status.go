@@ -51,9 +51,18 @@ func writeLabStatus(w io.Writer, status *holder.Status) error {
 	for _, h := range status.Hosts {
 		t.row(h.Name, h.Segment, orNone(strings.Join(h.Addrs, ",")), orNone(strings.Join(h.Subnets, ",")), h.Agent, orNone(strings.Join(h.Pods, ", ")))
 	}
-	if err := t.flush(); err != nil || len(status.Cut) == 0 {
+	if err := t.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "cut   %s\n", strings.Join(status.Cut, " "))
-	return err
+	for _, fault := range []struct {
+		what  string
+		names []string
+	}{{"cut  ", status.Cut}, {"checksums left undone by", status.Unsummed}} {
+		if len(fault.names) > 0 {
+			if _, err := fmt.Fprintf(w, "%s %s\n", fault.what, strings.Join(fault.names, " ")); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/vishvananda/netlink"
@@ -41,6 +42,13 @@ func (l *Lab) RepairChecksums(h *Host) error {
 	}
 	delete(l.cards, h.Name)
 	return errors.Join(c.close(), l.fabric.link("remove", cardOf(h), netlink.LinkDel), l.plugBack(h))
+}
+
+// Unsummed lists the hosts of BreakChecksums, in the topology's order.
+func (l *Lab) Unsummed() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(l.HostNames(), func(name string) bool { return l.cards[name] == nil })
 }
 
 func (l *Lab) plugBack(h *Host) error {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -61,7 +62,7 @@ func (l *Lab) SegmentNames() []string {
 }
 
 // SetCut takes a host's uplink its carrier, or stops a whole segment; or undoes
-// that, which may not be needed. No device on a host changes, but for its carrier.
+// that and BreakChecksums, which may not be needed. No device on a host changes, but for its carrier.
 func (l *Lab) SetCut(name string, cut bool) error {
 	host, segment := l.Replug, l.Restore
 	if cut {
@@ -69,6 +70,8 @@ func (l *Lab) SetCut(name string, cut bool) error {
 	}
 	var err error
 	switch h := l.hosts[name]; {
+	case h != nil && !cut:
+		err = errors.Join(host(h), l.RepairChecksums(h))
 	case h != nil:
 		err = host(h)
 	case slices.Contains(l.SegmentNames(), name):

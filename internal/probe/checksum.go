@@ -42,16 +42,14 @@ type familyChecksums struct {
 	runs  []*trialRun
 }
 
-// passed has trials begin soon, since a peer answers through a tunnel of which
-// nothing is known yet.
+// passed has trials begin soon, since a peer answers through a tunnel, for the first
+// time or again.
 func (e *Engine) passed(p *path, at time.Duration) {
 	if p.target.Kind != plan.Tunnelled {
 		return
 	}
 	f := e.checksumsOf(p.pair.family)
-	if f.state == Untried {
-		f.due = min(f.due, max(at+time.Second, f.ended+trialSoon))
-	}
+	f.due = min(f.due, max(at+time.Second, f.ended+trialSoon))
 }
 
 // checksumsOf returns what is known in a family, which begins anew when the uplink

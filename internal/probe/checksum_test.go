@@ -132,6 +132,18 @@ func TestNoVerdictWithoutProof(t *testing.T) {
 	}
 }
 
+// TestATunnelThatIsBackIsTried: a machine may have moved to other hardware meanwhile.
+func TestATunnelThatIsBackIsTried(t *testing.T) {
+	w := newWorld(t, tunnelled, 1)
+	w.trialled(2*time.Minute, everything)
+	w.passes = without(plan.Tunnelled)
+	w.trialled(10*time.Second, everything)
+	w.passes = func(Target, int) bool { return true }
+	if all := w.trialled(30*time.Second, everything); len(all) != 2 {
+		t.Errorf("these were tried: %+v", all)
+	}
+}
+
 func TestOnlyTunnelsInUseAreTried(t *testing.T) {
 	w := newWorld(t, direct, 3)
 	if all := w.trialled(10*time.Minute, everything); len(all) > 0 {

@@ -70,7 +70,14 @@ func (p Place) Cut(name string) error {
 	return err
 }
 
-// Mend undoes Cut. It is no error if nothing was cut.
+// BreakChecksums has a host's uplink not complete the checksums of what is in a
+// tunnel.
+func (p Place) BreakChecksums(host string) error {
+	_, err := p.ask(request{Verb: verbUnsum, Node: host})
+	return err
+}
+
+// Mend undoes Cut and BreakChecksums. It is no error if nothing was cut.
 func (p Place) Mend(name string) error {
 	_, err := p.ask(request{Verb: verbMend, Node: name})
 	return err

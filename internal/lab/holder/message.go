@@ -20,6 +20,7 @@ const (
 	verbDown   = "down"
 	verbCut    = "cut"
 	verbMend   = "mend"
+	verbUnsum  = "checksums"
 	verbDial   = "dial" // answered with a connection to the host's agent
 )
 
@@ -44,7 +45,8 @@ type reply struct {
 type Status struct {
 	Hosts    []HostStatus `json:"hosts"`
 	Segments []string     `json:"segments"`
-	Cut      []string     `json:"cut"` // hosts and segments
+	Cut      []string     `json:"cut"`                // hosts and segments
+	Unsummed []string     `json:"unsummed,omitempty"` // hosts whose uplinks leave checksums in tunnels undone
 }
 
 // HostStatus is one host of a held lab.

@@ -3,7 +3,7 @@ package holder
 import "github.com/weft-net/weft/internal/lab"
 
 func statusOf(l *lab.Lab) *Status {
-	status := &Status{Segments: l.SegmentNames(), Cut: l.IsCut()}
+	status := &Status{Segments: l.SegmentNames(), Cut: l.IsCut(), Unsummed: l.Unsummed()}
 	for _, name := range l.HostNames() {
 		host, err := l.Host(name)
 		if err != nil {
