@@ -92,6 +92,12 @@ var cases = []struct {
 		p[0].Paths = []api.Path{{Subnet: p[0].Subnets[0], Kind: "direct", Reach: api.Reach{State: api.ReachPasses}}}
 		p[1].Paths = []api.Path{{Subnet: p[1].Subnets[0], Kind: "vxlan", Reach: api.Reach{State: api.ReachUnmeasured}}}
 	}},
+	{"paths that are narrow", func(f *check.Facts) {
+		for i, mtu := range []int{1348, 1328} {
+			p := &f.Status.Peers[i]
+			p.Paths = []api.Path{{Subnet: p.Subnets[0], Kind: "vxlan", Reach: api.Reach{State: api.ReachPasses, MTU: mtu}}}
+		}
+	}},
 	{"a peer that is lost", func(f *check.Facts) {
 		p := &f.Status.Peers[1]
 		p.Paths = []api.Path{{Subnet: p.Subnets[0], Kind: "vxlan", Reach: api.Reach{State: api.ReachLost, Since: time.Unix(1e9, 0)}}}

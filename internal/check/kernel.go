@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
@@ -102,7 +103,7 @@ func mtu(f *Facts) (out []Result) {
 	for l := range f.Plan.Links.All() {
 		lower, found := f.Kernel.Link(l.Dev)
 		if l.Kind == netstate.KindVXLAN && found && l.MTU+overhead(l.Local) > lower.MTU {
-			out = append(out, one("mtu", Failed, fmt.Sprintf("weft config set Backend.MTU=%d", lower.MTU-overhead(l.Local)),
+			out = append(out, one("mtu", Failed, fmt.Sprintf("weft config set Backend.MTU=%d", lower.MTU),
 				"packets of %s do not fit %s: %d and %d bytes of VXLAN in %d", l.Name, l.Dev, l.MTU, overhead(l.Local), lower.MTU)...)
 		}
 	}
@@ -112,8 +113,52 @@ func mtu(f *Facts) (out []Result) {
 				"bridge %s has MTU %d, the network's is %d: large packets are lost or fragmented", b.Name, b.MTU, limit)...)
 		}
 	}
+	out = append(out, narrow(f)...)
 	if len(out) == 0 {
-		out = one("mtu", OK, "", "%d bytes for containers; the underlay's real MTU is not measured", f.Status.Lease.MTU)
+		out = one("mtu", OK, "", "%d bytes for containers%s", f.Status.Lease.MTU, measured(f))
 	}
 	return out
+}
+
+// narrow says which MTU would fit all paths, if probes have found one that does not
+// carry packets of full size. Routes by such paths have an MTU of their own.
+func narrow(f *Facts) []Result {
+	least, name, n := 0, "", 0
+	for _, p := range f.Status.Peers {
+		for _, path := range p.Paths {
+			if m := path.Reach.MTU; m > 0 {
+				n++
+				if least == 0 || m < least {
+					least, name = m, nameOf(p)
+				}
+			}
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return one("mtu", Warning, fmt.Sprintf("weft config set Backend.MTU=%d fits all, once containers are created anew; or raise the MTU of what lies between", least+tunnelOverhead(f)),
+		"packets of more than %d bytes do not pass to %s (%s); its route has that MTU, and TCP keeps to it", least, name, count(n, "path"))
+}
+
+// tunnelOverhead is the most that a tunnel of this host adds to a packet, in bytes.
+func tunnelOverhead(f *Facts) (over int) {
+	for l := range f.Plan.Links.All() {
+		if l.Kind == netstate.KindVXLAN {
+			over = max(over, overhead(l.Local))
+		}
+	}
+	return over
+}
+
+// measured says what probes have shown of that size.
+func measured(f *Facts) string {
+	for _, p := range f.Status.Peers {
+		for _, path := range p.Paths {
+			if path.Reach.State == api.ReachPasses {
+				return ", and no path is known to carry less"
+			}
+		}
+	}
+	return "; the underlay's real MTU is not measured"
 }

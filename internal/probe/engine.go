@@ -141,16 +141,21 @@ func (e *Engine) Tick(now time.Time) []Request {
 	return out
 }
 
-// step is the least between two ticks: what falls due in so much time is sent
-// together, since each time that the process wakes costs more than a packet.
-const step = 75 * time.Millisecond
+// The least between two ticks. What falls due in so much time is sent together,
+// since each time that the process wakes costs more than a packet. What shall show
+// soon whether a path is lost waits for step, regular visits for stride, in which no
+// more of them fall due than are sent at a time.
+const (
+	step   = 75 * time.Millisecond
+	stride = 2 * step
+)
 
 // Next returns when Tick and News should be called next.
 func (e *Engine) Next(now time.Time) time.Time {
 	at := e.at(now)
 	next := at + time.Hour
 	if e.enabled() {
-		next = e.visit
+		next = max(e.visit, at+stride)
 	}
 	for len(e.timers) > 0 && e.timers[0].idle(e.flying) {
 		e.timers.due(e.timers[0].at)

@@ -27,7 +27,7 @@ func (e *Engine) visitNext(at time.Duration, out []Request) []Request {
 	n := len(out) - sent
 	e.cost = max(1, e.cost+(float64(n)-e.cost)/64)
 	pause := e.pause()
-	e.visit = max(e.visit, at-step-pause) + time.Duration((0.75+e.random()/2)*float64(pause))
+	e.visit = max(e.visit, at-stride-pause) + time.Duration((0.75+e.random()/2)*float64(pause))
 	return out
 }
 
