@@ -63,6 +63,9 @@ func newBench(t testing.TB, mode uint32) *bench {
 		VNI: [4]byte{0, 0, vni, 0},
 	}
 	binary.BigEndian.PutUint16(c.Port[:], port)
+	if err := netlink.LinkSetMTU(b.veth, podMTU); err != nil {
+		t.Fatal(err)
+	}
 	setParameter(t, "net/ipv4/conf/up-a/forwarding")
 	setParameter(t, "net/ipv6/conf/all/forwarding")
 	for _, a := range []string{nearPod, near6} {

@@ -147,6 +147,8 @@ static __always_inline bool leads_to(struct __sk_buff *skb, const struct packet 
 {
 	struct bpf_fib_lookup fib = {.ifindex = skb->ifindex, .l4_protocol = p->protocol, .sport = p->sport, .dport = p->dport};
 
+	fib.tot_len = p->length; /* else the outer headers count as well */
+
 	if (p->v6) {
 		fib.family = 10; /* AF_INET6 */
 		__builtin_memcpy(fib.ipv6_src, &p->src, sizeof(fib.ipv6_src));
