@@ -49,7 +49,7 @@ func (n *Node) Ping(ctx context.Context, to netip.Addr, count int) (Tally, error
 	return p.Stop(), ctx.Err()
 }
 
-// StartPinger pings from the node at the given interval until Stop.
+// StartPinger pings from the node at the given interval until Stop: see PaceVariable.
 func (n *Node) StartPinger(to netip.Addr, interval time.Duration) (*Pinger, error) {
 	return n.startPinger(to, interval, 0)
 }
@@ -65,7 +65,7 @@ func (n *Node) startPinger(to netip.Addr, interval time.Duration, limit int) (*P
 		settled: make(chan struct{}, 1),
 		open:    map[uint64]time.Time{},
 	}
-	go p.send(interval)
+	go p.send(paced(interval))
 	go p.receive()
 	return p, nil
 }

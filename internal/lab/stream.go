@@ -83,7 +83,7 @@ func (s *Stream) SeenFrom() netip.Addr {
 }
 
 func (s *Stream) send() {
-	ticker := time.NewTicker(streamInterval)
+	ticker := time.NewTicker(paced(streamInterval))
 	defer ticker.Stop()
 	chunk := make([]byte, streamChunk)
 	for {

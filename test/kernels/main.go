@@ -37,16 +37,12 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.tests, "tests", "", "run only the tests that this regular expression matches, in all packages")
 	flag.StringVar(&o.scripts, "scripts", "", "run these end-to-end scripts, a regular expression, and nothing else")
 	flag.BoolVar(&o.quick, "quick", false, "leave out what takes long and would not tell kernels apart")
-	flag.IntVar(&o.atOnce, "at-once", 1, "run that many guests at once, each with one CPU; a single one has two")
+	flag.IntVar(&o.atOnce, "at-once", 1, "run that many guests at once")
 	flag.DurationVar(&o.limit, "limit", 30*time.Minute, "end a guest after this time")
 	flag.Parse()
 	machine, ok := machines[o.arch]
 	if !ok || flag.NArg() == 0 || o.atOnce < 1 {
 		return errors.New("usage: go run ./test/kernels [-arch amd64|arm64|s390x] SERIES..., such as 6.1, or newest")
-	}
-	o.cpus = 2
-	if o.atOnce > 1 {
-		o.cpus = 1 // emulating two takes a fifth more time
 	}
 	cacheDir, err := os.UserCacheDir()
 	if err != nil {
@@ -60,7 +56,7 @@ func run(ctx context.Context) error {
 	if err := os.MkdirAll(o.work, 0o755); err != nil {
 		return err
 	}
-	base, err := prepare(ctx, cache, o)
+	base, err := prepare(ctx, cache, machine, o)
 	if err != nil {
 		return err
 	}
@@ -76,7 +72,6 @@ type options struct {
 	scripts string
 	quick   bool
 	atOnce  int // guests
-	cpus    int // of each
 	limit   time.Duration
 	work    string // folder for what is built
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/weft-net/weft/internal/lab"
 	"github.com/weft-net/weft/test/kernels/debian"
 	"github.com/weft-net/weft/test/kernels/image"
 	"github.com/weft-net/weft/test/kernels/suite"
@@ -29,9 +30,10 @@ type base struct {
 	options
 	suites   []suite.Suite
 	programs string // folder of Debian's programs
+	env      []string
 }
 
-func prepare(ctx context.Context, cache *debian.Cache, o options) (*base, error) {
+func prepare(ctx context.Context, cache *debian.Cache, m machine, o options) (*base, error) {
 	root, err := cache.Programs(ctx, debianPackages...)
 	if err != nil {
 		return nil, err
@@ -42,7 +44,11 @@ func prepare(ctx context.Context, cache *debian.Cache, o options) (*base, error)
 		}
 	}
 	suites, err := build(ctx, o)
-	return &base{options: o, suites: suites, programs: root}, err
+	b := &base{options: o, suites: suites, programs: root}
+	if m.emulated() {
+		b.env = []string{lab.PaceVariable + "=4"}
+	}
+	return b, err
 }
 
 // modules are those that only root outside every user namespace can load: the
@@ -61,7 +67,7 @@ func (b *base) image(file string, k debian.Kernel) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, i.Close()) }()
-	plan, err := suite.Plan{Modules: modules, Limit: b.limit, Suites: b.suites}.Encode()
+	plan, err := suite.Plan{Modules: modules, Env: b.env, Limit: b.limit, Suites: b.suites}.Encode()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/weft-net/weft/test/kernels/debian"
@@ -46,7 +45,7 @@ func (b *base) runIn(ctx context.Context, m machine, k debian.Kernel, r *report)
 	}
 	defer func() { _ = log.Close() }()
 	start := time.Now()
-	g := guest{kernel: k.Image, initrd: file, disk: filepath.Join(b.work, k.Version+".disk"), cpus: b.cpus, limit: b.limit}
+	g := guest{kernel: k.Image, initrd: file, disk: filepath.Join(b.work, k.Version+".disk"), limit: b.limit}
 	if err := g.newDisk(); err != nil {
 		return err
 	}
@@ -72,7 +71,6 @@ func (b *base) runIn(ctx context.Context, m machine, k debian.Kernel, r *report)
 type guest struct {
 	kernel, initrd string
 	disk           string
-	cpus           int
 	limit          time.Duration // of one boot
 }
 
@@ -92,7 +90,7 @@ func (m machine) boot(ctx context.Context, g guest, number int, line func(string
 	ctx, cancel := context.WithTimeout(ctx, g.limit)
 	defer cancel()
 	args := append(m.args, m.accel()...)
-	args = append(args, "-smp", strconv.Itoa(g.cpus), "-m", "2048", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+	args = append(args, "-smp", "2", "-m", "2048", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-serial", "stdio", "-kernel", g.kernel, "-initrd", g.initrd, "-drive", "if=virtio,format=raw,file="+g.disk,
 		"-append", fmt.Sprintf("console=%s panic=-1 quiet random.trust_cpu=on mitigations=off %s=%d", m.console, suite.BootVariable, number))
 	cmd := exec.CommandContext(ctx, m.program, args...)
@@ -130,21 +128,33 @@ func readLines(r io.Reader, line func(string)) {
 	}
 }
 
-// accel uses this machine's own virtualization where its CPU has it; /dev/kvm
-// may be there without. Other architectures are always emulated. An emulated
-// CPU is a plain one: page tables of five levels and wide registers, which
-// programs use where they are, cost a third more time.
-func (m machine) accel() []string {
+// emulated reports whether the guest's CPU is: other architectures always are,
+// and this one unless this machine's CPU has virtualization; /dev/kvm may be
+// there without.
+func (m machine) emulated() bool {
 	if m.program != machines["amd64"].program {
-		return []string{"-accel", "tcg,thread=multi"}
+		return true
 	}
 	cpu, err := os.ReadFile("/proc/cpuinfo")
-	virtual := err == nil && (bytes.Contains(cpu, []byte(" vmx ")) || bytes.Contains(cpu, []byte(" svm ")))
-	if virtual {
-		if kvm, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err == nil {
-			_ = kvm.Close()
-			return []string{"-accel", "kvm", "-cpu", "max"}
-		}
+	if err != nil || !bytes.Contains(cpu, []byte(" vmx ")) && !bytes.Contains(cpu, []byte(" svm ")) {
+		return true
 	}
-	return []string{"-accel", "tcg,thread=multi", "-cpu", "qemu64"}
+	kvm, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+	if err != nil {
+		return true
+	}
+	return kvm.Close() != nil
+}
+
+// accel returns how the guest's CPU is run. An emulated one is a plain one: page
+// tables of five levels and wide registers, which programs use where they are,
+// cost a third more time.
+func (m machine) accel() []string {
+	switch {
+	case !m.emulated():
+		return []string{"-accel", "kvm", "-cpu", "max"}
+	case m.program == machines["amd64"].program:
+		return []string{"-accel", "tcg,thread=multi", "-cpu", "qemu64"}
+	}
+	return []string{"-accel", "tcg,thread=multi"}
 }

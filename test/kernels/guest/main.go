@@ -57,7 +57,7 @@ func run() error {
 	}
 	for _, s := range plan.Suites {
 		if strconv.Itoa(s.Boot) == boot {
-			runSuite(s, plan.Limit)
+			runSuite(s, plan)
 		}
 	}
 	return unmountDisk()
@@ -120,13 +120,14 @@ func prepare() error {
 }
 
 // runSuite runs a test binary; the runner reads from the console how it went.
-func runSuite(s suite.Suite, limit time.Duration) {
+func runSuite(s suite.Suite, plan suite.Plan) {
 	fmt.Println(suite.Begin + s.Package)
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), plan.Limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.Binary, s.Args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Clean(s.Dir), os.Stdout, os.Stdout
+	cmd.Env = append(os.Environ(), plan.Env...)
 	err := cmd.Run()
 	code := cmd.ProcessState.ExitCode()
 	if err != nil && cmd.ProcessState == nil {

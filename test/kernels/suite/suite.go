@@ -19,6 +19,7 @@ type Suite struct {
 // Plan is all that a guest runs.
 type Plan struct {
 	Modules []string // to load: those that a test in a user namespace cannot cause to be loaded
+	Env     []string // of the tests, beside what the guest sets
 	Limit   time.Duration
 	Suites  []Suite
 }
