@@ -30,7 +30,7 @@ type explainer struct {
 var protocols = map[string]uint8{"icmp": 0, "tcp": 6, "udp": 17}
 
 func newExplainCommand(a *app) *cobra.Command {
-	e := explainer{planner: planner{env: a.Env}}
+	e := explainer{planner: planner{env: a.Env, alone: a.alone}}
 	cmd := &cobra.Command{
 		Use:   "explain SRC DST",
 		Short: "Follow a packet through this host and find where it is lost",

@@ -84,7 +84,7 @@ func (g *gathered) ask(ctx context.Context, agent *api.Client) (err error) {
 
 // facts are those of gather; that the plan is not known is said on the error output.
 func (p *planner) facts(ctx context.Context, cmd *cobra.Command, k *kernel.Kernel) (explain.Facts, error) {
-	g, err := p.gather(ctx, cmd, k, true)
+	g, err := p.gather(ctx, cmd, k, !p.alone)
 	if err == nil && g.planErr != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "weft: the plan is not known: %s\n", indented(g.planErr.Error()))
 	}

@@ -30,6 +30,8 @@ type Process struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Version string // set by the linker; "": from the build's own record
+
+	alone bool // it starts no other program
 }
 
 // System returns the real process.

@@ -30,6 +30,7 @@ type planner struct {
 	diff   bool
 	output string
 	env    func(string) (string, bool)
+	alone  bool // no other program is started
 
 	storeless bool // the plan is computed from the state directory's copy alone
 }

@@ -29,6 +29,7 @@ type settings struct {
 	metrics     api.Metrics
 	resync      time.Duration
 	lockDir     string
+	uiPort      int // of the page, on the loopback address; 0: off
 	version     bool
 }
 

@@ -108,22 +108,57 @@ func openBrowser(ctx context.Context, url string, p Process) {
 	<-ctx.Done() // the file is there until the browser has surely read it
 }
 
-// localSource is the agent of a run directory, and the commands of this program
-// with args, which say where the store and the directories are.
+// localSource is the agent of a run directory with the agents of other hosts that
+// answer it, and the commands of this program with args, which say where the store
+// and the directories are.
 func localSource(p Process, runDir string, args []string) page.Source {
-	var agent agentDialer
+	own, others := &ownAgent{runDir: runDir}, newPeerAnswers()
+	own.seen = others.update
 	return page.Source{
 		Agents: func(ctx context.Context) ([]page.Agent, error) {
-			client, err := agent.get(ctx, runDir)
-			if err != nil {
+			if err := own.dial(ctx); err != nil {
 				return nil, err
 			}
-			return []page.Agent{{Host: hostname(), Asker: client}}, nil
+			return append([]page.Agent{{Host: hostname(), Asker: own}}, others.agents()...), nil
 		},
 		Run: func(ctx context.Context, _ string, stdin []byte, command ...string) (page.Output, error) {
 			return runInProcess(ctx, p, stdin, insertArgs(command, args)), nil
 		},
+		Background: others.run,
 	}
+}
+
+// ownAgent is the agent of a run directory. The connection is made anew by itself
+// when the agent was restarted.
+type ownAgent struct {
+	runDir string
+	seen   func(*api.Status) // is called with each answer
+
+	mu     sync.Mutex
+	client *api.Client // nil: not connected yet
+}
+
+func (a *ownAgent) dial(ctx context.Context) (err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.client == nil {
+		a.client, err = api.DialDir(ctx, a.runDir)
+	}
+	return err
+}
+
+// Status implements page.Asker.
+func (a *ownAgent) Status(ctx context.Context) (api.Status, error) {
+	s, err := a.client.Status(ctx)
+	if err == nil {
+		a.seen(&s)
+	}
+	return s, err
+}
+
+// Events implements page.Asker.
+func (a *ownAgent) Events(ctx context.Context, after int64) ([]api.Event, error) {
+	return a.client.Events(ctx, after)
 }
 
 // runInProcess runs a command of weft as a part of this process.
@@ -151,22 +186,4 @@ func accessArgs(cmd *cobra.Command) []string {
 func insertArgs(command, flags []string) []string {
 	at := max(0, slices.IndexFunc(command, func(word string) bool { return strings.HasPrefix(word, "-") }))
 	return slices.Insert(slices.Clone(command), at, flags...)
-}
-
-// agentDialer connects to the agent of a run directory when it is first asked
-// for. The client connects anew by itself when the agent was restarted.
-type agentDialer struct {
-	mu     sync.Mutex
-	client *api.Client
-}
-
-func (d *agentDialer) get(ctx context.Context, runDir string) (*api.Client, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.client != nil {
-		return d.client, nil
-	}
-	client, err := api.DialDir(ctx, runDir)
-	d.client = client
-	return client, err
 }

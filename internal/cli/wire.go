@@ -67,7 +67,10 @@ func up(ctx context.Context, s *settings, p Process, log *slog.Logger) (err erro
 	st.serve(&o)
 	o.Version = readBuild(p.Version).Version
 	o.Check = checksOf(s, o.Version)
-	return agent.Run(ctx, o)
+	if s.uiPort == 0 {
+		return agent.Run(ctx, o)
+	}
+	return runWithPage(ctx, s, p, log, func(ctx context.Context) error { return agent.Run(ctx, o) })
 }
 
 // gcPercent makes the garbage collector run when the heap has grown by half

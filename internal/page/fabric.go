@@ -68,6 +68,7 @@ type Link struct {
 // Report is what an agent has answered.
 type Report struct {
 	Host   string
+	ID     string // of the host, if that is known beforehand
 	Status api.Status
 	Err    error // it did not
 }
@@ -162,10 +163,12 @@ func (m *merger) peers(r Report) {
 // own adds what an agent says of its own host, and returns the host's ID.
 func (m *merger) own(r Report) string {
 	s := r.Status
-	id := idOf(s.Lease.Subnets, r.Host)
+	id := idOf(s.Lease.Subnets, cmp.Or(r.ID, r.Host))
 	h := m.hosts[id]
 	if h == nil && r.Err != nil {
-		h = m.named(r.Host) // others may know it
+		if h = m.hosts[r.ID]; h == nil { // others may know it
+			h = m.named(r.Host)
+		}
 	}
 	if h == nil {
 		h = &Host{ID: id, Name: r.Host}
@@ -187,7 +190,7 @@ func (m *merger) own(r Report) string {
 
 func (m *merger) named(name string) *Host {
 	for _, h := range m.hosts {
-		if h.Name == name {
+		if h.Name == name && name != "" {
 			return h
 		}
 	}
@@ -218,12 +221,15 @@ func threeDigits(n int64) int64 {
 	return n / unit * unit
 }
 
-func idOf(subnets []netip.Prefix, name string) string {
+// HostID is the ID of the host with these subnets.
+func HostID(subnets []netip.Prefix) string {
 	var words []string
 	for _, p := range subnets {
 		words = append(words, p.String())
 	}
-	return cmp.Or(strings.Join(words, ","), name)
+	return strings.Join(words, ",")
 }
+
+func idOf(subnets []netip.Prefix, name string) string { return cmp.Or(HostID(subnets), name) }
 
 func nameOf(r Report) string { return cmp.Or(r.Status.Hostname, r.Host) }

@@ -146,7 +146,7 @@ func (h *hub) ask(ctx context.Context, agents []Agent) ([]Report, []namedEvent) 
 		h.mu.Unlock()
 		all.Go(func() {
 			r := &reports[i]
-			r.Host = a.Host
+			r.Host, r.ID = a.Host, a.ID
 			if r.Status, r.Err = a.Status(ctx); r.Err == nil {
 				lists[i], _ = a.Events(ctx, after) // asked again in a second
 			}

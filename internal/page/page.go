@@ -54,6 +54,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var asking sync.WaitGroup
 	asking.Go(func() { s.hub.run(ctx) })
+	if s.source.Background != nil {
+		asking.Go(func() { s.source.Background(ctx) })
+	}
 	err := api.Serve(ctx, s.listener, until(ctx, s.handler()))
 	cancel()
 	asking.Wait()

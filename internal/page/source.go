@@ -14,6 +14,8 @@ type Source struct {
 	// Run runs a command of weft on a host, one of Agents', "" for this one, and
 	// returns what it printed. The page runs only commands that change nothing.
 	Run func(ctx context.Context, host string, stdin []byte, args ...string) (Output, error)
+	// Background runs beside the server until its context ends; nil: nothing does.
+	Background func(context.Context)
 	// Lab is the lab that the page shows; nil: the hosts are real.
 	Lab Lab
 }
@@ -21,6 +23,7 @@ type Source struct {
 // Agent is one whose answers the page shows.
 type Agent struct {
 	Host string // name of its host, as Run takes it
+	ID   string // of its host, HostID of its subnets; "" if only its answer tells
 	Asker
 }
 

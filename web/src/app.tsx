@@ -3,6 +3,7 @@ import { ConfigView } from './config'
 import { Drawer } from './drawer'
 import { EventsView } from './events'
 import { ExplainView } from './explain'
+import { onlyBad, search } from './find'
 import { language, setLanguage, t } from './i18n'
 import { LabBar } from './lab'
 import { MapView } from './map'
@@ -63,15 +64,21 @@ function Header() {
   )
 }
 
+function showBad() {
+  onlyBad.value = true
+  search.value = ''
+  if (view.value !== 'matrix') go('map')
+}
+
 // Summary tells in a line how the fabric does; what is wrong comes first.
 function Summary() {
   const c = counts.value, h = head.value
   if (!h) return <div class="summary" />
   return (
     <div class="summary" role="status" aria-live="polite">
-      {c.lost > 0 && <strong class="bad">{t('lostPaths', c.lost)}</strong>}
-      {c.slow > 0 && <strong class="warn">{t('slowPaths', c.slow)}</strong>}
-      {c.problems > 0 && <span class="warn">{t('problems', c.problems)}</span>}
+      {c.lost > 0 && <button class="linkish bad" onClick={showBad}><strong>{t('lostPaths', c.lost)}</strong></button>}
+      {c.slow > 0 && <button class="linkish warn" onClick={showBad}><strong>{t('slowPaths', c.slow)}</strong></button>}
+      {c.problems > 0 && <button class="linkish warn" onClick={showBad}>{t('problems', c.problems)}</button>}
       {c.lost + c.slow + c.problems === 0 && <span class="good">{c.direct + c.tunnel > 0 ? t('allReach') : t('noPaths')}</span>}
       <span class="muted">{t('hosts', c.hosts)}</span>
       {h.network && <span class="muted wide"><code>{h.network.join(', ')}</code> {h.backend}{h.directRouting ? ` + ${t('direct')}` : ''}</span>}

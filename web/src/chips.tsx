@@ -2,7 +2,7 @@ import { word, t } from './i18n'
 import { type Box, type Layout, rectIn, within } from './layout'
 import { Glyph } from './legend'
 import { type Host, nameOf, stateOf } from './model'
-import { head, selected } from './store'
+import { head, hubs, selected } from './store'
 import type { Viewport } from './viewport'
 
 const margin = 300 // pixels above and below what is seen that are there already
@@ -37,13 +37,15 @@ function Hosts({ box, layout, top, bottom }: { box: Box; layout: Layout; top: nu
 
 function Chip({ host: h, full, style }: { host: Host; full: boolean; style: Record<string, string> }) {
   const state = stateOf(h), self = h.id === head.value?.self && !head.value?.lab
-  const about = [nameOf(h), h.subnets?.join(', '), word(state), self ? t('thisHost') : '', h.version].filter(Boolean).join(', ')
+  const lost = hubs.value.get(h.id)
+  const about = [nameOf(h), h.subnets?.join(', '), word(state), lost ? t('lostPaths', lost) : '', self ? t('thisHost') : '', h.version].filter(Boolean).join(', ')
   return (
-    <button class={`chip s-${state} ${self ? 'self' : ''}`} style={style} data-id={h.id} data-host={nameOf(h)} data-state={state} aria-label={about} title={h.why || about}
+    <button class={`chip ${full ? '' : 'small'} s-${state} ${lost ? 'hub' : ''} ${self ? 'self' : ''}`} style={style} data-id={h.id} data-host={nameOf(h)} data-state={state} aria-label={about} title={h.why || about}
       aria-pressed={selected.value === h.id} onClick={() => { selected.value = selected.value === h.id ? null : h.id }}>
       <Glyph state={state} />
       <span class="name">{nameOf(h)}</span>
-      {full && <span class={self ? 'tag' : 'version'}>{self ? t('thisHost') : (h.version ?? '')}</span>}
+      {lost && <span class="lost-count">{lost}</span>}
+      {full && !lost && <span class={self ? 'tag' : 'version'}>{self ? t('thisHost') : (h.version ?? '')}</span>}
       {full && <span class="sub"><code>{h.subnets?.[0] ?? ''}</code></span>}
     </button>
   )

@@ -5,20 +5,25 @@ import { neighbour } from './chips'
 import { t, word } from './i18n'
 import { type Layout, hit, rectIn, within } from './layout'
 import { nameOf, stateOf } from './model'
-import { hostOf, selected } from './store'
-import { type Viewport, colours, fit } from './viewport'
+import { hostOf, hubs, selected } from './store'
+import { type Viewport, colours, fit, scheme } from './viewport'
 
 const cursor = signal<string | null>(null) // the host that keys or the pointer are on
+
+const ahead = 400 // pixels
 
 const tokens = { ready: 'ready', degraded: 'warn', notReady: 'lost', unknown: 'unknown' }
 
 export function Dots({ layout, seen }: { layout: Layout; seen: Viewport }) {
   const canvas = useRef<HTMLCanvasElement>(null)
-  const at = cursor.value, chosen = selected.value
-  useEffect(() => { if (canvas.current && seen.width) draw(canvas.current, layout, seen, at, chosen) }, [layout, seen, at, chosen])
+  const at = cursor.value, chosen = selected.value, badly = hubs.value
+  // The canvas is larger than what is seen and scrolls with it, so that it is drawn anew only now and then.
+  const top = Math.max(0, Math.floor(seen.top / ahead) * ahead - ahead)
+  const height = Math.min(seen.height + 3 * ahead, Math.ceil(layout.height) - top)
+  useEffect(() => { if (canvas.current && seen.width) draw(canvas.current, layout, { left: 0, top, width: seen.width, height }, at, chosen, badly) }, [layout, seen.width, top, height, at, chosen, badly, scheme.value])
   const under = (e: MouseEvent) => {
     const r = canvas.current!.getBoundingClientRect()
-    return hit(layout, e.clientX - r.left + seen.left, e.clientY - r.top + seen.top)?.id ?? null
+    return hit(layout, e.clientX - r.left, e.clientY - r.top + top)?.id ?? null
   }
   const key = (e: KeyboardEvent) => {
     if (e.key === 'Enter' && cursor.value) selected.value = cursor.value
@@ -35,7 +40,7 @@ export function Dots({ layout, seen }: { layout: Layout; seen: Viewport }) {
   const place = at ? layout.place(at) : undefined
   return (
     <>
-      <canvas ref={canvas} class="dots" tabIndex={0} role="application" aria-label={about} onKeyDown={key}
+      <canvas ref={canvas} class="dots" style={{ top: `${top}px` }} tabIndex={0} role="application" aria-label={about} onKeyDown={key}
         onMouseMove={(e) => { cursor.value = under(e) }} onMouseLeave={() => { cursor.value = null }}
         onClick={(e) => { const id = under(e); selected.value = id === selected.value ? null : id }} />
       {h && place && <div class="tip" style={{ left: `${Math.min(place.x + 14, seen.width - 260)}px`, top: `${place.y + 16}px` }}>{about}</div>}
@@ -44,7 +49,7 @@ export function Dots({ layout, seen }: { layout: Layout; seen: Viewport }) {
   )
 }
 
-function draw(canvas: HTMLCanvasElement, layout: Layout, seen: Viewport, at: string | null, chosen: string | null) {
+function draw(canvas: HTMLCanvasElement, layout: Layout, seen: Viewport, at: string | null, chosen: string | null, badly: Map<string, number>) {
   const c = fit(canvas, seen.width, seen.height), colour = colours(canvas)
   const fills = Object.fromEntries(Object.entries(tokens).map(([state, name]) => [state, colour(name)]))
   const d = layout.density
@@ -55,7 +60,8 @@ function draw(canvas: HTMLCanvasElement, layout: Layout, seen: Viewport, at: str
     for (let i = first; i < last; i++) {
       const h = b.hosts[i], r = rectIn(b, i, d), state = stateOf(h)
       c.fillStyle = c.strokeStyle = fills[state]
-      if (state === 'unknown') c.strokeRect(r.x + 1.5, r.y + 1.5, r.w - 3, r.h - 3)
+      if (badly.has(h.id)) { c.fillStyle = fills.notReady; c.fillRect(r.x - 1, r.y - 1, r.w + 2, r.h + 2) }
+      else if (state === 'unknown') c.strokeRect(r.x + 1.5, r.y + 1.5, r.w - 3, r.h - 3)
       else c.fillRect(r.x, r.y, r.w, r.h)
       if (h.id === at || h.id === chosen) {
         c.strokeStyle = colour('accent')

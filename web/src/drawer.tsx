@@ -22,9 +22,9 @@ export function Drawer({ id }: { id: string }) {
         <button class="quiet" aria-label={t('close')} title={t('close')} onClick={close}>×</button>
       </header>
       {h.problems && h.problems.length > 0 && <Problems host={h} />}
-      <Facts host={h} />
       <Paths title={t('pathsTo')} links={to} other={(l) => l.from} />
       {h.asked ? <Paths title={t('pathsFrom')} links={from} other={(l) => l.to} /> : <section><h3>{t('pathsFrom')}</h3><p class="muted">{t('pathsFromUnknown')}</p></section>}
+      <Facts host={h} />
       <Objects host={h} />
     </aside>
   )
@@ -106,7 +106,7 @@ function Paths({ title, links, other }: { title: string; links: Link[]; other: (
 function probeText(l: Link): string {
   switch (healthOf(l)) {
     case 'none': return t('none')
-    case 'lost': return l.lastAnswer ? `${t('lost')} · ${t('since')} ${clockOf(l.lastAnswer)}` : t('lost')
+    case 'lost': return l.lastAnswer ? t('lostSince', clockOf(l.lastAnswer)) : t('lost')
     case 'slow': return [(l.loss ?? 0) >= 0.01 ? `${((l.loss ?? 0) * 100).toFixed(0)}% ${t('loss')}` : '', l.mtu ? `${t('mtu')} ${l.mtu}` : ''].filter(Boolean).join(', ')
     case 'unknown': return l.state ? t('unmeasured') : t('notProbed')
   }

@@ -1,7 +1,7 @@
 // What of the hosts is looked at: a search, and whether only those with problems.
 import { computed, signal } from '@preact/signals'
 import { type Host, stateOf } from './model'
-import { badPairs, hostList, shown } from './store'
+import { badPairs, hostList, hostOf, hubs } from './store'
 
 export const search = signal('')
 export const onlyBad = signal(false)
@@ -11,11 +11,13 @@ function matches(h: Host, words: string[]): boolean {
   return words.every((w) => text.includes(w))
 }
 
-// afflicted are the hosts that have a problem, or a path that has.
+// afflicted are the hosts that have a problem, or a path that has. That a host
+// complains of another one that nobody reaches is the other one's problem.
 const afflicted = computed(() => {
   const out = new Set<string>()
-  for (const p of badPairs.value) { out.add(p.from); out.add(p.to) }
-  for (const h of hostList.value) if (stateOf(h) === 'notReady' || stateOf(h) === 'degraded' || h.problems?.some((p) => p.severity !== 'note')) out.add(h.id)
+  for (const id of hubs.value.keys()) out.add(id)
+  for (const p of badPairs.value) if (!hubs.value.has(p.from) && !hubs.value.has(p.to)) { out.add(p.from); out.add(p.to) }
+  for (const h of hostList.value) if (stateOf(h) === 'notReady' || h.problems?.some((p) => p.severity !== 'note' && !hostOf(p.subject))) out.add(h.id)
   return out
 })
 
@@ -26,8 +28,3 @@ export const found = computed(() => {
   if (onlyBad.value) list = list.filter((h) => afflicted.value.has(h.id))
   return list
 })
-
-export function isAfflicted(id: string): boolean {
-  shown.value
-  return afflicted.value.has(id)
-}

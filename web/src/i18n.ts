@@ -12,7 +12,7 @@ export const en = {
   search: 'Find a host, subnet or address', matches: '{0} found', onlyBad: 'Only with problems', zoomIn: 'Zoom in', zoomOut: 'Zoom out', language: '中文',
   segment: 'Segment', segmentUnknown: 'Segment unknown', lab: 'Lab', cut: 'Cut', mend: 'Mend', cables: 'Cables', segments: 'Segments', cutNow: '{0}: cut',
   ready: 'ready', degraded: 'degraded', notReady: 'not ready', unknown: 'unknown', thisHost: 'this host',
-  direct: 'direct', vxlan: 'vxlan', none: 'no path', lost: 'no answer', slow: 'loss or smaller MTU', ok: 'answers', unmeasured: 'not measured', notProbed: 'not probed',
+  direct: 'direct', vxlan: 'vxlan', none: 'no path', lost: 'no answer', lostSince: 'no answer since {0}', slow: 'loss or smaller MTU', ok: 'answers', unmeasured: 'not measured', notProbed: 'not probed',
   legend: 'Legend', drawn: 'Drawn: what is slow or broken, and the selected host', moreLinks: '{0} more links are not drawn',
   subnet: 'Subnet', address: 'Advertised address', version: 'Version', backend: 'Backend', state: 'State', agent: 'Agent', lease: 'Lease', uplink: 'Uplink', mtu: 'MTU', objects: 'Kernel objects', store: 'Store', network: 'Network',
   agentAnswers: 'answers', agentSilent: 'does not answer: {0}', agentNotAsked: 'is not asked; its state is unknown here', held: 'held', notHeld: 'NOT HELD', expires: 'expires {0}', reserved: 'reserved', inSync: '{0} wanted', failed: '{0} FAILED',
@@ -45,7 +45,7 @@ setLanguage(language.value)
 export function t(key: Key, ...args: (string | number)[]): string {
   const words: Record<string, string> = language.value === 'zh' ? zh : en
   const text = (args[0] === 1 && words[`${key}.1`]) || words[key] || en[key]
-  return text.replace(/\{(\d)\}/g, (_, n) => String(args[Number(n)] ?? ''))
+  return text.replace(/\{(\d)\}/g, (_, n) => { const a = args[Number(n)] ?? ''; return typeof a === 'number' ? a.toLocaleString('en') : a })
 }
 
 // word is the text of a word that agents use, or the word itself.

@@ -9,7 +9,7 @@ export interface Rect { x: number; y: number; w: number; h: number }
 
 export const densities: Density[] = [
   { chipW: 10, chipH: 10, gap: 4, between: 16, detail: 'dot' },
-  { chipW: 112, chipH: 28, gap: 6, between: 32, detail: 'name' },
+  { chipW: 124, chipH: 28, gap: 6, between: 32, detail: 'name' },
   { chipW: 176, chipH: 58, gap: 8, between: 48, detail: 'full' },
   { chipW: 216, chipH: 58, gap: 40, between: 176, detail: 'full' },
 ]
@@ -46,7 +46,10 @@ export function layOut(hosts: Host[], width: number, density: Density): Layout {
   for (const g of groups) {
     const ideal = tall ? 1 : Math.ceil(Math.sqrt((g.hosts.length * (chipH + gap) * 1.6) / (chipW + gap)))
     const least = Math.ceil((128 + gap) / (chipW + gap)) // room for the segment's name
-    const columns = Math.min(room, Math.max(least, ideal))
+    // As many boxes go on a shelf as come closest to that form.
+    const shelves = Math.max(1, Math.min(groups.length, Math.round(width / (ideal * (chipW + gap) + 2 * pad + spread))))
+    const shared = Math.floor((width / shelves - spread - 2 * pad + gap) / (chipW + gap))
+    const columns = Math.min(room, Math.max(least, Math.min(ideal, Math.max(1, shared))))
     const w = columns * (chipW + gap) - gap + 2 * pad
     const h = headH + Math.ceil(g.hosts.length / columns) * (chipH + gap) - gap + pad
     if (x > spread / 2 && x + w > width - spread / 2) { x = spread / 2; y += shelf + Math.min(spread, 64); shelf = 0 }
@@ -57,7 +60,8 @@ export function layOut(hosts: Host[], width: number, density: Density): Layout {
     shelf = Math.max(shelf, h)
   }
   if (boxes.length > 0 && boxes.every((b) => b.y === boxes[0].y)) { // one shelf stands in the middle
-    const spare = Math.max(0, Math.floor((width - (x - spread / 2)) / 2) - spread / 4)
+    const left = boxes[0].x, right = x - spread
+    const spare = Math.max(0, Math.floor((width - (right - left)) / 2) - left)
     for (const b of boxes) b.x += spare
   }
   return {

@@ -2,7 +2,7 @@
 import { t, word } from './i18n'
 import { type Layout, curve, few } from './layout'
 import { isBad, nameOf } from './model'
-import { type Pair, badPairs, hostList, hostOf, pairs, selected, shown } from './store'
+import { type Pair, badPairs, hostList, hostOf, hubs, pairs, selected, shown } from './store'
 
 const most = 400 // lines; more tell no more
 
@@ -17,7 +17,7 @@ function lines(): { list: Line[]; left: number } {
     for (const row of pairs.value.values()) { const p = row.get(chosen); if (p) wanted.push(p) }
     wanted.sort((a, b) => rank(a) - rank(b))
   }
-  for (const p of badPairs.value) if (p.from !== chosen && p.to !== chosen) wanted.push(p)
+  for (const p of badPairs.value) if (p.from !== chosen && p.to !== chosen && !hubs.value.has(p.from) && !hubs.value.has(p.to)) wanted.push(p)
   if (chosen === null && hostList.value.length <= few) for (const row of pairs.value.values()) for (const p of row.values()) if (!isBad(p.health)) wanted.push(p)
   const out = new Map<string, Line>()
   let left = 0

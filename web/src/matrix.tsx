@@ -9,10 +9,10 @@ import { Legend } from './legend'
 import { type Host, nameOf } from './model'
 import { type Pair, pairs, selected } from './store'
 import { Toolbar } from './toolbar'
-import { type Viewport, colours, fit, useViewport } from './viewport'
+import { type Viewport, colours, fit, scheme, useViewport } from './viewport'
 
-const sizes = [4, 6, 9, 14, 20, 28, 40]
-const size = signal<number | null>(null) // index of sizes; null: what fits
+const size = signal<number | null>(null) // pixels of a cell; null: what fits
+const least = 2, largest = 40
 const cell = signal<{ row: number; column: number } | null>(null)
 
 const label = (n: number) => (n >= 9 ? 116 : 16) // pixels for names, where cells are large enough for them
@@ -21,12 +21,10 @@ export function MatrixView() {
   const scroller = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null)
   const seen = useViewport(scroller)
   const hosts = useMemo(() => groupBySegment(found.value).flatMap((g) => g.hosts), [found.value])
-  const fitting = sizes.findLastIndex((s) => s * hosts.length + label(s) <= Math.min(seen.width, seen.height))
-  const level = size.value ?? Math.max(0, fitting)
-  const px = sizes[level], margin = label(px)
-  const step = useCallback((by: number) => { size.value = Math.max(0, Math.min(sizes.length - 1, level + by)) }, [level])
+  const px = size.value ?? fitting(hosts.length, Math.min(seen.width, seen.height)), margin = label(px)
+  const step = useCallback((by: number) => { size.value = clamp(Math.round(px * (by > 0 ? 1.5 : 1 / 1.5) * 2) / 2) }, [px])
   const at = cell.value, all = pairs.value, chosen = selected.value
-  useEffect(() => { if (canvas.current && seen.width) draw(canvas.current, hosts, all, px, margin, seen, at, chosen) }, [hosts, all, px, margin, seen, at, chosen])
+  useEffect(() => { if (canvas.current && seen.width) draw(canvas.current, hosts, all, px, margin, seen, at, chosen) }, [hosts, all, px, margin, seen, at, chosen, scheme.value])
   const under = (e: MouseEvent) => {
     const r = canvas.current!.getBoundingClientRect(), x = e.clientX - r.left, y = e.clientY - r.top
     const column = Math.floor((x + seen.left - margin) / px), row = Math.floor((y + seen.top - margin) / px)
@@ -38,8 +36,8 @@ export function MatrixView() {
     if (!d) return
     e.preventDefault()
     const now = cell.value ?? { row: 0, column: -1 }
-    const clamp = (n: number) => Math.max(0, Math.min(hosts.length - 1, n))
-    cell.value = { row: clamp(now.row + d[0]), column: clamp(now.column + d[1]) }
+    const inside = (n: number) => Math.max(0, Math.min(hosts.length - 1, n))
+    cell.value = { row: inside(now.row + d[0]), column: inside(now.column + d[1]) }
     const el = scroller.current!, x = cell.value.column * px, y = cell.value.row * px
     el.scrollTo({ left: keep(el.scrollLeft, x, el.clientWidth - margin - px), top: keep(el.scrollTop, y, el.clientHeight - margin - px) })
   }
@@ -58,6 +56,15 @@ export function MatrixView() {
       <Legend />
     </div>
   )
+}
+
+function clamp(n: number): number { return Math.max(least, Math.min(largest, n)) }
+
+// fitting is the largest cell, in halves of pixels, with which all hosts are seen.
+function fitting(hosts: number, room: number): number {
+  const half = (n: number) => clamp(Math.floor((n / Math.max(1, hosts)) * 2) / 2)
+  const named = half(room - label(largest))
+  return named >= 9 ? named : Math.min(8.5, half(room - label(least)))
 }
 
 function keep(now: number, want: number, room: number): number { return want < now ? want : want > now + room ? want - room : now }
@@ -87,7 +94,11 @@ function draw(canvas: HTMLCanvasElement, hosts: Host[], all: Map<string, Map<str
       const p = row?.get(hosts[j].id)
       c.fillStyle = i === j ? fill.self : !p ? fill.faint : p.health === 'lost' || p.health === 'none' || p.health === 'slow' ? fill[p.health] : p.kind === 'direct' ? fill.direct : fill.tunnel
       if (!p && i !== j) c.fillRect(x + px * 0.35, y + px * 0.35, px * 0.3, px * 0.3)
-      else if (p?.health === 'unknown') { c.globalAlpha = 0.35; c.fillRect(x, y, px - gap, px - gap); c.globalAlpha = 1 }
+      else if (p?.health === 'unknown' || p?.health === 'ok') { // what is well is pale, so that the rest stands out
+        c.globalAlpha = p.health === 'ok' ? 0.55 : 0.2
+        c.fillRect(x, y, px - gap, px - gap)
+        c.globalAlpha = 1
+      }
       else c.fillRect(x, y, px - gap, px - gap)
     }
   }

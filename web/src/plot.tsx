@@ -2,9 +2,9 @@
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
-import { t } from './i18n'
+import { clockOf, t } from './i18n'
 import type { Samples } from './store'
-import { colours } from './viewport'
+import { colours, scheme } from './viewport'
 
 export function Plot({ samples, label }: { samples: Samples | undefined; label: string }) {
   const place = useRef<HTMLDivElement>(null), plot = useRef<uPlot | null>(null)
@@ -17,7 +17,7 @@ export function Plot({ samples, label }: { samples: Samples | undefined; label: 
     plot.current = new uPlot({
       width: place.current.clientWidth || 320, height: 108, legend: { show: false }, cursor: { y: false },
       scales: { x: { time: true }, ms: { range: (_, __, max) => [0, Math.max(max * 1.2, 0.1)] }, loss: { range: [0, 100] } },
-      axes: [{ ...axis, size: 22, space: 70 }, { ...axis, scale: 'ms', size: 40, values: (_, v) => v.map((n) => `${n}`) }],
+      axes: [{ ...axis, size: 22, space: 70, values: (_, v) => v.map((s) => clockOf(s * 1000)) }, { ...axis, scale: 'ms', size: 40, values: (_, v) => v.map((n) => `${n}`) }],
       series: [
         {},
         { label: 'ms', scale: 'ms', stroke: colour('accent'), width: 1.5, points: { show: false }, spanGaps: false },
@@ -27,10 +27,10 @@ export function Plot({ samples, label }: { samples: Samples | undefined; label: 
     const sizes = new ResizeObserver(() => place.current && plot.current?.setSize({ width: place.current.clientWidth, height: 108 }))
     sizes.observe(place.current)
     return () => { sizes.disconnect(); plot.current?.destroy(); plot.current = null }
-  }, [drawn])
+  }, [drawn, scheme.value])
   useEffect(() => {
     if (plot.current && samples) plot.current.setData([samples.t.map((x) => x / 1000), samples.rtt, samples.loss] as uPlot.AlignedData)
-  }, [last, drawn])
+  }, [last, drawn, scheme.value])
   return (
     <figure class="plot" aria-label={label}>
       <figcaption class="muted">{t('plotAbout')} <span class="spring" /><span class="rtt-key">ms</span> <span class="loss-key">{t('loss')}</span></figcaption>

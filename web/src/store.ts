@@ -133,6 +133,23 @@ export const badPairs = computed(() => {
   return out
 })
 
+const manyLost = 10 // paths of one host
+
+// hubs are hosts that have lost most of many paths, and how many: they say more
+// than as many lines would.
+export const hubs = computed(() => {
+  const lost = new Map<string, number>(), all = new Map<string, number>()
+  for (const row of pairs.value.values()) for (const p of row.values()) {
+    all.set(p.to, (all.get(p.to) ?? 0) + 1)
+    all.set(p.from, (all.get(p.from) ?? 0) + 1)
+    if (p.health !== 'lost' && p.health !== 'none') continue
+    lost.set(p.to, (lost.get(p.to) ?? 0) + 1)
+    lost.set(p.from, (lost.get(p.from) ?? 0) + 1)
+  }
+  for (const [id, n] of lost) if (n < manyLost || n * 2 < all.get(id)!) lost.delete(id)
+  return lost
+})
+
 // counts are what the header tells.
 export const counts = computed(() => {
   let lost = 0, slow = 0, direct = 0, tunnel = 0

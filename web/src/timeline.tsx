@@ -4,7 +4,7 @@ import { clockOf, t } from './i18n'
 import type { Key } from './i18n'
 import type { Event } from './model'
 import { at, events, opened } from './store'
-import { colours, fit } from './viewport'
+import { colours, fit, scheme } from './viewport'
 
 export const lanes: { name: Key; kinds: string[] }[] = [
   { name: 'lanePaths', kinds: ['path-lost', 'path-back', 'path-slower', 'path-changed'] },
@@ -40,7 +40,7 @@ export function Timeline() {
   const list = events.value
   const first = Math.min(list.length ? Date.parse(list[0].at) : opened, opened) - 2000
   const moment = at.value
-  useEffect(() => { if (canvas.current && width) draw(canvas.current, width, list, first, now, moment) }, [width, list, first, now, moment])
+  useEffect(() => { if (canvas.current && width) draw(canvas.current, width, list, first, now, moment) }, [width, list, first, now, moment, scheme.value])
   const scrub = (value: number) => { at.value = value >= now - 1000 ? null : value }
   const seek = (e: MouseEvent) => {
     const r = canvas.current!.getBoundingClientRect()

@@ -1,5 +1,6 @@
 // The part of a scrolled element that is seen, at most once a frame.
 import { type RefObject } from 'preact'
+import { signal } from '@preact/signals'
 import { useEffect, useState } from 'preact/hooks'
 
 export interface Viewport { left: number; top: number; width: number; height: number }
@@ -27,7 +28,12 @@ export function useViewport(ref: RefObject<HTMLElement | null>): Viewport {
   return seen
 }
 
-// token reads a colour of the style sheet, for what is drawn on a canvas.
+// scheme changes when the screen gets dark or light: what is drawn must be drawn again.
+const darkness = matchMedia('(prefers-color-scheme: dark)')
+export const scheme = signal(darkness.matches)
+darkness.addEventListener('change', () => { scheme.value = darkness.matches })
+
+// colours reads colours of the style sheet, for what is drawn on a canvas.
 export function colours(el: HTMLElement) {
   const style = getComputedStyle(el)
   return (name: string) => style.getPropertyValue(`--${name}`).trim()

@@ -6,7 +6,7 @@ export const zh: Record<string, string> = {
   search: '查找主机、子网或地址', matches: '找到 {0} 个', onlyBad: '仅显示有问题的', zoomIn: '放大', zoomOut: '缩小', language: 'English',
   segment: '网段', segmentUnknown: '网段未知', lab: '实验网络', cut: '断开', mend: '恢复', cables: '网线', segments: '网段', cutNow: '{0}：已断开',
   ready: '就绪', degraded: '降级', notReady: '未就绪', unknown: '未知', thisHost: '本机',
-  direct: '直连', vxlan: 'vxlan', none: '无路径', lost: '无应答', slow: '丢包或 MTU 变小', ok: '有应答', unmeasured: '未测量', notProbed: '未探测',
+  direct: '直连', vxlan: 'vxlan', none: '无路径', lost: '无应答', lostSince: '自 {0} 无应答', slow: '丢包或 MTU 变小', ok: '有应答', unmeasured: '未测量', notProbed: '未探测',
   legend: '图例', drawn: '只画出缓慢或中断的路径，以及所选主机的路径', moreLinks: '还有 {0} 条路径未画出',
   subnet: '子网', address: '通告地址', version: '版本', backend: '后端', state: '状态', agent: '代理', lease: '租约', uplink: '上行接口', mtu: 'MTU', objects: '内核对象', store: '存储', network: '网络',
   agentAnswers: '有应答', agentSilent: '无应答：{0}', agentNotAsked: '未被询问，其状态在此未知', held: '持有', notHeld: '未持有', expires: '{0} 到期', reserved: '保留', inSync: '期望 {0} 个', failed: '{0} 个失败',
