@@ -33,6 +33,16 @@ setup: ## install the programs that the tests run against
 test: setup ## run every test, without root
 	$(GO) test -timeout=20m ./...
 	cd packaging/release && $(GO) test ./...
+	cd test/page && $(GO) test -v ./...
+
+.PHONY: page
+page: ## build the page of 'weft ui' from web/src into web/dist, which is committed (needs Node 20.19 or newer)
+	packaging/test-setup/install page
+	cd web && npm ci --ignore-scripts && npm run build
+
+.PHONY: screenshots
+screenshots: setup ## write the pictures of docs/guides/page.md anew
+	cd test/page && PAGE_SHOTS=$(CURDIR)/docs/images $(GO) test -count=1 ./...
 
 .PHONY: test-kubernetes
 test-kubernetes: setup ## run weft on a real Kubernetes cluster of three nodes, without root
@@ -82,6 +92,9 @@ lint: ## check formatting, vet, staticcheck, tidiness of each go.mod
 	cd packaging/release && $(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) mod tidy -diff
+	packaging/test-setup/install page
+	cd web && npm ci --ignore-scripts && npm run check && npx vite build --outDir ../.cache/page --emptyOutDir
+	diff -r web/dist .cache/page || { echo "web/dist is not what web/src makes: run 'make page' and commit it" >&2; exit 1; }
 	for mod in packaging/release/go.mod test/*/go.mod; do (cd $$(dirname $$mod) && $(GO) mod tidy -diff) || exit; done
 
 .PHONY: arches

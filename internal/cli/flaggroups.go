@@ -32,7 +32,7 @@ var flagGroups = []flagGroup{
 	{"Interface and advertised address", []string{"iface", "iface-", "public-ip", "public-ipv6"}},
 	{"Masquerade and firewall", []string{"ip-masq", "ip-masq-", "iptables-forward-rules", "nft-table", "fast-path"}},
 	{"Agent", []string{"subnet-lease-renew-margin", "resync"}},
-	{"Health and metrics", []string{"healthz-", "metrics"}},
+	{"Health, metrics and page", []string{"healthz-", "metrics", "ui-port"}},
 	{"Log", []string{"log-", "v"}},
 	{"Files and directories", []string{"subnet-file", "state-dir", "run-dir", "lock-dir"}},
 	{title: ignoredTitle},

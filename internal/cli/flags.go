@@ -165,7 +165,7 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	fs.Var(newValue(&s.metrics, "local|weft|all", string(api.MetricsLocal), parseMetrics), "metrics",
 		"metrics that other hosts can read at the health port: none (local), weft's own (weft), or also those of the process and the Go runtime (all)")
 	fs.Var(newValue(&s.uiPort, "port", "0", parseInt(0, 65535, "")), "ui-port",
-		"port of the loopback address on which the page of 'weft ui' is served, read-only; the link to it is in the file ui-link of --run-dir; 0 turns it off")
+		"port of the loopback address on which the page of 'weft ui' is served; the link to it is in the file ui-link of --run-dir; 0 turns it off")
 	fs.Var(newValue(&s.level, "level", "", parseLevel), "log-level", "log level: debug, info, warn or error (default: set by --v)")
 	fs.Var(newValue(&s.format, "format", "text", parseFormat), "log-format", "log format: text or json")
 }

@@ -64,7 +64,7 @@ func find(t *testing.T) string {
 			return program
 		}
 	}
-	t.Fatal("no Chromium: run packaging/test-setup/install page")
+	t.Fatal("no Chromium: run packaging/test-setup/install")
 	return ""
 }
 
@@ -135,7 +135,11 @@ func (b *tab) shot(name string) {
 	}
 	var picture []byte
 	b.do(chromedp.CaptureScreenshot(&picture))
-	if err := os.WriteFile(filepath.Join(shots, name+".png"), picture, 0o644); err != nil {
+	small, err := shrink(picture)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(shots, name+".png"), small, 0o644)
+	}
+	if err != nil {
 		b.t.Error(err)
 	}
 }

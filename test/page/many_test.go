@@ -164,7 +164,6 @@ func TestTenThousandHosts(t *testing.T) {
 	paint := value[float64](b, `performance.getEntriesByType('paint').find(e => e.name === 'first-contentful-paint')?.startTime ?? 0`)
 	scroll := value[[]float64](b, frames)
 	t.Logf("10,000 hosts: first paint after %.0f ms, all hosts after %s; a frame while scrolling takes %.0f ms, of 20 one %.0f ms", paint, seconds(shown), scroll[0], scroll[1])
-	b.shot("map-10000")
 	b.do(chromedp.SendKeys(`.toolbar input[type=search]`, "node-0777", chromedp.ByQuery))
 	t.Logf("a search shows its ten hosts after %s", seconds(b.await("the hosts of a search", `document.querySelectorAll('.chip').length === 10`)))
 	b.do(chromedp.SendKeys(`.toolbar input[type=search]`, "\r", chromedp.ByQuery))
@@ -177,7 +176,6 @@ func TestTenThousandHosts(t *testing.T) {
 func TestTwoHundredHosts(t *testing.T) {
 	b := open(t, serveMany(t, 200, 200), 1280, 800)
 	b.await("200 hosts", `document.querySelector('.scroller')?.dataset.hosts === '200'`)
-	b.shot("map-200")
 	b.do(chromedp.Click(`.summary button.bad`, chromedp.ByQuery))
 	b.await("a host that nobody reaches", `document.querySelector('.chip.hub')?.dataset.host === 'node-00117'`)
 	b.do(chromedp.Click(`.toolbar input[type=checkbox]`, chromedp.ByQuery))

@@ -107,7 +107,7 @@ function probeText(l: Link): string {
   switch (healthOf(l)) {
     case 'none': return t('none')
     case 'lost': return l.lastAnswer ? t('lostSince', clockOf(l.lastAnswer)) : t('lost')
-    case 'slow': return [(l.loss ?? 0) >= 0.01 ? `${((l.loss ?? 0) * 100).toFixed(0)}% ${t('loss')}` : '', l.mtu ? `${t('mtu')} ${l.mtu}` : ''].filter(Boolean).join(', ')
+    case 'slow': return [(l.loss ?? 0) >= 0.01 ? t('lossOf', ((l.loss ?? 0) * 100).toFixed(0)) : '', l.mtu ? `${t('mtu')} ${l.mtu}` : ''].filter(Boolean).join(', ')
     case 'unknown': return l.state ? t('unmeasured') : t('notProbed')
   }
   return t('ok')

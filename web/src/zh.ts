@@ -10,7 +10,7 @@ export const zh: Record<string, string> = {
   legend: '图例', drawn: '只画出缓慢或中断的路径，以及所选主机的路径', moreLinks: '还有 {0} 条路径未画出',
   subnet: '子网', address: '通告地址', version: '版本', backend: '后端', state: '状态', agent: '代理', lease: '租约', uplink: '上行接口', mtu: 'MTU', objects: '内核对象', store: '存储', network: '网络',
   agentAnswers: '有应答', agentSilent: '无应答：{0}', agentNotAsked: '未被询问，其状态在此未知', held: '持有', notHeld: '未持有', expires: '{0} 到期', reserved: '保留', inSync: '期望 {0} 个', failed: '{0} 个失败',
-  pathsTo: '到此主机的路径', pathsFrom: '从此主机出发的路径', pathsFromUnknown: '在此未知：未询问该主机的代理。', from: '从', to: '到', path: '路径', probe: '探测', rtt: '往返时间', loss: '丢包', since: '自', other: '未使用', close: '关闭', showObjects: '显示内核对象', noObjects: '没有涉及此主机的对象', objectsOf: '{0} 上涉及此主机的对象', objectsOwn: '此主机上的对象',
+  pathsTo: '到此主机的路径', pathsFrom: '从此主机出发的路径', pathsFromUnknown: '在此未知：未询问该主机的代理。', from: '从', to: '到', path: '路径', probe: '探测', rtt: '往返时间', loss: '丢包', lossOf: '丢包 {0}%', since: '自', other: '未使用', close: '关闭', showObjects: '显示内核对象', noObjects: '没有涉及此主机的对象', objectsOf: '{0} 上涉及此主机的对象', objectsOwn: '此主机上的对象',
   plotAbout: '页面打开以来的往返时间与丢包', plotEmpty: '首批测量值即将到达',
   timeline: '时间', now: '现在', backToLive: '回到实时', scrub: '所示时刻', past: '{0} 时的状态', beforeOpen: '页面打开之前：路径依据事件，主机状态未知', noEvents: '尚无事件',
   lanePaths: '路径', laneKernel: '内核', lanePeers: '对端', laneConfig: '配置、租约、存储', laneOther: '代理',
