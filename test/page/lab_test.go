@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // red finds lines that the map draws for paths without an answer.
@@ -19,7 +20,7 @@ func TestLab(t *testing.T) {
 	b.await("four hosts that are ready", `document.querySelectorAll('.chip[data-state="ready"]').length === 4`)
 	b.await("two segments", `document.querySelectorAll('.segment').length === 2`)
 	b.await("twelve paths of which none is lost", `document.querySelectorAll('.link').length >= 6 && document.querySelector('.summary .bad') === null`)
-	b.do(chromedp.Click(`[data-cut="h3"]`))
+	b.do(chromedp.Evaluate(`window.well = Date.now()`, nil), chromedp.Click(`[data-cut="h3"]`))
 	t.Logf("a cut cable turned its links red after %s", seconds(b.await("red links of h3", red("h3")+` > 0`)))
 	b.await("three red links", red("h3")+` >= 3`)
 	b.do(chromedp.Click(`.chip[data-host="h3"]`))
@@ -28,6 +29,7 @@ func TestLab(t *testing.T) {
 	b.dark(true)
 	b.await("a dark page", `getComputedStyle(document.body).backgroundColor === 'rgb(15, 19, 24)'`)
 	b.dark(false)
+	earlier(b)
 	b.do(chromedp.Click(`[data-cut="h3"]`))
 	t.Logf("mended links were no longer red after %s", seconds(b.await("no red link", red("h3")+` === 0`)))
 
@@ -36,6 +38,23 @@ func TestLab(t *testing.T) {
 	planAndDrift(b)
 	preflight(b)
 	words(b)
+}
+
+// earlier shows the moment at which all was well, and goes back to now; by keys, it
+// goes from a host to the one below.
+func earlier(b *tab) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate(`(() => {
+		const track = document.querySelector('.track input')
+		track.value = Number(track.min) + Math.floor((well - Number(track.min)) / 1000) * 1000
+		track.dispatchEvent(new Event('input', {bubbles: true}))
+	})()`, nil))
+	b.await("a moment that is past", `document.querySelector('.notice.past') !== null`)
+	b.await("no red link then", red("h3")+` === 0`)
+	b.do(chromedp.Click(`.notice.past button`, chromedp.ByQuery))
+	b.await("red links now", red("h3")+` >= 3`)
+	b.do(chromedp.Focus(`.chip[data-host="h1"]`, chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowDown))
+	b.await("the focus on h2", `document.activeElement.dataset.host === 'h2'`)
 }
 
 // go to a view by its key.

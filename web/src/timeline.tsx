@@ -41,7 +41,7 @@ export function Timeline() {
   const first = Math.min(list.length ? Date.parse(list[0].at) : opened, opened) - 2000
   const moment = at.value
   useEffect(() => { if (canvas.current && width) draw(canvas.current, width, list, first, now, moment) }, [width, list, first, now, moment, scheme.value])
-  const scrub = (value: number) => { at.value = value >= now - 1000 ? null : value }
+  const scrub = (value: number) => { at.value = value >= Date.now() - 1000 ? null : value }
   const seek = (e: MouseEvent) => {
     const r = canvas.current!.getBoundingClientRect()
     scrub(first + ((e.clientX - r.left) / r.width) * (now - first))

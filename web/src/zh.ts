@@ -1,16 +1,16 @@
 // The page's words in Chinese, by the keys of i18n.ts.
 export const zh: Record<string, string> = {
   map: '拓扑', matrix: '矩阵', events: '事件', explain: '追踪', plan: '计划', config: '配置',
-  hosts: '{0} 台主机', lostPaths: '{0} 条路径中断', slowPaths: '{0} 条路径缓慢', allReach: '所有被探测的路径都有应答', problems: '{0} 个问题', noPaths: '尚无已知路径', noProblems: '没有问题',
+  hosts: '{0} 台主机', lostPaths: '{0} 条路径中断', slowPaths: '{0} 条路径缓慢', allReach: '所有被探测的路径都有应答', problems: '{0} 个问题', noPaths: '尚无已知路径', 
   live: '实时', connecting: '正在连接', reconnecting: '连接中断，正在重连', refusedTitle: '此页面需要新的链接', refused: '打印的链接只能在一个浏览器中打开一次，命令结束后失效。请重新运行以获得新链接：',
   search: '查找主机、子网或地址', matches: '找到 {0} 个', onlyBad: '仅显示有问题的', zoomIn: '放大', zoomOut: '缩小', language: 'English',
   segment: '网段', segmentUnknown: '网段未知', lab: '实验网络', cut: '断开', mend: '恢复', cables: '网线', segments: '网段', cutNow: '{0}：已断开',
   ready: '就绪', degraded: '降级', notReady: '未就绪', unknown: '未知', thisHost: '本机',
   direct: '直连', vxlan: 'vxlan', none: '无路径', lost: '无应答', lostSince: '自 {0} 无应答', slow: '丢包或 MTU 变小', ok: '有应答', unmeasured: '未测量', notProbed: '未探测',
   legend: '图例', drawn: '只画出缓慢或中断的路径，以及所选主机的路径', moreLinks: '还有 {0} 条路径未画出',
-  subnet: '子网', address: '通告地址', version: '版本', backend: '后端', state: '状态', agent: '代理', lease: '租约', uplink: '上行接口', mtu: 'MTU', objects: '内核对象', store: '存储', network: '网络',
+  subnet: '子网', address: '通告地址', version: '版本', backend: '后端', state: '状态', agent: '代理', lease: '租约', uplink: '上行接口', mtu: 'MTU', objects: '内核对象', store: '存储', 
   agentAnswers: '有应答', agentSilent: '无应答：{0}', agentNotAsked: '未被询问，其状态在此未知', held: '持有', notHeld: '未持有', expires: '{0} 到期', reserved: '保留', inSync: '期望 {0} 个', failed: '{0} 个失败',
-  pathsTo: '到此主机的路径', pathsFrom: '从此主机出发的路径', pathsFromUnknown: '在此未知：未询问该主机的代理。', from: '从', to: '到', path: '路径', probe: '探测', rtt: '往返时间', loss: '丢包', lossOf: '丢包 {0}%', since: '自', other: '未使用', close: '关闭', showObjects: '显示内核对象', noObjects: '没有涉及此主机的对象', objectsOf: '{0} 上涉及此主机的对象', objectsOwn: '此主机上的对象',
+  pathsTo: '到此主机的路径', pathsFrom: '从此主机出发的路径', pathsFromUnknown: '在此未知：未询问该主机的代理。', from: '从', to: '到', path: '路径', probe: '探测', rtt: '往返时间', loss: '丢包', lossOf: '丢包 {0}%', other: '未使用', close: '关闭', showObjects: '显示内核对象', noObjects: '没有涉及此主机的对象', objectsOf: '{0} 上涉及此主机的对象', objectsOwn: '此主机上的对象',
   plotAbout: '页面打开以来的往返时间与丢包', plotEmpty: '首批测量值即将到达',
   timeline: '时间', now: '现在', backToLive: '回到实时', scrub: '所示时刻', past: '{0} 时的状态', beforeOpen: '页面打开之前：路径依据事件，主机状态未知', noEvents: '尚无事件',
   lanePaths: '路径', laneKernel: '内核', lanePeers: '对端', laneConfig: '配置、租约、存储', laneOther: '代理',
@@ -19,5 +19,5 @@ export const zh: Record<string, string> = {
   running: '正在询问内核', brokenAt: '断于 {0}', remedy: '处理办法', intact: '未发现断点', intactUnknown: '未发现断点；标为未知的无法在此判断', stations: '数据包的路径', stationOk: '通过', stationBroken: '中断', stationUnknown: '未知',
   drift: '差异', desired: '期望状态', noDrift: '内核与计划一致', changes: '需要 {0} 项更改才能使内核与计划一致', refresh: '刷新', missing: '缺失', stale: '多余', different: '不同',
   current: '网络配置', revision: '版本 {0}', preflight: '更改的影响', preflightHint: '编辑文档并检查：不会保存。下方命令用于保存。', check: '检查更改', reset: '还原', unchanged: '没有变化', harmless: '运行中的容器不会察觉', switchHosts: '{1} 台主机中有 {0} 台将切换到 {2}', cutHosts: '将失去路径', shrinkHosts: 'MTU 将变小', restartHosts: '运行 flanneld：重启后才会跟随', drainHosts: '不合适的子网：其主机将获得新子网', unknownHosts: '未通告其直连网段：无法判断路径是否保留', warnings: '警告', keys: '键', command: '保存命令', loses: '失去 {0}',
-  skip: '跳到内容', pending: '{1} 台主机中有 {0} 台已切换', storeDown: '存储不可达：{0}', listed: '{1} 中的 {0}', moreProblems: '还有 {0} 个', select: '选择一台主机以查看其路径、租约、探测和问题',
+  skip: '跳到内容', pending: '{1} 台主机中有 {0} 台已切换', storeDown: '存储不可达：{0}', listed: '{1} 中的 {0}', moreProblems: '还有 {0} 个', 
 }
