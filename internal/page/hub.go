@@ -33,10 +33,17 @@ type hub struct {
 	last    Fabric
 	known   bool // last is a picture
 	events  []namedEvent
-	after   map[string]int64 // number of the last event, by host
+	after   map[string]heard // by host
 	watch   map[chan message]bool
 	trouble string
 	wake    chan struct{}
+}
+
+// heard is the last event that an agent has told, and which run of it that was: after
+// a loss of its state directory numbers begin anew.
+type heard struct {
+	number  int64
+	started time.Time
 }
 
 // namedEvent is an event with the host whose agent told it.
@@ -49,7 +56,7 @@ type namedEvent struct {
 const eventsKept = 5000
 
 func newHub(s Source) *hub {
-	return &hub{source: s, after: map[string]int64{}, watch: map[chan message]bool{}, wake: make(chan struct{}, 1)}
+	return &hub{source: s, after: map[string]heard{}, watch: map[chan message]bool{}, wake: make(chan struct{}, 1)}
 }
 
 // join returns what a new watcher starts with, and the channel of what follows.
@@ -147,9 +154,14 @@ func (h *hub) ask(ctx context.Context, agents []Agent) ([]Report, []namedEvent) 
 		all.Go(func() {
 			r := &reports[i]
 			r.Host, r.ID = a.Host, a.ID
-			if r.Status, r.Err = a.Status(ctx); r.Err == nil {
-				lists[i], _ = a.Events(ctx, after) // asked again in a second
+			if r.Status, r.Err = a.Status(ctx); r.Err != nil {
+				return
 			}
+			number := after.number
+			if !r.Status.Started.Equal(after.started) {
+				number = 0 // those that are known already are told once more, and browsers know them
+			}
+			lists[i], _ = a.Events(ctx, number) // asked again in a second
 		})
 	}
 	all.Wait()
@@ -160,7 +172,7 @@ func (h *hub) ask(ctx context.Context, agents []Agent) ([]Report, []namedEvent) 
 		}
 		if n := len(list); n > 0 {
 			h.mu.Lock()
-			h.after[agents[i].Host] = list[n-1].Number
+			h.after[agents[i].Host] = heard{list[n-1].Number, reports[i].Status.Started}
 			h.mu.Unlock()
 		}
 	}

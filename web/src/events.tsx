@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals'
 import { clockOf, t } from './i18n'
 import { type Event } from './model'
-import { at, events } from './store'
+import { at, events, keyOf } from './store'
 import { detail, lanes, laneOf, toneOf } from './timeline'
 
 const lane = signal(-2) // index of lanes, -1 what is in none, -2 all
@@ -27,7 +27,7 @@ export function EventsView() {
       <div class="scroller text">
         <table class="events">
           <thead><tr><th>{t('time')}</th><th>{t('host')}</th><th>{t('what')}</th><th>{t('who')}</th></tr></thead>
-          <tbody>{list.slice(-most).reverse().map((e) => <Row key={e.host + e.number} e={e} />)}</tbody>
+          <tbody>{list.slice(-most).reverse().map((e) => <Row key={keyOf(e)} e={e} />)}</tbody>
         </table>
         {list.length === 0 && <p class="empty">{t('noEvents')}</p>}
       </div>

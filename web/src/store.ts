@@ -81,9 +81,12 @@ export function takePatch(p: Patch) {
   })
 }
 
+// keyOf tells events apart, also those of an agent whose numbers began anew.
+export function keyOf(e: Event): string { return `${e.host} ${e.number} ${e.at}` }
+
 export function takeEvents(news: Event[]) {
-  const known = new Set(events.value.slice(-6000).map((e) => e.host + e.number))
-  const fresh = news.filter((e) => !known.has(e.host + e.number))
+  const known = new Set(events.value.slice(-6000).map((e) => keyOf(e)))
+  const fresh = news.filter((e) => !known.has(keyOf(e)) && known.add(keyOf(e)))
   if (fresh.length === 0) return
   events.value = [...events.value, ...fresh].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)).slice(-6000)
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { clockOf, t } from './i18n'
 import type { Key } from './i18n'
 import type { Event } from './model'
-import { at, events, opened } from './store'
+import { at, events, keyOf, opened } from './store'
 import { colours, fit, scheme } from './viewport'
 
 export const lanes: { name: Key; kinds: string[] }[] = [
@@ -58,7 +58,7 @@ export function Timeline() {
       </div>
       <div class="latest" aria-live="polite">
         {moment !== null && moment < opened && <p class="muted">{t('beforeOpen')}</p>}
-        {near.map((e) => <EventLine key={e.host + e.number} e={e} />)}
+        {near.map((e) => <EventLine key={keyOf(e)} e={e} />)}
         {list.length === 0 && <p class="muted">{t('noEvents')}</p>}
       </div>
     </section>
