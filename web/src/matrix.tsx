@@ -9,6 +9,7 @@ import { Legend } from './legend'
 import { type Host, nameOf } from './model'
 import { type Pair, pairs, selected } from './store'
 import { Toolbar } from './toolbar'
+import { Worst } from './worst'
 import { type Viewport, colours, fit, scheme, useViewport } from './viewport'
 
 const size = signal<number | null>(null) // pixels of a cell; null: what fits
@@ -46,12 +47,15 @@ export function MatrixView() {
   return (
     <div class="view">
       <Toolbar zoom={step}><span class="readout" aria-live="polite">{text}</span></Toolbar>
-      <div class="scroller" ref={scroller} data-hosts={hosts.length}>
-        <div class="plane" style={{ width: `${side}px`, height: `${side}px` }}>
-          <canvas ref={canvas} class="grid" tabIndex={0} role="application" aria-label={`${t('matrix')}: ${t('from')} / ${t('to')}. ${text}`} onKeyDown={key}
-            onMouseMove={(e) => { cell.value = under(e) }} onMouseLeave={() => { cell.value = null }}
-            onClick={(e) => { const u = under(e); if (u) selected.value = hosts[u.row].id }} />
+      <div class="beside">
+        <div class="scroller" ref={scroller} data-hosts={hosts.length}>
+          <div class="plane" style={{ width: `${side}px`, height: `${side}px` }}>
+            <canvas ref={canvas} class="grid" tabIndex={0} role="application" aria-label={`${t('matrix')}: ${t('from')} / ${t('to')}. ${text}`} onKeyDown={key}
+              onMouseMove={(e) => { cell.value = under(e) }} onMouseLeave={() => { cell.value = null }}
+              onClick={(e) => { const u = under(e); if (u) selected.value = hosts[u.row].id }} />
+          </div>
         </div>
+        {chosen === null && <Worst />}
       </div>
       <Legend />
     </div>

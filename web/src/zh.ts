@@ -19,5 +19,5 @@ export const zh: Record<string, string> = {
   running: '正在询问内核', brokenAt: '断于 {0}', remedy: '处理办法', intact: '未发现断点', intactUnknown: '未发现断点；标为未知的无法在此判断', stations: '数据包的路径', stationOk: '通过', stationBroken: '中断', stationUnknown: '未知',
   drift: '差异', desired: '期望状态', noDrift: '内核与计划一致', changes: '需要 {0} 项更改才能使内核与计划一致', refresh: '刷新', missing: '缺失', stale: '多余', different: '不同',
   current: '网络配置', revision: '版本 {0}', preflight: '更改的影响', preflightHint: '编辑文档并检查：不会保存。下方命令用于保存。', check: '检查更改', reset: '还原', unchanged: '没有变化', harmless: '运行中的容器不会察觉', switchHosts: '{1} 台主机中有 {0} 台将切换到 {2}', cutHosts: '将失去路径', shrinkHosts: 'MTU 将变小', restartHosts: '运行 flanneld：重启后才会跟随', drainHosts: '不合适的子网：其主机将获得新子网', unknownHosts: '未通告其直连网段：无法判断路径是否保留', warnings: '警告', keys: '键', command: '保存命令', loses: '失去 {0}',
-  skip: '跳到内容', pending: '{1} 台主机中有 {0} 台已切换', storeDown: '存储不可达：{0}', listed: '{1} 中的 {0}', moreProblems: '还有 {0} 个', 
+  worst: '中断或缓慢的路径', skip: '跳到内容', pending: '{1} 台主机中有 {0} 台已切换', storeDown: '存储不可达：{0}', listed: '{1} 中的 {0}', moreProblems: '还有 {0} 个', 
 }
