@@ -16,7 +16,7 @@ func red(host string) string {
 
 func TestLab(t *testing.T) {
 	m := newLab(t)
-	b := open(t, m.serve("lab", "ui", "--no-open"), 1280, 800)
+	b := open(t, serve(t, m.env, programs+"/weft", "lab", "ui", "--no-open"), 1280, 800)
 	b.await("four hosts that are ready", `document.querySelectorAll('.chip[data-state="ready"]').length === 4`)
 	b.await("two segments", `document.querySelectorAll('.segment').length === 2`)
 	b.await("twelve paths of which none is lost", `document.querySelectorAll('.link').length >= 6 && document.querySelector('.summary .bad') === null`)
