@@ -175,7 +175,10 @@ func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event,
 		return netstate.Event{}, changed // ours or not: its addresses tell
 	}
 	// The kernel drops IPv4 routes without a word when their device goes down.
-	return netstate.Event{Facts: true}, changed && matters
+	if matters = matters && changed; !matters && v.scope.Pods && l.Kind == "veth" && (gone || !l.Up) {
+		return netstate.Event{Facts: true, Only: true}, true
+	}
+	return netstate.Event{Facts: true}, matters
 }
 
 // finished returns a new device as it is once Apply is through with it: the
@@ -212,7 +215,7 @@ func (w *watcher) routeEvent(v *view, m rtnl.Message, gone bool) (netstate.Event
 	case r.Dst.Bits() == 0:
 		return netstate.Event{Facts: true}, w.near.Load().looksUp(r.Table)
 	case r.Protocol == owned.PodProtocol: // pods come and go without the agent, but a fast path has to know
-		return netstate.Event{Facts: true}, v.scope.Pods && v.scope.Holds(r.Dst)
+		return netstate.Event{Facts: true, Only: true}, v.scope.Pods && v.scope.Holds(r.Dst)
 	case !isManagedRoute(r, v.scope):
 		return netstate.Event{Facts: true}, w.leadsToHosts(r)
 	case r.Nexthop != 0 && r.Dev == 0 && r.Kind == unix.RTN_UNICAST:

@@ -6,6 +6,7 @@ type Event struct {
 	Row   Row    // what was added, changed or removed; nil: look at everything again
 	Gone  bool   // Row was removed
 	Facts bool   // addresses, links, default routes or on-link routes changed: the host's facts may be others now
+	Only  bool   // Facts alone: no object is in doubt because of it
 	By    string // the program that did it, where the kernel tells: "nft[4711]"
 	PID   uint32 // netlink port id of who did it, mostly its process id; 0: the kernel, or unknown
 }

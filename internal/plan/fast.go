@@ -49,6 +49,9 @@ func (b *basis) fastRemote(f netconf.Family, subnet netip.Prefix, path *Path) (n
 	if path.Kind == Encrypted { // which programs cannot do, and must not pass by
 		return netstate.FastRemote{}, false
 	}
+	if !b.fast.On() {
+		return netstate.FastRemote{}, false
+	}
 	r := fastpath.Remote{Subnet: subnet, Host: path.Remote, MTU: path.MTU}
 	fits := b.in.Host.Uplink.MTU
 	if path.Kind == Tunnelled {

@@ -28,6 +28,9 @@ func (l *Loop) news(p *progress, events []netstate.Event) bool {
 		if e.Facts {
 			l.Facts()
 		}
+		if e.Only {
+			continue
+		}
 		if e.Row == nil {
 			p.doubt, fresh = netstate.AllKinds, true
 			p.retry.hasten(now)

@@ -88,11 +88,11 @@ type Remote struct {
 	MTU    int // bytes
 }
 
-// Remote returns the row for a peer's subnet; false if its packets take the
-// kernel's path.
+// Remote returns the row for a peer's subnet, if there is a fast path; false if
+// its packets take the kernel's path.
 func (p Plan) Remote(r Remote) (netstate.FastRemote, bool) {
 	tunnelled := r.MAC != netstate.MAC{}
-	if !p.On() || tunnelled && (!p.Path.Local.IsValid() || r.VNI != p.Path.VNI || !r.Host.Is4()) || r.MTU <= 0 {
+	if tunnelled && (!p.Path.Local.IsValid() || r.VNI != p.Path.VNI || !r.Host.Is4()) || r.MTU <= 0 {
 		return netstate.FastRemote{}, false
 	}
 	return netstate.FastRemote{Path: p.Path.Name, Dst: r.Subnet, Host: r.Host, MAC: r.MAC, MTU: r.MTU}, true
