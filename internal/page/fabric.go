@@ -221,13 +221,13 @@ func threeDigits(n int64) int64 {
 	return n / unit * unit
 }
 
-// HostID is the ID of the host with these subnets.
+// HostID is the ID of the host with these subnets: what events and problems call it.
 func HostID(subnets []netip.Prefix) string {
 	var words []string
 	for _, p := range subnets {
 		words = append(words, p.String())
 	}
-	return strings.Join(words, ",")
+	return strings.Join(words, ", ")
 }
 
 func idOf(subnets []netip.Prefix, name string) string { return cmp.Or(HostID(subnets), name) }

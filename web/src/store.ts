@@ -112,6 +112,24 @@ export function hostOf(id: string | null): Host | undefined {
 // Pair is all links in use from one host to another.
 export interface Pair { from: string; to: string; kind: string; health: Health; links: Link[] }
 
+const slowFor = 5 * 60_000 // milliseconds after an agent has said that a path became slower
+
+// slower are the paths that became so lately: host's name and ID of the other end.
+const slower = computed(() => {
+  const out = new Set<string>(), now = at.value ?? Date.now()
+  for (let i = events.value.length - 1; i >= 0; i--) {
+    const e = events.value[i], when = Date.parse(e.at)
+    if (when < now - slowFor) break
+    if (e.kind === 'path-slower' && when <= now) out.add(`${e.host} ${e.subnet}`)
+  }
+  return out
+})
+
+function healthNow(l: Link): Health {
+  const health = healthOf(l)
+  return health === 'ok' && slower.value.size > 0 && slower.value.has(`${hosts.get(l.from)?.name} ${l.to}`) ? 'slow' : health
+}
+
 // pairs are the links in use, by sender and receiver.
 export const pairs = computed(() => {
   const out = new Map<string, Map<string, Pair>>()
@@ -120,7 +138,7 @@ export const pairs = computed(() => {
     let row = out.get(l.from)
     if (!row) out.set(l.from, (row = new Map()))
     const p = row.get(l.to)
-    const health = healthOf(l)
+    const health = healthNow(l)
     if (!p) row.set(l.to, { from: l.from, to: l.to, kind: l.kind, health, links: [l] })
     else {
       p.links.push(l)

@@ -6,7 +6,7 @@ export const zh: Record<string, string> = {
   search: '查找主机、子网或地址', matches: '找到 {0} 个', onlyBad: '仅显示有问题的', zoomIn: '放大', zoomOut: '缩小', language: 'English',
   segment: '网段', segmentUnknown: '网段未知', lab: '实验网络', cut: '断开', mend: '恢复', cables: '网线', segments: '网段', cutNow: '{0}：已断开',
   ready: '就绪', degraded: '降级', notReady: '未就绪', unknown: '未知', thisHost: '本机',
-  direct: '直连', vxlan: 'vxlan', none: '无路径', lost: '无应答', lostSince: '自 {0} 无应答', slow: '丢包或 MTU 变小', ok: '有应答', unmeasured: '未测量', notProbed: '未探测',
+  direct: '直连', vxlan: 'vxlan', none: '无路径', lost: '无应答', lostSince: '自 {0} 无应答', slow: '缓慢：丢包、MTU 或往返时间', ok: '有应答', unmeasured: '未测量', notProbed: '未探测',
   legend: '图例', drawn: '只画出缓慢或中断的路径，以及所选主机的路径', moreLinks: '还有 {0} 条路径未画出',
   subnet: '子网', address: '通告地址', version: '版本', backend: '后端', state: '状态', agent: '代理', lease: '租约', uplink: '上行接口', mtu: 'MTU', objects: '内核对象', store: '存储', 
   agentAnswers: '有应答', agentSilent: '无应答：{0}', agentNotAsked: '未被询问，其状态在此未知', held: '持有', notHeld: '未持有', expires: '{0} 到期', reserved: '保留', inSync: '期望 {0} 个', failed: '{0} 个失败',
@@ -17,7 +17,7 @@ export const zh: Record<string, string> = {
   time: '时间', host: '主机', what: '事件', who: '由谁', filter: '过滤', allKinds: '所有类型',
   source: '源', destination: '目的', protocol: '协议', port: '端口', follow: '追踪数据包', onHost: '在主机', explainHint: '容器、主机或服务的地址，主机名，或对端的子网。不发送任何包，也不做任何更改。',
   running: '正在询问内核', brokenAt: '断于 {0}', remedy: '处理办法', intact: '未发现断点', intactUnknown: '未发现断点；标为未知的无法在此判断', stations: '数据包的路径', stationOk: '通过', stationBroken: '中断', stationUnknown: '未知',
-  drift: '差异', desired: '期望状态', noDrift: '内核与计划一致', changes: '需要 {0} 项更改才能使内核与计划一致', refresh: '刷新', missing: '缺失', stale: '多余', different: '不同',
+  drift: '偏移', desired: '期望状态', noDrift: '内核与计划一致', changes: '需要 {0} 项更改才能使内核与计划一致', refresh: '刷新', missing: '缺失', stale: '多余', different: '不同',
   current: '网络配置', revision: '版本 {0}', preflight: '更改的影响', preflightHint: '编辑文档并检查：不会保存。下方命令用于保存。', check: '检查更改', reset: '还原', unchanged: '没有变化', harmless: '运行中的容器不会察觉', switchHosts: '{1} 台主机中有 {0} 台将切换到 {2}', cutHosts: '将失去路径', shrinkHosts: 'MTU 将变小', restartHosts: '运行 flanneld：重启后才会跟随', drainHosts: '不合适的子网：其主机将获得新子网', unknownHosts: '未通告其直连网段：无法判断路径是否保留', warnings: '警告', keys: '键', command: '保存命令', loses: '失去 {0}',
   worst: '中断或缓慢的路径', skip: '跳到内容', pending: '{1} 台主机中有 {0} 台已切换', storeDown: '存储不可达：{0}', listed: '{1} 中的 {0}', moreProblems: '还有 {0} 个', 
 }
