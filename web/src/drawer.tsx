@@ -2,10 +2,10 @@
 import { useState } from 'preact/hooks'
 import { clockOf, milliseconds, t, word } from './i18n'
 import { Glyph } from './legend'
-import { type Host, type Link, collate, healthOf, isBad, nameOf, stateOf } from './model'
+import { type Host, type Link, collate, isBad, lossShown, nameOf, stateOf } from './model'
 import { Objects } from './objects'
 import { Plot } from './plot'
-import { head, hostOf, samplesOf, selected, shown } from './store'
+import { head, healthNow, hostOf, samplesOf, selected, shown } from './store'
 
 const mostRows = 200
 
@@ -77,7 +77,7 @@ function Facts({ host: h }: { host: Host }) {
 
 function Paths({ title, links, other }: { title: string; links: Link[]; other: (l: Link) => string }) {
   const [open, setOpen] = useState<string | null>(null)
-  const sorted = links.sort((a, b) => Number(isBad(healthOf(b))) - Number(isBad(healthOf(a))) || collate(nameOf(hostOf(other(a))), nameOf(hostOf(other(b)))) || Number(b.use ?? false) - Number(a.use ?? false))
+  const sorted = links.sort((a, b) => Number(isBad(healthNow(b))) - Number(isBad(healthNow(a))) || collate(nameOf(hostOf(other(a))), nameOf(hostOf(other(b)))) || Number(b.use ?? false) - Number(a.use ?? false))
   const shownLink = open ?? (sorted.length <= 12 || other(sorted[0]) === head.value?.self ? sorted[0]?.id : null)
   if (sorted.length === 0) return null
   return (
@@ -87,7 +87,7 @@ function Paths({ title, links, other }: { title: string; links: Link[]; other: (
         <thead><tr><th>{t('host')}</th><th>{t('path')}</th><th>{t('probe')}</th><th class="number">{t('rtt')}</th></tr></thead>
         <tbody>
           {sorted.slice(0, mostRows).map((l) => (
-            <tr key={l.id} class={`h-${healthOf(l)} ${l.id === shownLink ? 'open' : ''}`}>
+            <tr key={l.id} class={`h-${healthNow(l)} ${l.id === shownLink ? 'open' : ''}`}>
               <td><button class="linkish" onClick={() => setOpen(l.id)} aria-expanded={l.id === shownLink}>{nameOf(hostOf(other(l)))}</button></td>
               <td><span class={`kind k-${l.kind === 'direct' ? 'direct' : 'tunnel'}`}>{word(l.kind)}</span>{!l.use && <span class="muted"> {t('other')}</span>}</td>
               <td>{probeText(l)}</td>
@@ -104,11 +104,10 @@ function Paths({ title, links, other }: { title: string; links: Link[]; other: (
 
 // probeText is what probes have shown, as 'weft status' says it.
 function probeText(l: Link): string {
-  switch (healthOf(l)) {
+  switch (healthNow(l)) {
     case 'none': return t('none')
     case 'lost': return l.lastAnswer ? t('lostSince', clockOf(l.lastAnswer)) : t('lost')
-    case 'slow': return [(l.loss ?? 0) >= 0.01 ? t('lossOf', ((l.loss ?? 0) * 100).toFixed(0)) : '', l.mtu ? `${t('mtu')} ${l.mtu}` : ''].filter(Boolean).join(', ')
     case 'unknown': return l.state ? t('unmeasured') : t('notProbed')
   }
-  return t('ok')
+  return [(l.loss ?? 0) >= lossShown ? t('lossOf', ((l.loss ?? 0) * 100).toFixed(0)) : '', l.mtu ? `${t('mtu')} ${l.mtu}` : ''].filter(Boolean).join(', ') || t('ok')
 }

@@ -80,12 +80,14 @@ export type Health = 'lost' | 'none' | 'slow' | 'ok' | 'unknown'
 const order: Health[] = ['ok', 'unknown', 'slow', 'none', 'lost']
 
 // lossShown is the share of probes without an answer from which a path is called slow.
-const lossShown = 0.01
+export const lossShown = 0.01
 
-export function healthOf(l: Link): Health {
+// healthOf takes a loss into account only if it is fresh: the share that agents tell
+// is of ten minutes, and a path that works again is well.
+export function healthOf(l: Link, fresh: boolean): Health {
   if (l.kind === 'none') return 'none'
   if (l.state === 'lost') return 'lost'
-  if (l.state === 'passes') return (l.loss ?? 0) >= lossShown || l.mtu ? 'slow' : 'ok'
+  if (l.state === 'passes') return (fresh && (l.loss ?? 0) >= lossShown) || l.mtu ? 'slow' : 'ok'
   return 'unknown'
 }
 

@@ -37,6 +37,15 @@ function keepSample(l: Link, t: number) {
   if (s.t.length > most) for (const list of [s.t, s.rtt, s.loss]) list.splice(0, list.length - most)
 }
 
+const lossSpan = 11 * 60_000 // milliseconds that the share of loss is of
+const missShown = 60_000 // milliseconds that a miss is fresh
+const missed = new Map<string, number>() // when the share of loss of a path rose last
+
+function isFresh(l: Link): boolean {
+  const now = at.value ?? Date.now()
+  return now - (missed.get(l.id) ?? 0) < missShown || (l.since !== undefined && now - Date.parse(l.since) > lossSpan)
+}
+
 export function samplesOf(id: string): Samples | undefined {
   linksRevision.value
   return samples.get(id)
@@ -45,6 +54,7 @@ export function samplesOf(id: string): Samples | undefined {
 function setLink(l: Link, t: number) {
   const before = links.get(l.id)
   if (!before || before.state !== l.state || before.kind !== l.kind || before.use !== l.use) changes.push({ t, id: l.id, before, after: l })
+  if (before?.state === 'passes' && l.state === 'passes' && (l.loss ?? 0) > (before.loss ?? 0)) missed.set(l.id, t)
   links.set(l.id, l)
   keepSample(l, t)
 }
@@ -72,6 +82,7 @@ export function takePatch(p: Patch) {
     changes.push({ t, id, before: links.get(id) })
     links.delete(id)
     samples.delete(id)
+    missed.delete(id)
   }
   if (changes.length > maxChanges) changes.splice(0, changes.length - maxChanges)
   batch(() => {
@@ -125,8 +136,9 @@ const slower = computed(() => {
   return out
 })
 
-function healthNow(l: Link): Health {
-  const health = healthOf(l)
+// healthNow is a link's health at the moment that is shown.
+export function healthNow(l: Link): Health {
+  const health = healthOf(l, isFresh(l))
   return health === 'ok' && slower.value.size > 0 && slower.value.has(`${hosts.get(l.from)?.name} ${l.to}`) ? 'slow' : health
 }
 
