@@ -50,7 +50,7 @@ fasthook weft.7 veth-a pod
 
 func everybodys(string, []netip.Prefix) bool { return true }
 
-func (c *Conn) state(t *testing.T, owns func(string, []netip.Prefix) bool) *netstate.State {
+func (c *Conn) state(t testing.TB, owns func(string, []netip.Prefix) bool) *netstate.State {
 	t.Helper()
 	found, err := c.Observe(owns)
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *Conn) state(t *testing.T, owns func(string, []netip.Prefix) bool) *nets
 }
 
 // reach makes c equal to want, by one look and one round of changes.
-func (c *Conn) reach(t *testing.T, want *netstate.State) (ops []netstate.Op) {
+func (c *Conn) reach(t testing.TB, want *netstate.State) (ops []netstate.Op) {
 	t.Helper()
 	ops = netstate.Diff(c.state(t, everybodys), want)
 	for i, err := range c.Apply(ops) {

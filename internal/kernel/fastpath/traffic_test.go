@@ -67,8 +67,17 @@ func in(name string) func(func() error) error {
 	}
 }
 
+// routeDirectly has host n of world reach the other pod without the tunnel.
+func routeDirectly(t testing.TB, n int) {
+	t.Helper()
+	out, err := exec.Command("ip", "-n", fmt.Sprintf("h%d", n), "route", "replace", fmt.Sprintf("10.5.%d.0/24", 3-n), "via", fmt.Sprintf("10.4.0.%d", 3-n)).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 // fastHost wants a fast path on host n of world.
-func fastHost(t *testing.T, n int, direct bool) *netstate.State {
+func fastHost(t testing.TB, n int, direct bool) *netstate.State {
 	t.Helper()
 	mac := "mac 02:00:00:00:09:0O"
 	if direct {
@@ -104,10 +113,7 @@ func TestTrafficIsTheSame(t *testing.T) {
 	for _, direct := range []bool{false, true} {
 		if direct {
 			for n := 1; n <= 2; n++ {
-				out, err := exec.Command("ip", "-n", fmt.Sprintf("h%d", n), "route", "replace", fmt.Sprintf("10.5.%d.0/24", 3-n), "via", fmt.Sprintf("10.4.0.%d", 3-n)).CombinedOutput()
-				if err != nil {
-					t.Fatalf("%v\n%s", err, out)
-				}
+				routeDirectly(t, n)
 			}
 		}
 		var first string
