@@ -68,7 +68,7 @@ func plan(ctx context.Context, o options) ([]suite.Suite, error) {
 			suites = append(suites, scriptSuite(o, script(afterReboot), 2))
 		}
 	}
-	if o.tests == "" && o.scripts == "" && (o.run == "" || o.run == demo.Package) && (o.arch != "amd64" || o.quick) {
+	if o.tests == "" && o.scripts == "" && (o.run == "" || o.run == demo.Package) && o.arch != "amd64" {
 		suites = append(suites, demo)
 	}
 	return suites, nil
