@@ -69,7 +69,7 @@ func (c *Conn) mounted() error {
 	if err := unix.Statfs(c.root, &s); err != nil {
 		return fmt.Errorf("look at %s: %w", c.root, err)
 	}
-	if s.Type == unix.BPF_FS_MAGIC {
+	if uint32(s.Type) == unix.BPF_FS_MAGIC {
 		return nil
 	}
 	if err := unix.Mount("bpf", c.root, "bpf", 0, "mode=0700"); err != nil {

@@ -216,11 +216,18 @@ func TestIntoTheTunnel(t *testing.T) {
 // TestOutOfTheTunnel holds what a pod gets to what its peer's pod has sent.
 func TestOutOfTheTunnel(t *testing.T) {
 	b := newBench(t, modeAll)
-	inner := arriving(100)
-	verdict, got := b.run(t, uplinkProgram, b.uplink, b.fromTunnel(inner), 0)
-	want := frame{dst: podMAC, src: b.vethMAC, ip: hopped(inner)}.bytes()
-	if verdict != redirect || !bytes.Equal(got, want) {
-		t.Errorf("verdict %#x\ngot  %x\nwant %x", verdict, got, want)
+	for _, tc := range []struct{ outer, inner, want byte }{
+		{0, 0, 0}, {2, 2, 2}, {1, 0xb9, 0xb9}, {3, 2, 3}, {3, 0xb9, 0xbb}, {3, 3, 3},
+	} {
+		inner := changed(arriving(100), at(1, tc.inner))
+		packet := b.fromTunnel(inner)
+		packet[15] = tc.outer
+		resum(packet[14:])
+		verdict, got := b.run(t, uplinkProgram, b.uplink, packet, 0)
+		want := frame{dst: podMAC, src: b.vethMAC, ip: hopped(changed(inner, at(1, tc.want)))}.bytes()
+		if verdict != redirect || !bytes.Equal(got, want) {
+			t.Errorf("TOS %#x in %#x: verdict %#x\ngot  %x\nwant %x", tc.inner, tc.outer, verdict, got, want)
+		}
 	}
 }
 
@@ -327,7 +334,7 @@ func TestLeftToTheKernel(t *testing.T) {
 		{"flags of an extension", true, outer(arriving(9), at(28, 0x88)), 0, uncounted},
 		{"no VNI", true, outer(arriving(9), at(28, 0)), 0, uncounted},
 		{"outer checksum", true, outer(arriving(9), at(26, 1, 2)), 0, slowTunnel},
-		{"congestion on the way", true, outer(arriving(9), at(1, 3)), 0, slowTunnel},
+		{"congestion on the way of a flow that does not know such", true, outer(arriving(9), at(1, 3)), 0, slowTunnel},
 		{"frame for another device", true, outer(arriving(9), at(41, 77)), 0, uncounted},
 		{"frame for all", true, outer(arriving(9), at(36, 255, 255, 255, 255, 255, 255)), 0, uncounted},
 		{"ARP inside", true, outer(arriving(9), at(48, 8, 6)), 0, uncounted},

@@ -130,14 +130,20 @@ static __always_inline bool open_tunnel(struct __sk_buff *skb, struct packet *p,
 	if (o->flags != VXLAN_FLAGS || o->vni != conf.vni || !same_mac(o->eth.h_dest, conf.mac) || o->eth.h_proto != bpf_htons(ETH_P_IP))
 		return false;
 	__u32 length = skb->len - ETH_HLEN;
+	bool congested = (o->ip.tos & ECN) == ECN_CE;
 	*state = FAST;
-	/* Congestion on the way must be passed on, and a checksum verified, unless the device has done that. */
-	if ((o->ip.tos & ECN) == ECN_CE || o->udp.check && bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) < 0)
+	/* A checksum must be verified, unless the device has done that. */
+	if (o->udp.check && bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) < 0)
 		*state = SLOW_TUNNEL;
 	if (!skb->gso_size && (bpf_ntohs(o->ip.tot_len) != length || bpf_ntohs(o->udp.len) != length - sizeof(o->ip)))
 		*state = SLOW_TUNNEL;
 	map4(host, o->ip.saddr);
-	return read_ip(skb, p, inner, bpf_htons(ETH_P_IP));
+	if (!read_ip(skb, p, inner, bpf_htons(ETH_P_IP)))
+		return false;
+	if (congested && !(p->tos & ECN))
+		*state = SLOW_TUNNEL; /* nobody would be told: the kernel drops it */
+	p->congested = congested && (p->tos & ECN) != ECN_CE;
+	return true;
 }
 
 #define SKIP_NEIGH (1U << 2) /* BPF_FIB_LOOKUP_SKIP_NEIGH, since 6.3 */
@@ -166,6 +172,11 @@ static __always_inline bool leads_to(struct __sk_buff *skb, const struct packet 
 static __always_inline bool deliver(struct __sk_buff *skb, const struct packet *p, const struct pod *to)
 {
 	decrement_ttl(skb, p);
+	if (p->congested) { /* on the way between the hosts; RFC 6040 */
+		__u8 tos = p->tos | ECN_CE;
+		bpf_l3_csum_replace(skb, p->offset + offsetof(struct iphdr, check), bpf_htons(p->tos), bpf_htons(tos), sizeof(__be16));
+		bpf_skb_store_bytes(skb, p->offset + offsetof(struct iphdr, tos), &tos, sizeof(tos), 0);
+	}
 	return bpf_skb_store_bytes(skb, 0, to->mac, ETH_ALEN, 0) == 0 &&
 	       bpf_skb_store_bytes(skb, ETH_ALEN, to->hostmac, ETH_ALEN, 0) == 0;
 }

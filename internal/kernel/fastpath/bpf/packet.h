@@ -15,6 +15,7 @@ struct packet {
 	__u8 tos;
 	bool v6;
 	bool options, fragment;
+	bool congested; /* IPv4: its mark of congestion is to be set */
 };
 
 /* struct tcphdr without bit fields. */
