@@ -30,7 +30,7 @@ var flagGroups = []flagGroup{
 	{"Store (etcd)", []string{"etcd-"}},
 	{"Store (Kubernetes)", []string{"kube-", "kubeconfig-file", "net-config-path", "set-node-network-unavailable"}},
 	{"Interface and advertised address", []string{"iface", "iface-", "public-ip", "public-ipv6"}},
-	{"Masquerade and firewall", []string{"ip-masq", "ip-masq-", "iptables-forward-rules", "nft-table", "fast-path"}},
+	{"Masquerade and firewall", []string{"ip-masq", "ip-masq-", "iptables-forward-rules", "ip-blackhole-route", "nft-table", "fast-path"}},
 	{"Agent", []string{"subnet-lease-renew-margin", "resync"}},
 	{"Health, metrics and page", []string{"healthz-", "metrics", "ui-port"}},
 	{"Log", []string{"log-", "v"}},

@@ -100,7 +100,7 @@ func addTrafficFlags(fs *flag.FlagSet, t *trafficSettings) {
 	fs.Var(newValue(&t.iptablesResync, "seconds", "5", parseInt(1, 86400, " of seconds")), "iptables-resync",
 		ignoredNote+"; the kernel reports changes, so weft does not poll")
 	addBool(fs, &t.forwardRules, "iptables-forward-rules", "true", "insert ACCEPT rules for the network's packets in other firewalls' chains that could block them")
-	addBool(fs, &t.blackhole, "ip-blackhole-route", "false", ignoredNote)
+	addBool(fs, &t.blackhole, "ip-blackhole-route", "false", "drop packets for addresses of this host's subnet that no container has, in place of sending them on")
 }
 
 func addExceptFlag(fs *flag.FlagSet, t *trafficSettings) {

@@ -132,6 +132,7 @@ func (t *trafficSettings) firewall() firewall.Options {
 		Inbound:    t.inbound && t.ipMasq,
 		Except:     t.except,
 		Nodes:      t.exceptNodes,
+		Blackhole:  t.blackhole,
 		Accept:     t.forwardRules,
 		Table:      t.table,
 	}
@@ -177,6 +178,5 @@ func (s *settings) warnings() []string {
 	for flag, text := range map[string]string{"--kube-api-url": s.apiURL, "--kubeconfig-file": s.kubeconfig} {
 		warn(text != "" && !s.subnetMgr, flag+" has no effect without --kube-subnet-mgr")
 	}
-	warn(s.blackhole, "--ip-blackhole-route has no effect yet")
 	return out
 }

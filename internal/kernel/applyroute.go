@@ -123,7 +123,11 @@ func (a *applier) putRoutes(ops []netstate.Op, tasks []routeTask, errs []error) 
 	for _, t := range ready {
 		r := ops[t.op].Row.(netstate.Route)
 		if ops[t.op].Verb == netstate.Remove {
-			encodeNoRoute(&a.batch, r.Dst, protocolOf(r), r.Metric)
+			metric := r.Metric
+			if r.Reject != "" {
+				metric = rejectMetric
+			}
+			encodeNoRoute(&a.batch, r.Dst, protocolOf(r), metric)
 		} else {
 			how := uint16(codec.Create)
 			if t.over {

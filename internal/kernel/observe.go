@@ -227,7 +227,12 @@ func (o *observer) routes() error {
 // rows turns routes into rows, once their devices can be asked for by name.
 func (o *observer) rows(found []codec.Route) error {
 	rows := make([]netstate.Route, 0, len(found))
+	var rejecting []netstate.Route
 	for _, r := range found {
+		if isReject(r) {
+			rejecting = append(rejecting, routeOf(r, ""))
+			continue
+		}
 		if last := len(rows) - 1; last >= 0 && rows[last].Dst == r.Dst {
 			o.hops.refer(r.Nexthop) // it stands behind another and is not used
 			continue
@@ -240,7 +245,7 @@ func (o *observer) rows(found []codec.Route) error {
 		}
 		rows = append(rows, routeOf(r, name))
 	}
-	o.state.Routes = rows
+	o.state.Routes = append(rows, rejecting...)
 	o.hops.adopt()
 	return nil
 }

@@ -20,15 +20,41 @@ func isManagedRoute(r codec.Route, scope netstate.Scope) bool {
 	switch {
 	case r.Table != unix.RT_TABLE_MAIN, r.TOS != 0, r.Flags&unix.RTM_F_CLONED != 0:
 		return false
+	case isReject(r):
+		return scope.Holds(r.Dst)
 	case r.Protocol == unix.RTPROT_KERNEL, r.Metric > defaultMetric(r.Dst.Addr()):
 		return false
 	}
 	return r.Kind != unix.RTN_LOCAL && scope.Holds(r.Dst)
 }
 
+// rejectMetric is that of weft's rejecting routes, the worst there is.
+const rejectMetric = 1<<32 - 1
+
+// rejects are the kinds of rejecting routes.
+var rejects = map[string]uint8{netstate.Unreachable: unix.RTN_UNREACHABLE, netstate.Blackhole: unix.RTN_BLACKHOLE}
+
+// isReject reports whether r is a rejecting route of weft's.
+func isReject(r codec.Route) bool {
+	return r.Protocol == owned.RouteProtocol && r.Metric == rejectMetric && rejectOf(r) != ""
+}
+
+func rejectOf(r codec.Route) string {
+	for name, kind := range rejects {
+		if r.Kind == kind {
+			return name
+		}
+	}
+	return ""
+}
+
 // routeOf is r in the words of netstate; name is that of its device.
 func routeOf(r codec.Route, name string) netstate.Route {
 	row := netstate.Route{Dst: r.Dst}
+	if isReject(r) {
+		row.Reject = rejectOf(r)
+		return row
+	}
 	if r.Metric != defaultMetric(r.Dst.Addr()) {
 		row.Metric = r.Metric
 	}
@@ -67,6 +93,12 @@ func protocolOf(r netstate.Route) uint8 {
 // encodeRoute puts the request to set r, through a nexthop object if nexthop
 // is not 0.
 func encodeRoute(b *rtnl.Batch, how uint16, r netstate.Route, dev int32, nexthop uint32) {
+	if r.Reject != "" {
+		codec.EncodeRoute(b, how, codec.Route{
+			Dst: r.Dst, Kind: rejects[r.Reject], Table: unix.RT_TABLE_MAIN, Protocol: owned.RouteProtocol, Metric: rejectMetric,
+		})
+		return
+	}
 	var flags uint32
 	if r.OnLink && nexthop == 0 {
 		flags = unix.RTNH_F_ONLINK

@@ -19,7 +19,7 @@ type Wire struct {
 
 // Seen is what passed a wire.
 type Seen struct {
-	Clear     int // packets from one container to another that anybody could read, in VXLAN or without
+	Clear     int // packets from or to containers that anybody could read, in VXLAN or without; agents' probes are none
 	Encrypted int // WireGuard's packets with data
 }
 
@@ -52,7 +52,7 @@ func (w *Wire) run() {
 			switch {
 			case f.Cipher:
 				w.seen.Encrypted++
-			case w.within(f.Src) && w.within(f.Dst):
+			case w.within(f.Src) && w.within(f.Dst) && (isContainers(f.Src) || isContainers(f.Dst)):
 				w.seen.Clear++
 			}
 		}
@@ -66,6 +66,16 @@ func (w *Wire) within(a netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// isContainers reports whether an address of the network is not the first one of a subnet,
+// which its host has.
+func isContainers(a netip.Addr) bool {
+	b := a.As16()
+	if a.Is4() {
+		return b[15] != 0
+	}
+	return [8]byte(b[8:]) != [8]byte{}
 }
 
 // Stop returns what has passed.

@@ -23,13 +23,14 @@ const (
 // backends has what reads the keys of each backend, by its name. A new backend
 // is one more line here, and one in package plan.
 var backends = map[string]func(o *object, ipv6 bool, b *Backend){
+	"alloc":     func(*object, bool, *Backend) {},
 	"vxlan":     func(o *object, ipv6 bool, b *Backend) { b.VXLAN = parseVXLAN(o, ipv6) },
 	"host-gw":   func(*object, bool, *Backend) {},
 	"wireguard": func(o *object, ipv6 bool, b *Backend) { b.WireGuard = parseWireGuard(o, ipv6) },
 }
 
 // foreign are the backends that only flannel has.
-var foreign = []string{"alloc", "extension", "ipip", "ipsec", "tencent-vpc", "udp"}
+var foreign = []string{"extension", "ipip", "ipsec", "tencent-vpc", "udp"}
 
 // choice lists the backends as a message does: `"a", "b" or "c"`.
 func choice() string {

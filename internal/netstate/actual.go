@@ -63,6 +63,9 @@ func (a Actual) Overtaken(want *State) []Route {
 	for r := range a.kept.Routes.All() {
 		// The wanted routes do not overlap: only the last one that begins at or before r can hold it.
 		for w := range want.Routes.Backward(r) {
+			if w.Reject != "" { // which is there for what others do not take
+				continue
+			}
 			if holds(w.Dst, r.Dst) {
 				out = append(out, r)
 			}

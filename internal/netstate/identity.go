@@ -17,7 +17,7 @@ func Identity(r Row) Row {
 	case Allowed:
 		return Allowed{Dev: r.Dev, Prefix: r.Prefix}
 	case Route:
-		return Route{Dst: r.Dst}
+		return Route{Dst: r.Dst, Reject: r.Reject}
 	case FastPath:
 		return FastPath{Name: r.Name}
 	case FastRemote:

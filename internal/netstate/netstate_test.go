@@ -254,6 +254,9 @@ func randomState(rng *rand.Rand) *State {
 		s.FDB = append(s.FDB, FDB{MAC: mac(), Dst: addr(), Dev: dev()})
 		s.Routes = append(s.Routes, Route{Dst: netip.PrefixFrom(addr(), 32), Via: addr(), Dev: dev(), Proto: uint8(rng.IntN(2) * 3), Metric: uint32(rng.IntN(2) * 7)})
 		s.Offloads = append(s.Offloads, Offload{Dev: dev()})
+		if rng.IntN(3) == 0 {
+			s.Routes = append(s.Routes, Route{Dst: netip.PrefixFrom(addr(), 32), Reject: []string{Unreachable, Blackhole}[rng.IntN(2)]})
+		}
 		s.Sysctls = append(s.Sysctls, Sysctl{Name: "net/ipv6/conf/" + dev() + "/accept_ra", Value: "0"})
 	}
 	s.Links, s.Peers, s.Allowed = unique(s.Links), unique(s.Peers), unique(s.Allowed)

@@ -1,8 +1,10 @@
 package netstate
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/weft-net/weft/internal/owned"
 )
@@ -20,10 +22,23 @@ type Route struct {
 	// Proto is 0 for weft's own routes; else the protocol of whoever put a
 	// route where weft looks for its own. Such a route is replaced when its
 	// destination is wanted and left alone when not, unless it is abandoned.
+	// Reject is what becomes of packets that no other route of the main table takes: Unreachable
+	// or Blackhole; "": the route leads somewhere. A rejecting route of weft's has the worst
+	// metric there is, and stands beside one that leads somewhere.
+	Reject string
 	Metric uint32 // 0: the family's default, which weft's own routes have; else a better one, which wins over it
 }
 
-func (r Route) Compare(o Route) int { return comparePrefix(r.Dst, o.Dst) }
+// The rejecting routes.
+const (
+	Unreachable = "unreachable" // the sender is told
+	Blackhole   = "blackhole"
+)
+
+// Compare orders by destination, and a route that leads somewhere first.
+func (r Route) Compare(o Route) int {
+	return cmp.Or(comparePrefix(r.Dst, o.Dst), strings.Compare(r.Reject, o.Reject))
+}
 
 // Foreign reports whether somebody else made the route.
 func (r Route) Foreign() bool { return r.Proto != 0 }
@@ -44,6 +59,9 @@ func (s *State) stays(r Route) bool { return r.Foreign() && !s.abandoned(r) }
 // String renders e.g. "route 172.7.24.0/24 via 172.7.24.0 dev flannel.1 onlink".
 func (r Route) String() string {
 	s := "route " + r.Dst.String()
+	if r.Reject != "" {
+		s += " " + r.Reject
+	}
 	if r.Via.IsValid() {
 		s += " via " + r.Via.String()
 	}

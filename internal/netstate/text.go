@@ -147,6 +147,11 @@ func parseOffload(w *words) Offload {
 
 func parseRoute(w *words) Route {
 	r := Route{Dst: take(w, parseMasked)}
+	for _, reject := range []string{Unreachable, Blackhole} {
+		if w.has(reject) {
+			r.Reject = reject
+		}
+	}
 	if w.has("via") {
 		r.Via = take(w, netip.ParseAddr)
 	}

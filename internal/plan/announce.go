@@ -35,6 +35,9 @@ type announcing struct {
 func Announce(net netconf.Network, facts host.Facts, seed string, before Before) (lease.Attrs, error) {
 	a := announcing{net, facts, seed, before, lease.Attrs{Backend: net.Backend.Type, Public: facts.Public}}
 	kind := backends[net.Backend.Type]
+	if kind.unnamed {
+		a.attrs.Backend = ""
+	}
 	any := kind.anyFamily != nil && kind.anyFamily(net.Backend)
 	for _, r := range net.Ranges {
 		f := r.Family()

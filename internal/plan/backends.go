@@ -12,6 +12,7 @@ const (
 	VXLAN     = "vxlan"
 	HostGW    = "host-gw"
 	WireGuard = "wireguard"
+	Alloc     = "alloc"
 )
 
 // backends has what the planner knows of each backend, and is the one place that
@@ -21,10 +22,15 @@ var backends = map[string]backend{
 	VXLAN:     vxlanBackend,
 	HostGW:    hostGWBackend,
 	WireGuard: wireguardBackend,
+	Alloc:     allocBackend,
 }
 
 // backend is what the planner asks of one.
 type backend struct {
+	// unnamed backends are not named by what hosts announce, as with flannel: a host that
+	// names none announces the config's.
+	unnamed bool
+
 	// announce returns what a host says of itself in a family; nil: nothing.
 	announce func(a *announcing, f netconf.Family) (json.RawMessage, error)
 
@@ -56,6 +62,15 @@ type backend struct {
 type Tunnel struct {
 	Backend string
 	VNI     uint32 // of vxlan
+}
+
+// announcedBy returns the backend that a host announces by its name; false if it is none.
+func (in *Input) announcedBy(name string) (backend, bool) {
+	if configured := backends[in.Net.Backend.Type]; name == "" && configured.unnamed {
+		return configured, true
+	}
+	b, ok := backends[name]
+	return b, ok
 }
 
 // TunnelOf returns the tunnel of a config with backend b; false if it has none.

@@ -108,6 +108,7 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 	parameters(s, in)
 	b.tunnels, b.problems = receive(s, in)
 	b.receiveEncrypted(s)
+	b.reject(s)
 	b.problems = append(b.problems, withheld(in)...)
 	b.problems = append(b.problems, routingProblems(in)...)
 	b.problems = append(b.problems, dockerProblems(in)...)
@@ -126,6 +127,24 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 	b.problems = append(b.problems, b.misplaced()...)
 	b.problems = append(b.problems, b.fastPath(s)...)
 	return b
+}
+
+// reject adds what stops packets that no other route takes: those for the network where
+// nothing may travel in clear, which would leave by the host's default route, and, as an
+// operator wants it, those for this host's subnet.
+func (b *basis) reject(s *netstate.Builder) {
+	if b.in.strict() {
+		for _, r := range b.in.Net.Ranges {
+			for _, n := range append([]netconf.Previous{r.Previous()}, ofFamily(b.in.Previous, r.Family())...) {
+				s.Routes = append(s.Routes, netstate.Route{Dst: n.Network, Reject: netstate.Unreachable})
+			}
+		}
+	}
+	if b.in.Firewall.Blackhole {
+		for _, subnet := range slices.Concat(b.in.Self.Subnets, b.in.Draining) {
+			s.Routes = append(s.Routes, netstate.Route{Dst: subnet, Reject: netstate.Blackhole})
+		}
+	}
 }
 
 // take adds to the networks that subnets may collide with.

@@ -46,7 +46,7 @@ func (b *basis) fastTunnel() *fastpath.Tunnel {
 
 // fastRemote returns what programs know of the path to a peer's subnet.
 func (b *basis) fastRemote(f netconf.Family, subnet netip.Prefix, path *Path) (netstate.FastRemote, bool) {
-	if path.Kind == Encrypted { // which programs cannot do, and must not pass by
+	if path.Kind == Encrypted || path.Kind == Elsewhere { // which programs cannot do, and must not pass by
 		return netstate.FastRemote{}, false
 	}
 	if !b.fast.On() {

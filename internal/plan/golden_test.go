@@ -419,6 +419,8 @@ func readFirewall(t *testing.T, words []string, fams []netconf.Family) (o firewa
 			o.Inbound = true
 		case "nodes":
 			o.Nodes = true
+		case "blackhole":
+			o.Blackhole = true
 		case "accept":
 			o.Accept = true
 		case "except":
@@ -433,7 +435,7 @@ func readFirewall(t *testing.T, words []string, fams []netconf.Family) (o firewa
 }
 
 func readLease(w []string, fams []netconf.Family) lease.Lease {
-	l := lease.Lease{Attrs: lease.Attrs{Backend: w[4], Data: lease.Data{}}}
+	l := lease.Lease{Attrs: lease.Attrs{Backend: strings.Trim(w[4], "-"), Data: lease.Data{}}}
 	for _, f := range fams {
 		l.Subnets = append(l.Subnets, prefix(f, w[1]))
 		l.Public = append(l.Public, address(f, w[3]))

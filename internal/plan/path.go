@@ -19,6 +19,7 @@ const (
 	Direct    Kind = "direct" // through the peer's address in a directly connected subnet
 	Tunnelled Kind = "vxlan"
 	Encrypted Kind = "wireguard"
+	Elsewhere Kind = "alloc" // by what others have set up: weft has nothing to do with it
 )
 
 // Path is how packets to one subnet of a peer travel.
@@ -84,7 +85,7 @@ func (in *Input) complete(f netconf.Family, path Path) Path {
 // announces, whatever the config says now, so that hosts may change over in any
 // order. Of a tunnelled path Dev is left out, which follows from VNI.
 func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
-	kind, known := backends[p.Backend]
+	kind, known := in.announcedBy(p.Backend)
 	switch {
 	case !known:
 		if _, err := in.remote(p, f); err != nil {

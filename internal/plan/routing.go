@@ -50,7 +50,7 @@ func ip(a netip.Addr) string {
 // uplink; without a path, which sending tells, there is none.
 func (b *basis) strays(path *Path, sending error) error {
 	u := b.in.Host.Uplink
-	if sending != nil || path.Kind == Direct || len(u.Unreached) == 0 {
+	if sending != nil || path.Kind == Direct || path.Kind == Elsewhere || len(u.Unreached) == 0 {
 		return nil
 	}
 	i := slices.IndexFunc(u.Unreached, func(x host.Unreached) bool { return x.Dst.Contains(path.Remote) })

@@ -134,6 +134,8 @@ func (b *basis) sendPackets(s *netstate.Builder, f netconf.Family, p *peer, path
 			route.MTU = path.MTU
 			s.Routes = append(s.Routes, route)
 		}
+	} else if path.Kind == Elsewhere {
+		return
 	} else if path.Kind == Direct {
 		route := hostgw.Route(p.subnet, path.Via, path.Dev, path.OnLink)
 		route.MTU = path.MTU

@@ -45,7 +45,11 @@ func hostOf(l *lease.Lease) string {
 // follows reports whether l is as net wants it: a subnet of each range, and
 // the announcement of net's backend.
 func follows(net netconf.Network, l *lease.Lease) bool {
-	if l.Backend != net.Backend.Type {
+	want := net.Backend.Type
+	if backends[want].unnamed {
+		want = ""
+	}
+	if l.Backend != want {
 		return false
 	}
 	for _, r := range net.Ranges {

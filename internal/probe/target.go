@@ -54,6 +54,9 @@ func Targets(in *plan.Input, l *lease.Lease, f netconf.Family) []Target {
 	}
 	out := make([]Target, 0, len(paths))
 	for _, p := range paths {
+		if p.Kind == plan.Elsewhere { // what carries packets there is not known, nor who answers
+			continue
+		}
 		t := Target{
 			Family: f, Kind: p.Kind, InUse: p.Kind == used.Kind, Source: source, Dest: p.Remote, Remote: p.Remote,
 			Beside: len(paths) > 1, Dev: p.Dev, VRF: in.Host.Uplink.VRF,

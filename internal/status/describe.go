@@ -100,6 +100,9 @@ func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []
 func pathOf(in plan.Input, desired *netstate.State, l lease.Lease, subnet netip.Prefix) api.Path {
 	p, err := plan.PathTo(in, l, netconf.FamilyOf(subnet.Addr()))
 	_, routed := desired.Routes.Find(netstate.Route{Dst: subnet})
+	if err == nil && p.Kind == plan.Elsewhere {
+		return api.Path{Subnet: subnet, Kind: string(p.Kind)}
+	}
 	if err != nil || !routed {
 		return api.Path{Subnet: subnet, Kind: noPath}
 	}

@@ -171,14 +171,14 @@ func (f Routes) Read(conn *rtnl.Conn, family uint8, yield func(Route)) error {
 // what is at the device itself; one through a nexthop object leaves gateway and device to that.
 func EncodeRoute(b *rtnl.Batch, how uint16, r Route) {
 	var scope uint8 = unix.RT_SCOPE_UNIVERSE
-	if !r.Via.IsValid() && r.Dst.Addr().Is4() {
+	if !r.Via.IsValid() && r.Dst.Addr().Is4() && r.Kind <= unix.RTN_UNICAST {
 		scope = unix.RT_SCOPE_LINK
 	}
 	var small uint8 // tables of more than a byte have an attribute
 	if r.Table <= 0xff {
 		small = uint8(r.Table)
 	}
-	b.Message(unix.RTM_NEWROUTE, how, RouteHeader(Family(r.Dst.Addr()), r.Dst.Bits(), small, r.Protocol, scope, unix.RTN_UNICAST, r.Flags)...)
+	b.Message(unix.RTM_NEWROUTE, how, RouteHeader(Family(r.Dst.Addr()), r.Dst.Bits(), small, r.Protocol, scope, max(r.Kind, unix.RTN_UNICAST), r.Flags)...)
 	b.Addr(unix.RTA_DST, r.Dst.Addr())
 	if small == 0 {
 		b.Uint32(unix.RTA_TABLE, r.Table)

@@ -34,6 +34,10 @@ var lives = []struct{ name, from, to string }{
 	{"mtu6", "route fd05:0:0:2::/64 via fd05:0:0:2:: dev flannel-v6.1 onlink", "route fd05:0:0:2::/64 via fd05:0:0:2:: dev flannel-v6.1 onlink mtu 1352"},
 	{"mtu6 by another device", "route fd05:0:0:2::/64 via fd05:0:0:2:: dev flannel-v6.1 onlink mtu 1352", "route fd05:0:0:2::/64 via fd00:4:7::22 dev eth0"},
 	{"onlink", "route 10.5.2.0/24 via 10.4.7.22 dev eth0 onlink", "route 10.5.2.0/24 via 10.4.7.22 dev eth0"},
+	{"unreachable", "route 10.5.0.0/16 unreachable", ""},
+	{"unreachable6", "route fd05::/48 unreachable", ""},
+	{"blackhole", "route 10.5.1.0/24 blackhole", ""},
+	{"blackhole6", "route fd05:0:0:1::/64 blackhole", ""},
 	{"whole network", "route 10.5.0.0/16 dev flannel.1", ""},
 }
 

@@ -24,6 +24,7 @@ type Options struct {
 	Except     []netip.Prefix // destinations that are not masqueraded, beside the config's; masked
 	Nodes      bool           // nor are the network's hosts
 	Table      string         // name of our nftables table; "": after the network
+	Blackhole  bool           // packets for addresses of this host's subnet that no container has are dropped (--ip-blackhole-route)
 	Accept     bool           // rules of ours may stand in other people's chains (--iptables-forward-rules)
 }
 

@@ -210,6 +210,9 @@ func (w *World) check(row netstate.Row) error {
 		}
 		return w.needs(r.Dev)
 	case netstate.Route:
+		if r.Reject != "" {
+			return nil
+		}
 		if have, ok := w.rows.Routes.Find(r); ok && have.Proto == protoKernel && !r.Foreign() {
 			return fmt.Errorf("%s is a network of this host, connected to interface %s", r.Dst, have.Dev)
 		}
