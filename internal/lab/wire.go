@@ -24,7 +24,7 @@ type Seen struct {
 }
 
 // readPause is how often a wire is read: its buffer holds some hundred frames.
-const readPause = 20 * time.Millisecond
+const readPause = time.Millisecond
 
 // StartWire counts packets within networks on the host's uplink.
 func (h *Host) StartWire(networks ...netip.Prefix) (*Wire, error) {
