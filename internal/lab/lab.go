@@ -181,11 +181,6 @@ func (l *Lab) Close() error {
 			errs = append(errs, c.close())
 		}
 		l.mu.Unlock()
-		for _, h := range l.hosts { // processes that carry WireGuard devices outlive agents, and end with their sockets
-			if h != nil {
-				errs = append(errs, os.RemoveAll(filepath.Join(h.RunDir(), "wireguard")))
-			}
-		}
 		for _, n := range l.nodes() {
 			errs = append(errs, n.ns.Close())
 		}
@@ -194,6 +189,11 @@ func (l *Lab) Close() error {
 		l.mu.Unlock()
 		for _, p := range processes {
 			<-p.Done()
+		}
+		for _, h := range l.hosts { // processes that carry WireGuard devices outlive agents, which would start them again, and end with their sockets
+			if h != nil {
+				errs = append(errs, os.RemoveAll(filepath.Join(h.RunDir(), "wireguard")))
+			}
 		}
 		if l.ownDir {
 			errs = append(errs, os.RemoveAll(l.dir))

@@ -9,16 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// snapLength is enough for a ping in VXLAN over IPv6.
-	snapLength = 256
-	tapBuffer  = 8 << 20 // bytes
-)
+// snapLength is enough for a ping in VXLAN over IPv6.
+const snapLength = 256
 
 // Tap listens to all frames of up to 256 bytes that pass a node's device, in both directions. Frames
-// wait in the kernel until they are read: what was sent before a call of Frames is in its result.
+// wait in a ring until they are read: what was sent before a call of Frames is in its result.
 type Tap struct {
-	fd int
+	fd   int
+	ring *ring
 }
 
 // Tap starts listening on dev. The caller must Close it.
@@ -30,8 +28,9 @@ func (n *Node) Tap(dev string) (*Tap, error) {
 			return fmt.Errorf("open a packet socket: %w", err)
 		}
 		t.fd = fd
-		// Without the privilege in the first namespace, the usual size has to do.
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, tapBuffer)
+		if t.ring, err = newRing(fd); err != nil {
+			return err
+		}
 		if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, shortFrames()); err != nil {
 			return fmt.Errorf("keep long frames out: %w", err)
 		}
@@ -45,7 +44,7 @@ func (n *Node) Tap(dev string) (*Tap, error) {
 }
 
 // shortFrames leaves out what is longer than snapLength: a stream beside the pings would fill the
-// socket's buffer, whose usual size is that of a few dozen long frames.
+// ring.
 func shortFrames() *unix.SockFprog {
 	program := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_LEN},
@@ -60,21 +59,12 @@ func shortFrames() *unix.SockFprog {
 // to drop some, since a count of the rest would prove nothing.
 func (t *Tap) Frames(vxlanPorts ...uint16) ([]Frame, error) {
 	var out []Frame
-	buffer := make([]byte, snapLength)
-	for {
-		n, _, err := unix.Recvfrom(t.fd, buffer, 0)
-		switch {
-		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ENETDOWN): // the latter once, when the device went down
-			continue
-		case errors.Is(err, unix.EAGAIN):
-			return out, t.checkDrops()
-		case err != nil:
-			return nil, fmt.Errorf("read captured frames: %w", err)
-		}
-		if f, ok := ParseFrame(buffer[:n], vxlanPorts...); ok {
+	t.ring.read(func(data []byte) {
+		if f, ok := ParseFrame(data, vxlanPorts...); ok {
 			out = append(out, f)
 		}
-	}
+	})
+	return out, t.checkDrops()
 }
 
 func (t *Tap) checkDrops() error {
@@ -93,7 +83,7 @@ func (t *Tap) Close() error {
 	if t.fd < 0 {
 		return nil
 	}
-	err := unix.Close(t.fd)
+	err := errors.Join(t.ring.close(), unix.Close(t.fd))
 	t.fd = -1
 	if err != nil {
 		return fmt.Errorf("close the packet socket: %w", err)
