@@ -40,6 +40,10 @@ func followChange(ctx context.Context, w io.Writer, st store.Store, net netconf.
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
+	if said == "" {
+		return withHint(fmt.Errorf("which hosts have switched is not known: the store has not said within %s", within),
+			"the config is stored, and hosts switch as soon as they can; 'weft config get' shows whether the store answers; a longer --wait gives it more time")
+	}
 	return withHint(fmt.Errorf("not all hosts have switched within %s: %s", within, laggards(last.Hosts, behind)),
 		"the config is stored, and hosts switch as soon as they can; see 'weft status' on these hosts; flanneld switches when it is restarted")
 }
