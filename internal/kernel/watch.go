@@ -166,7 +166,9 @@ func (w *watcher) linkEvent(v *view, m rtnl.Message, gone bool) (netstate.Event,
 		row := l.Link
 		switch {
 		case row.Kind == netstate.KindWireGuard && !gone:
-			row = w.withKey(l)
+			if d, err := w.readWireGuard(l); err == nil {
+				row = withKey(row, d)
+			}
 		case !row.Foreign():
 			row.Dev = w.mirror.name(l.lower)
 		}

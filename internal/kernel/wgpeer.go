@@ -16,7 +16,7 @@ import (
 )
 
 // wireguard takes up the WireGuard device called name if it is ours, and its peers. One
-// for which nobody answers has no key and no peers, and so is put right.
+// for which nobody answers has no key and no peers, and so is repaired.
 func (o *observer) wireguard(name string) error {
 	l, found, err := o.devs.named(name)
 	if err != nil || !found || l.Kind != netstate.KindWireGuard {
@@ -34,10 +34,7 @@ func (o *observer) wireguard(name string) error {
 		case err != nil:
 			return fmt.Errorf("look at device %s: %w", name, err)
 		default:
-			row.Port = uint16(d.ListenPort)
-			if d.PrivateKey != (wgtypes.Key{}) {
-				row.Key = netstate.WGKey(d.PublicKey)
-			}
+			row = withKey(row, d)
 			o.peers(name, d)
 		}
 	}

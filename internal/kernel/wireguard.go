@@ -57,14 +57,11 @@ func (k *Kernel) writeWireGuard(l link, change wgtypes.Config) error {
 	return k.ns.do(func() error { return wg.Write(l.Name, change) })
 }
 
-// withKey is the row of a device with its port and its key.
-func (k *Kernel) withKey(l link) netstate.Link {
-	row := l.Link
-	if d, err := k.readWireGuard(l); err == nil {
-		row.Port = uint16(d.ListenPort)
-		if d.PrivateKey != (wgtypes.Key{}) {
-			row.Key = netstate.WGKey(d.PublicKey)
-		}
+// withKey returns the row of a device with the port and the key that d has.
+func withKey(row netstate.Link, d *wgtypes.Device) netstate.Link {
+	row.Port = uint16(d.ListenPort)
+	if d.PrivateKey != (wgtypes.Key{}) {
+		row.Key = netstate.WGKey(d.PublicKey)
 	}
 	return row
 }

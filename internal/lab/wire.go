@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -23,8 +24,8 @@ type Seen struct {
 	Encrypted int // WireGuard's packets with data
 }
 
-// readPause is how often a wire is read: its buffer holds some hundred frames.
-const readPause = time.Millisecond
+// readPause is how often a wire is read: its ring holds more frames than pass within that time.
+const readPause = 100 * time.Millisecond
 
 // StartWire counts packets within networks on the host's uplink.
 func (h *Host) StartWire(networks ...netip.Prefix) (*Wire, error) {
@@ -60,12 +61,7 @@ func (w *Wire) run() {
 }
 
 func (w *Wire) within(a netip.Addr) bool {
-	for _, n := range w.networks {
-		if n.Contains(a) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.networks, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 // isContainers reports whether an address of the network is not the first one of a subnet,

@@ -46,10 +46,7 @@ func (b *basis) fastTunnel() *fastpath.Tunnel {
 
 // fastRemote returns what programs know of the path to a peer's subnet.
 func (b *basis) fastRemote(f netconf.Family, subnet netip.Prefix, path *Path) (netstate.FastRemote, bool) {
-	if path.Kind == Encrypted || path.Kind == Elsewhere { // which programs cannot do, and must not pass by
-		return netstate.FastRemote{}, false
-	}
-	if !b.fast.On() {
+	if !b.fast.On() || path.Kind == Encrypted || path.Kind == Elsewhere { // the kinds that programs cannot do, and must not pass by
 		return netstate.FastRemote{}, false
 	}
 	r := fastpath.Remote{Subnet: subnet, Host: path.Remote, MTU: path.MTU}

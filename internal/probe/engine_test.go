@@ -276,7 +276,7 @@ func TestDeadHostKeepsItsPath(t *testing.T) {
 }
 
 // TestPathBesideThatCannotBeAsked has nothing sent by the tunnel when the direct path
-// fails: what was known of the tunnel is not gone by.
+// fails: what was known of the tunnel does not count.
 func TestPathBesideThatCannotBeAsked(t *testing.T) {
 	w := newWorld(t, direct, 1)
 	w.run(20 * time.Second)
