@@ -91,7 +91,7 @@ func cmdFlannel(ts *testscript.TestScript, neg bool, args []string) {
 	conf := w.flannelConfig(ts, h)
 	own := flannelLease{PublicIP: h.Addrs[0].Addr(), BackendType: conf.Backend.Type}
 	if len(args) == 2 {
-		own.subnet = netip.MustParsePrefix(args[1])
+		own.subnet = w.freeSubnet(ts, h, args[1])
 	} else {
 		own.subnet = w.flannelSubnet(ts, h)
 	}
@@ -110,6 +110,18 @@ func cmdFlannel(ts *testscript.TestScript, neg bool, args []string) {
 		conf.Network, own.subnet.Addr().Next(), own.subnet.Bits(), mtu)
 	ts.Check(os.WriteFile(h.SubnetFile(), []byte(env), 0o644))
 	ts.Setenv(h.Name+"_subnet", own.subnet.String())
+}
+
+// freeSubnet is the subnet that a script gives a host, unless an agent that chose one at random has it: such a script must start
+// flanneld first.
+func (w *world) freeSubnet(ts *testscript.TestScript, h *lab.Host, text string) netip.Prefix {
+	subnet := netip.MustParsePrefix(text)
+	for _, l := range w.flannelLeases(ts, h) {
+		if l.subnet == subnet && l.PublicIP != h.Addrs[0].Addr() {
+			ts.Fatalf("the script gives %s the subnet %s, which %s has: put its command before those that start agents", h.Name, subnet, l.PublicIP)
+		}
+	}
+	return subnet
 }
 
 // flannelSubnet is that of the lease that announces the host's address.
