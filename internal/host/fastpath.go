@@ -10,6 +10,15 @@ type FastPath struct {
 	Missing    string    // why this host cannot run them; "": it can
 	Inspectors []Barrier // chains whose rules do something else to packets than to let them through or not, with those rules; sorted
 	Pods       []Pod     // sorted by address
+	Bridges    []PodBridge
+}
+
+// PodBridge is a bridge behind which there are pods of this host, and nothing else.
+type PodBridge struct {
+	Dev     string
+	MTU     int            // bytes
+	Subnets []netip.Prefix // that its addresses are in; masked, sorted
+	Shaped  bool           // something delays, drops or observes packets at the bridge itself (tc(8)); at its ports it does no harm
 }
 
 // Pod is a pod of this host behind a veth.

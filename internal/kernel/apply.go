@@ -102,7 +102,7 @@ func (a *applier) run(ops []netstate.Op, errs []error) {
 		a.peers(ops, errs)
 	case netstate.Route:
 		a.routes(ops, errs)
-	case netstate.FastPath, netstate.FastRemote, netstate.FastPod, netstate.FastHook:
+	case netstate.FastPath, netstate.FastRemote, netstate.FastPod, netstate.FastBridge, netstate.FastHook:
 		for i, err := range a.fast.Apply(ops) {
 			errs[i] = refused(ops[i], err)
 		}

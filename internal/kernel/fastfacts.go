@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -44,7 +45,9 @@ func (k *Kernel) FastPath(ctx context.Context) (out host.FastPath, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	err = again(ctx, func() (err error) {
-		out.Pods, err = readPods(k.conn)
+		if out.Pods, err = readPods(k.conn); err == nil {
+			out.Bridges, err = readPodBridges(k.conn)
+		}
 		return err
 	})
 	return out, err
@@ -111,31 +114,66 @@ func veths(conn *rtnl.Conn) (map[int32]host.Pod, error) {
 			out[l.index] = host.Pod{Dev: l.kernelName, Via: l.MAC, MTU: l.MTU}
 		}
 	}
-	return out, shaped(conn, out)
+	shaped, err := disciplined(conn)
+	for index, dev := range out {
+		dev.Shaped = shaped[index]
+		out[index] = dev
+	}
+	return out, err
 }
 
-// shaped marks the devices that have queueing disciplines: what one does to
+// disciplined returns the devices that have queueing disciplines: what one does to
 // packets the fast path would not do, since it passes it by.
-func shaped(conn *rtnl.Conn, devs map[int32]host.Pod) error {
+func disciplined(conn *rtnl.Conn) (map[int32]bool, error) {
+	out := map[int32]bool{}
 	var b rtnl.Batch
 	b.Message(unix.RTM_GETQDISC, unix.NLM_F_DUMP, make([]byte, sizeofTcMsg)...)
 	for m, err := range conn.Dump(&b) {
 		if err != nil {
-			return fmt.Errorf("list queueing disciplines: %w", err)
+			return nil, fmt.Errorf("list queueing disciplines: %w", err)
 		}
 		if m.Type != unix.RTM_NEWQDISC || len(m.Data) < sizeofTcMsg {
 			continue
 		}
 		index := int32(native.Uint32(m.Data[4:]))
-		dev, ours := devs[index]
 		for a := range rtnl.Attrs(m.Data[sizeofTcMsg:]).All() {
-			if ours && a.Type == unix.TCA_KIND && !bytes.Equal(bytes.TrimRight(a.Value, "\x00"), []byte("noqueue")) {
-				dev.Shaped = true
-				devs[index] = dev
+			if a.Type == unix.TCA_KIND && !bytes.Equal(bytes.TrimRight(a.Value, "\x00"), []byte("noqueue")) {
+				out[index] = true
 			}
 		}
 	}
-	return nil
+	return out, nil
+}
+
+// readPodBridges finds the bridges of containers: no port leads out of the host.
+func readPodBridges(conn *rtnl.Conn) (out []host.PodBridge, err error) {
+	links, err := readLinks(conn, "")
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := readAddresses(conn, 0)
+	if err != nil {
+		return nil, err
+	}
+	shaped, err := disciplined(conn)
+	outward := leadingOut(links)
+	for _, l := range links {
+		if l.Kind != "bridge" || !l.Up || l.master != 0 || outward[l.index] {
+			continue
+		}
+		b := host.PodBridge{Dev: l.kernelName, MTU: l.MTU, Shaped: shaped[l.index]}
+		for _, a := range addrs {
+			if a.Index == l.index && !isLinkLocal6(a) {
+				b.Subnets = append(b.Subnets, a.Prefix.Masked())
+			}
+		}
+		if slices.SortFunc(b.Subnets, netip.Prefix.Compare); len(b.Subnets) > 0 {
+			b.Subnets = slices.Compact(b.Subnets)
+			out = append(out, b)
+		}
+	}
+	slices.SortFunc(out, func(a, b host.PodBridge) int { return strings.Compare(a.Dev, b.Dev) })
+	return out, err
 }
 
 const sizeofTcMsg = 20 // struct tcmsg of linux/rtnetlink.h

@@ -14,6 +14,7 @@ type Fast struct {
 	Paths   Table[FastPath]
 	Remotes Table[FastRemote]
 	Pods    Table[FastPod]
+	Bridges Table[FastBridge]
 	Hooks   Table[FastHook]
 }
 
@@ -93,10 +94,29 @@ func (p FastPod) String() string {
 	return fmt.Sprintf("fastpod %s %s dev %s mac %s via %s mtu %d", p.Path, p.Addr, p.Dev, p.MAC, p.Via, p.MTU)
 }
 
+// FastBridge is a bridge of containers that the programs of a FastPath know,
+// identified by the path and by what of this host's subnet is on the bridge.
+type FastBridge struct {
+	Path string
+	Dst  netip.Prefix // masked
+	Dev  string
+	MTU  int // bytes
+}
+
+func (b FastBridge) Compare(o FastBridge) int {
+	return cmp.Or(strings.Compare(b.Path, o.Path), comparePrefix(b.Dst, o.Dst))
+}
+
+// String renders e.g. "fastbridge weft 172.7.21.0/24 dev cni0 mtu 1450".
+func (b FastBridge) String() string {
+	return fmt.Sprintf("fastbridge %s %s dev %s mtu %d", b.Path, b.Dst, b.Dev, b.MTU)
+}
+
 // Points at which programs of a FastPath are attached.
 const (
 	FastFromPod  = "pod"    // ingress of the host's end of a pod's veth
 	FastFromWire = "uplink" // ingress of the uplink
+	FastAtBridge = "bridge" // ingress of a bridge of containers: what leaves it to be routed
 )
 
 // FastHook attaches a program of a FastPath to a device, identified by all of it.
@@ -121,6 +141,7 @@ func (f *Fast) dropDependents(row Row) {
 	}
 	f.Remotes = filter(f.Remotes, func(r FastRemote) bool { return r.Path == path.Name })
 	f.Pods = filter(f.Pods, func(p FastPod) bool { return p.Path == path.Name })
+	f.Bridges = filter(f.Bridges, func(b FastBridge) bool { return b.Path == path.Name })
 	f.Hooks = filter(f.Hooks, func(h FastHook) bool { return h.Path == path.Name })
 }
 
@@ -129,6 +150,7 @@ func (d *differ) fast(have, want *Fast) {
 	diff(d, have.Paths, want.Paths, never[FastPath])
 	diff(d, have.Remotes, want.Remotes, never[FastRemote])
 	diff(d, have.Pods, want.Pods, never[FastPod])
+	diff(d, have.Bridges, want.Bridges, never[FastBridge])
 	diff(d, have.Hooks, want.Hooks, never[FastHook])
 }
 
@@ -141,6 +163,8 @@ func fastKind(r Row) string {
 		return "fastremote"
 	case FastPod:
 		return "fastpod"
+	case FastBridge:
+		return "fastbridge"
 	case FastHook:
 		return "fasthook"
 	}
@@ -172,6 +196,10 @@ func parseFastRow(b *FastBuilder, kind string, w *words) bool {
 			Path: w.next(), Addr: take(w, netip.ParseAddr), Dev: w.after("dev"), MAC: takeAfter(w, "mac", ParseMAC),
 			Via: takeAfter(w, "via", ParseMAC), MTU: int(takeAfter(w, "mtu", parseUint(31))),
 		})
+	case "fastbridge":
+		b.Bridges = append(b.Bridges, FastBridge{
+			Path: w.next(), Dst: take(w, parseMasked), Dev: w.after("dev"), MTU: int(takeAfter(w, "mtu", parseUint(31))),
+		})
 	case "fasthook":
 		b.Hooks = append(b.Hooks, FastHook{Path: w.next(), Dev: w.next(), Point: w.next()})
 	default:
@@ -185,6 +213,7 @@ type FastBuilder struct {
 	Paths   []FastPath
 	Remotes []FastRemote
 	Pods    []FastPod
+	Bridges []FastBridge
 	Hooks   []FastHook
 }
 
@@ -192,10 +221,11 @@ func (b *FastBuilder) fast() (f Fast, first error) {
 	fill(&f.Paths, b.Paths, &first)
 	fill(&f.Remotes, b.Remotes, &first)
 	fill(&f.Pods, b.Pods, &first)
+	fill(&f.Bridges, b.Bridges, &first)
 	fill(&f.Hooks, b.Hooks, &first)
 	return f, first
 }
 
 func (f Fast) builder() FastBuilder {
-	return FastBuilder{Paths: f.Paths.Slice(), Remotes: f.Remotes.Slice(), Pods: f.Pods.Slice(), Hooks: f.Hooks.Slice()}
+	return FastBuilder{Paths: f.Paths.Slice(), Remotes: f.Remotes.Slice(), Pods: f.Pods.Slice(), Bridges: f.Bridges.Slice(), Hooks: f.Hooks.Slice()}
 }

@@ -16,7 +16,7 @@ func TestFastPathsAreUsedLastAndLeftFirst(t *testing.T) {
 			gone = append(gone, strings.Fields(l)[1])
 		}
 	}
-	want := []string{"fasthook", "fasthook", "fastpod", "fastremote", "fastremote", "fastpath", "fastpath", "route"}
+	want := []string{"fasthook", "fasthook", "fasthook", "fastbridge", "fastpod", "fastremote", "fastremote", "fastpath", "fastpath", "route"}
 	if !slices.Equal(gone, want) {
 		t.Errorf("removed in the order %q, want %q", gone, want)
 	}
@@ -30,7 +30,7 @@ func TestAnotherModeReplacesThePrograms(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	have.Drop(FastPath{Name: "weft"})
-	if have.Fast.Hooks.Len()+have.Fast.Pods.Len()+have.Fast.Remotes.Len() > 0 || have.Fast.Paths.Len() != 1 {
+	if have.Fast.Hooks.Len()+have.Fast.Bridges.Len()+have.Fast.Pods.Len()+have.Fast.Remotes.Len() > 0 || have.Fast.Paths.Len() != 1 {
 		t.Errorf("what belongs to programs that went stays:\n%s", have)
 	}
 }

@@ -24,6 +24,8 @@ func Identity(r Row) Row {
 		return FastRemote{Path: r.Path, Dst: r.Dst}
 	case FastPod:
 		return FastPod{Path: r.Path, Addr: r.Addr}
+	case FastBridge:
+		return FastBridge{Path: r.Path, Dst: r.Dst}
 	case Set:
 		return Set{Table: r.Table, Name: r.Name}
 	case Chain:

@@ -42,7 +42,7 @@ func KindsWith(r Row) Kinds {
 		return PeerKind
 	case Route:
 		return RouteKind
-	case FastPath, FastRemote, FastPod, FastHook:
+	case FastPath, FastRemote, FastPod, FastBridge, FastHook:
 		return FastKind
 	}
 	return FirewallKind

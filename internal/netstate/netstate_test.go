@@ -25,6 +25,8 @@ fastpath weft.7 mode established dev eth0 code 3f2a91bc
 fastremote weft 172.7.22.0/24 host 10.4.7.22 mtu 1500
 fastremote weft 172.7.24.0/24 host 10.4.8.24 mac 32:11:d5:cd:3b:c9 mtu 1450
 fastpod weft 172.7.21.7 dev weft3x mac 02:00:00:00:00:01 via 02:00:00:00:00:02 mtu 1450
+fastbridge weft 172.7.21.0/24 dev cni0 mtu 1450
+fasthook weft cni0 bridge
 fasthook weft eth0 uplink
 fasthook weft weft3x pod
 ` + firewallSample
@@ -75,7 +77,7 @@ func TestDiffOrder(t *testing.T) {
 	for _, l := range got {
 		kinds += l[:3]
 	}
-	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ r+ h+ h+ l+ s+ s+ a+ n+ f+ r+ r+ r+ f+ f+ f+ f+ f+ f+ f" {
+	if kinds != "+ t+ s+ s+ e+ e+ c+ c+ r+ r+ r+ r+ r+ h+ h+ l+ s+ s+ a+ n+ f+ r+ r+ r+ f+ f+ f+ f+ f+ f+ f+ f+ f" {
 		t.Errorf("order of additions: %q", got)
 	}
 	for i, l := range lines(Diff(want, &State{})) {

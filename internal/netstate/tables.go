@@ -2,12 +2,12 @@ package netstate
 
 // tables lists every table of s, in the order in which Rows and Format have
 // them.
-func (s *State) tables() [20]table {
+func (s *State) tables() [21]table {
 	f, p := &s.Firewall, &s.Fast
 	return [...]table{
 		handle[Link]{&s.Links}, handle[Offload]{&s.Offloads}, handle[Sysctl]{&s.Sysctls}, handle[Addr]{&s.Addrs}, handle[Neigh]{&s.Neighs},
 		handle[FDB]{&s.FDB}, handle[Peer]{&s.Peers}, handle[Allowed]{&s.Allowed}, handle[Route]{&s.Routes},
-		handle[FastPath]{&p.Paths}, handle[FastRemote]{&p.Remotes}, handle[FastPod]{&p.Pods}, handle[FastHook]{&p.Hooks},
+		handle[FastPath]{&p.Paths}, handle[FastRemote]{&p.Remotes}, handle[FastPod]{&p.Pods}, handle[FastBridge]{&p.Bridges}, handle[FastHook]{&p.Hooks},
 		handle[NFTable]{&f.Tables}, handle[Set]{&f.Sets}, handle[Element]{&f.Elements}, handle[Chain]{&f.Chains},
 		handle[Rule]{&f.Rules}, handle[HookRule]{&f.HookRules}, handle[Leftover]{&f.Leftovers},
 	}

@@ -22,6 +22,7 @@ func (b *basis) fastPath(s *netstate.Builder) []Problem {
 	if b.fast.On() {
 		s.Fast.Paths = append(s.Fast.Paths, b.fast.Path)
 		s.Fast.Pods, s.Fast.Hooks = b.fast.Pods(b.in.Host.FastPath.Pods)
+		s.Fast.Bridges = b.fast.Bridges
 	}
 	if reason == "" {
 		return nil

@@ -144,6 +144,7 @@ func render(s *netstate.State, problems []Problem) string {
 //	barrier FAMILY TABLE CHAIN HOOK MANAGER STOPS
 //	fastpath [missing REASON]    facts about a fast path were asked for
 //	pod ADDR DEV MAC MTU [shaped]
+//	podbridge DEV PREFIX MTU [shaped]
 //	inspector FAMILY TABLE CHAIN HOOK WHAT
 //	no-firewall REASON
 //	passes PREFIX             sources that the last barrier accepts ahead of that
@@ -213,6 +214,13 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 					Addr: address(f, w[1]), Dev: w[2], MAC: mac, Via: netstate.MAC{2, 255}, MTU: mtu, Shaped: slices.Contains(w, "shaped"),
 				})
 			}
+		case "podbridge":
+			mtu, _ := strconv.Atoi(w[3])
+			b := host.PodBridge{Dev: w[1], MTU: mtu, Shaped: slices.Contains(w, "shaped")}
+			for _, f := range fams {
+				b.Subnets = append(b.Subnets, prefix(f, w[2]))
+			}
+			in.Host.FastPath.Bridges = append(in.Host.FastPath.Bridges, b)
 		case "inspector":
 			in.Host.FastPath.Inspectors = append(in.Host.FastPath.Inspectors, host.Barrier{
 				Via: "nft", Family: w[1], Table: w[2], Chain: w[3], Hook: w[4], Rules: []host.Rule{{Stops: strings.Join(w[5:], " ")}},

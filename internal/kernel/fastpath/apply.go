@@ -82,6 +82,8 @@ func (a *applier) apply(op netstate.Op) error {
 		return a.entry(r.Path, remotesMap, remove, keyOf(r.Dst), func() (any, error) { return remoteOf(r), nil })
 	case netstate.FastPod:
 		return a.entry(r.Path, podsMap, remove, r.Addr.As16(), func() (any, error) { return podOf(r) })
+	case netstate.FastBridge:
+		return a.entry(r.Path, bridgesMap, remove, keyOf(r.Dst), func() (any, error) { return bridgeOf(r) })
 	}
 	return fmt.Errorf("%T is no row of a fast path", op.Row)
 }
@@ -116,6 +118,11 @@ func remoteOf(r netstate.FastRemote) remote {
 func podOf(p netstate.FastPod) (pod, error) {
 	index, err := indexOf(p.Dev)
 	return pod{Ifindex: uint32(index), MAC: p.MAC, HostMAC: p.Via, MTU: uint32(p.MTU)}, err
+}
+
+func bridgeOf(b netstate.FastBridge) (bridge, error) {
+	index, err := indexOf(b.Dev)
+	return bridge{Ifindex: uint32(index), MTU: uint32(b.MTU)}, err
 }
 
 // indexOf is the index of a device of the calling thread's network namespace.
@@ -181,7 +188,7 @@ func (a *applier) path(p netstate.FastPath) error {
 		return err
 	}
 	defer o.Close()
-	for _, name := range []string{remotesMap, podsMap, countsMap} {
+	for _, name := range shared {
 		if maps[name] == nil {
 			if err := o.Maps[name].Pin(filepath.Join(dir, name)); err != nil {
 				return fmt.Errorf("pin map %s: %w", name, err)
@@ -196,9 +203,13 @@ func (a *applier) path(p netstate.FastPath) error {
 
 // takeOver pins the programs and attaches them where those before them are.
 func (o objects) takeOver(dir string) error {
+	pinned := map[string]bool{}
 	for point, program := range programOf {
-		if err := repin(filepath.Join(dir, program), o.Programs[program].Pin); err != nil {
-			return err
+		if !pinned[program] {
+			if err := repin(filepath.Join(dir, program), o.Programs[program].Pin); err != nil {
+				return err
+			}
+			pinned[program] = true
 		}
 		hooks, err := filepath.Glob(filepath.Join(dir, hookPins+"*-"+point))
 		if err != nil {
@@ -214,7 +225,9 @@ func (o objects) takeOver(dir string) error {
 }
 
 // programOf is the program of each point.
-var programOf = map[string]string{netstate.FastFromPod: podProgram, netstate.FastFromWire: uplinkProgram}
+var programOf = map[string]string{
+	netstate.FastFromPod: podProgram, netstate.FastAtBridge: podProgram, netstate.FastFromWire: uplinkProgram,
+}
 
 // update has a pinned link run another program. One whose device is gone is left.
 func update(pin string, p *ebpf.Program) error {

@@ -27,6 +27,7 @@ func newConn(t *testing.T) *Conn {
 	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 	device(t, "veth-a")
 	device(t, "up-a")
+	newBridge(t)
 	return &Conn{do: func(f func() error) error { return f() }, root: dir}
 }
 
@@ -39,6 +40,8 @@ fastremote weft.7 10.5.3.0/24 host 10.4.0.3 mtu 1500
 fastremote weft.7 fd05:0:0:3::/64 host fd04::3 mtu 1500
 fastpod weft.7 10.5.1.7 dev veth-a mac 02:00:00:00:01:01 via 02:00:00:00:01:02 mtu 1450
 fastpod weft.7 fd05:0:0:1::7 dev veth-a mac 02:00:00:00:01:01 via 02:00:00:00:01:02 mtu 1450
+fastbridge weft.7 10.5.1.128/25 dev br-a mtu 1450
+fasthook weft.7 br-a bridge
 fasthook weft.7 up-a uplink
 fasthook weft.7 veth-a pod
 `)))
@@ -101,7 +104,7 @@ func TestLifeOfAFastPath(t *testing.T) {
 	c := newConn(t)
 	c.reach(t, wanted(t, netstate.FastAll))
 	before := running(t, "veth-a")
-	if len(before) != 1 || len(running(t, "up-a")) != 1 {
+	if len(before) != 1 || len(running(t, "br-a")) != 1 || len(running(t, "up-a")) != 1 {
 		t.Fatal("programs are not attached")
 	}
 	again := &Conn{do: c.do, root: c.root}
@@ -116,7 +119,7 @@ func TestLifeOfAFastPath(t *testing.T) {
 		t.Errorf("at the pod run %v, before %v", after, before)
 	}
 	again.reach(t, &netstate.State{})
-	if len(running(t, "veth-a"))+len(running(t, "up-a")) > 0 {
+	if len(running(t, "veth-a"))+len(running(t, "br-a"))+len(running(t, "up-a")) > 0 {
 		t.Error("programs run that nobody wants")
 	}
 }
@@ -168,7 +171,7 @@ func TestHealing(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(base, "weft_7")
-	for _, gone := range []string{constantsPin, podsMap, "hook-*-pod", "hook-*-uplink", uplinkProgram} {
+	for _, gone := range []string{constantsPin, podsMap, bridgesMap, "hook-*-bridge", "hook-*-pod", "hook-*-uplink", uplinkProgram} {
 		pins, err := filepath.Glob(filepath.Join(dir, gone))
 		if err != nil || len(pins) != 1 {
 			t.Fatalf("%s: %v, %v", gone, pins, err)
@@ -186,7 +189,7 @@ func TestHealing(t *testing.T) {
 		if ops := c.reach(t, want); len(ops) == 0 {
 			t.Errorf("nobody missed %s", gone)
 		}
-		if len(running(t, "veth-a")) != 1 || len(running(t, "up-a")) != 1 {
+		if len(running(t, "br-a")) != 1 || len(running(t, "veth-a")) != 1 || len(running(t, "up-a")) != 1 {
 			t.Errorf("after %s went: %v and %v run", gone, running(t, "veth-a"), running(t, "up-a"))
 		}
 	}

@@ -4,15 +4,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os/exec"
 	"slices"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/weft-net/weft/internal/netstate"
-	"github.com/weft-net/weft/test/absence"
 )
 
 // BenchmarkDatapath compares what pods get by the kernel's path and by the fast
@@ -22,47 +18,49 @@ import (
 //
 //	go test ./internal/kernel/fastpath -run - -bench Datapath -benchtime 1x
 func BenchmarkDatapath(b *testing.B) {
-	absence.Tcx(b)
-	if out, err := exec.Command("sh", "-c", world).CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
+	for _, pods := range []string{behindVeth, onBridge} {
+		b.Run("", func(b *testing.B) {
+			conns := newWorld(b, pods)
+			for _, direct := range []bool{false, true} {
+				if direct {
+					for n := 1; n <= 2; n++ {
+						routeDirectly(b, n)
+					}
+				}
+				compare(b, conns, pods, direct)
+			}
+		})
 	}
-	b.Cleanup(func() { _ = unix.Unmount("/run/netns", unix.MNT_DETACH) })
-	root := b.TempDir()
-	if err := unix.Mount("bpf", root, "bpf", 0, ""); err != nil {
-		b.Fatal(err)
+}
+
+// compare measures all works on one path, and prints the ratios.
+func compare(b *testing.B, conns map[int]*Conn, pods string, direct bool) {
+	b.Helper()
+	name := map[bool]string{false: "vxlan", true: "direct"}[direct]
+	if pods == onBridge {
+		name += " bridge"
 	}
-	b.Cleanup(func() { _ = unix.Unmount(root, unix.MNT_DETACH) })
-	conns := map[int]*Conn{1: {do: in("h1"), root: root}, 2: {do: in("h2"), root: root}}
-	for _, direct := range []bool{false, true} {
-		name := "vxlan"
-		if direct {
-			name = "direct"
-			for n := 1; n <= 2; n++ {
-				routeDirectly(b, n)
+	for _, w := range works {
+		ratios := map[string][]float64{}
+		for range rounds {
+			rates := map[string]float64{}
+			rates["host"] = w.measure(b, "h1", "h2", "10.4.0.2")
+			for _, path := range []string{"kernel", "fast"} {
+				for n, c := range conns {
+					want := &netstate.State{}
+					if path == "fast" {
+						want = fastHost(b, n, pods, direct)
+					}
+					c.reach(b, want)
+				}
+				rates[path] = w.measure(b, "p1", "p2", "10.5.2.7")
+				ratios[path] = append(ratios[path], rates[path]/rates["host"])
 			}
 		}
-		for _, w := range works {
-			ratios := map[string][]float64{}
-			for range rounds {
-				rates := map[string]float64{}
-				rates["host"] = w.measure(b, "h1", "h2", "10.4.0.2")
-				for _, path := range []string{"kernel", "fast"} {
-					for n, c := range conns {
-						want := &netstate.State{}
-						if path == "fast" {
-							want = fastHost(b, n, direct)
-						}
-						c.reach(b, want)
-					}
-					rates[path] = w.measure(b, "p1", "p2", "10.5.2.7")
-					ratios[path] = append(ratios[path], rates[path]/rates["host"])
-				}
-			}
-			for _, path := range []string{"kernel", "fast"} {
-				all := ratios[path]
-				slices.Sort(all)
-				fmt.Printf("%-7s %-12s %-7s %.2f of host to host (%.2f to %.2f)\n", name, w.name, path, all[len(all)/2], all[0], all[len(all)-1])
-			}
+		for _, path := range []string{"kernel", "fast"} {
+			all := ratios[path]
+			slices.Sort(all)
+			fmt.Printf("%-13s %-12s %-7s %.2f of host to host (%.2f to %.2f)\n", name, w.name, path, all[len(all)/2], all[0], all[len(all)-1])
 		}
 	}
 }

@@ -72,6 +72,13 @@ func (b *bench) expect(t *testing.T, what string, in bool, ip []byte, verdict ui
 	if in {
 		program, dev, packet, outcome = uplinkProgram, b.uplink, b.fromTunnel(ip), outcomes+outcome
 	}
+	b.expectFrame(t, what, program, dev, packet, verdict, outcome)
+}
+
+// expectFrame gives a frame to a program; outcome counts from that of frames to
+// pods for those.
+func (b *bench) expectFrame(t *testing.T, what, program string, dev netlink.Link, packet []byte, verdict uint32, outcome int) {
+	t.Helper()
 	before := b.outcomes(t)
 	before[outcome]++
 	got, _ := b.run(t, program, dev, packet, 0)

@@ -17,7 +17,8 @@ type Counts struct {
 // reasons name outcomes but for fast, for status and metrics.
 var reasons = [outcomes]string{
 	slowNAT: "nat", slowTracked: "tracked", slowPolicy: "policy", slowSize: "mtu", slowFragment: "fragment", slowOptions: "options", slowTTL: "ttl",
-	slowProtocol: "protocol", slowSource: "source", slowDestination: "destination", slowTunnel: "tunnel", slowOther: "other",
+	slowProtocol: "protocol", slowSource: "source", slowDestination: "destination", slowTunnel: "tunnel", slowNeighbour: "neighbour",
+	slowOther: "other",
 }
 
 // Count returns the counts of the fast path called name. An error for which

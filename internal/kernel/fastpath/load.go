@@ -18,6 +18,7 @@ import (
 const (
 	remotesMap    = "remotes"
 	podsMap       = "pods"
+	bridgesMap    = "bridges"
 	countsMap     = "counts"
 	constantsMap  = ".rodata"
 	podProgram    = "weft_pod"
@@ -56,6 +57,15 @@ type pod struct {
 	HostMAC netstate.MAC
 	MTU     uint32
 }
+
+// bridge is struct bridge of bpf/types.h.
+type bridge struct {
+	Ifindex uint32
+	MTU     uint32
+}
+
+// shared are the maps that programs hand on to those that take their place.
+var shared = []string{remotesMap, podsMap, bridgesMap, countsMap}
 
 // Kinds of remote and modes, of bpf/types.h.
 const (

@@ -36,7 +36,8 @@ func (c *Conn) Observe(owns func(name string, about []netip.Prefix) bool) (out n
 			}
 			if owns(pathName(e.Name()), about(one)) {
 				out.Paths, out.Remotes = append(out.Paths, one.Paths...), append(out.Remotes, one.Remotes...)
-				out.Pods, out.Hooks = append(out.Pods, one.Pods...), append(out.Hooks, one.Hooks...)
+				out.Pods, out.Bridges = append(out.Pods, one.Pods...), append(out.Bridges, one.Bridges...)
+				out.Hooks = append(out.Hooks, one.Hooks...)
 			}
 		}
 		return nil
@@ -53,6 +54,9 @@ func about(b netstate.FastBuilder) (out []netip.Prefix) {
 	}
 	for _, p := range b.Pods {
 		out = append(out, netip.PrefixFrom(p.Addr, p.Addr.BitLen()))
+	}
+	for _, br := range b.Bridges {
+		out = append(out, br.Dst)
 	}
 	return out
 }
@@ -75,6 +79,9 @@ func observe(dir, name string) (netstate.FastBuilder, error) {
 		return out, err
 	}
 	if out.Pods, err = readPods(maps[podsMap], name); err != nil {
+		return out, err
+	}
+	if out.Bridges, err = readBridges(maps[bridgesMap], name); err != nil {
 		return out, err
 	}
 	out.Hooks, err = readHooks(dir, name)
@@ -111,7 +118,7 @@ func openMaps(dir string) (map[string]*ebpf.Map, error) {
 		return nil, err
 	}
 	out := map[string]*ebpf.Map{}
-	for _, name := range []string{remotesMap, podsMap, countsMap} {
+	for _, name := range shared {
 		m, err := ebpf.LoadPinnedMap(filepath.Join(dir, name), nil)
 		if err == nil {
 			out[name] = m
@@ -176,6 +183,16 @@ func readPods(m *ebpf.Map, path string) (out []netstate.FastPod, err error) {
 		out = append(out, netstate.FastPod{
 			Path: path, Addr: netip.AddrFrom16(k).Unmap(), Dev: deviceName(int(v.Ifindex)), MAC: v.MAC, Via: v.HostMAC, MTU: int(v.MTU),
 		})
+	}
+	return out, all.Err()
+}
+
+func readBridges(m *ebpf.Map, path string) (out []netstate.FastBridge, err error) {
+	var k prefix
+	var v bridge
+	all := m.Iterate()
+	for all.Next(&k, &v) {
+		out = append(out, netstate.FastBridge{Path: path, Dst: prefixOf(k), Dev: deviceName(int(v.Ifindex)), MTU: int(v.MTU)})
 	}
 	return out, all.Err()
 }

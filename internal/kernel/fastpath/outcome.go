@@ -15,6 +15,7 @@ const (
 	slowSource
 	slowDestination
 	slowTunnel
+	slowNeighbour
 	slowOther
 	outcomes
 )

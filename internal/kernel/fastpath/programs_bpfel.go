@@ -16,6 +16,7 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	programsMapBridges     = "bridges"
 	programsMapCounts      = "counts"
 	programsMapPods        = "pods"
 	programsMapRemotes     = "remotes"
@@ -74,6 +75,7 @@ type programsProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type programsMapSpecs struct {
+	Bridges *ebpf.MapSpec `ebpf:"bridges"`
 	Counts  *ebpf.MapSpec `ebpf:"counts"`
 	Pods    *ebpf.MapSpec `ebpf:"pods"`
 	Remotes *ebpf.MapSpec `ebpf:"remotes"`
@@ -106,6 +108,7 @@ func (o *programsObjects) Close() error {
 //
 // It can be passed to loadProgramsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type programsMaps struct {
+	Bridges *ebpf.Map `ebpf:"bridges"`
 	Counts  *ebpf.Map `ebpf:"counts"`
 	Pods    *ebpf.Map `ebpf:"pods"`
 	Remotes *ebpf.Map `ebpf:"remotes"`
@@ -113,6 +116,7 @@ type programsMaps struct {
 
 func (m *programsMaps) Close() error {
 	return _ProgramsClose(
+		m.Bridges,
 		m.Counts,
 		m.Pods,
 		m.Remotes,

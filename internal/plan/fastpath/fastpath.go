@@ -21,6 +21,7 @@ type Plan struct {
 	Path    netstate.FastPath // as it is wanted; its Mode is "" if there is to be none
 	Reason  string            // why there is none, or not for all flows; "": nothing is in its way
 	Subnets []netip.Prefix    // this host's, masked
+	Bridges []netstate.FastBridge
 }
 
 // Parameters of connection tracking that decide what becomes of flows that
@@ -73,7 +74,44 @@ func New(name, mode, reason string, f host.Facts, t *Tunnel, subnets []netip.Pre
 	if t != nil {
 		p.Path.Local, p.Path.VNI, p.Path.Port, p.Path.MAC = t.Local, t.VNI, t.Port, t.MAC
 	}
+	p.Bridges = p.bridges(f.FastPath.Bridges)
 	return p
+}
+
+// bridges returns the rows for those bridges that hold a subnet of this host's.
+// A bridge that is the uplink has other hosts behind it, and of two with one
+// subnet the kernel's routes decide.
+func (p Plan) bridges(all []host.PodBridge) (rows []netstate.FastBridge) {
+	for _, b := range all {
+		if b.Shaped || b.MTU <= 0 || b.Dev == p.Path.Dev {
+			continue
+		}
+		for _, on := range b.Subnets {
+			for _, own := range p.Subnets {
+				if dst, ok := common(on, own); ok {
+					rows = append(rows, netstate.FastBridge{Path: p.Path.Name, Dst: dst, Dev: b.Dev, MTU: b.MTU})
+				}
+			}
+		}
+	}
+	sort := func(a, b netstate.FastBridge) int { return a.Compare(b) }
+	slices.SortStableFunc(rows, sort)
+	rows = slices.Compact(rows)
+	return slices.DeleteFunc(slices.Clone(rows), func(r netstate.FastBridge) bool {
+		i, _ := slices.BinarySearchFunc(rows, r, sort)
+		return i+1 < len(rows) && rows[i+1].Compare(r) == 0
+	})
+}
+
+// common returns what is in both a and b.
+func common(a, b netip.Prefix) (netip.Prefix, bool) {
+	if !a.Overlaps(b) {
+		return netip.Prefix{}, false
+	}
+	if a.Bits() > b.Bits() {
+		return a, true
+	}
+	return b, true
 }
 
 // On reports whether there is a fast path.
@@ -100,7 +138,7 @@ func (p Plan) Remote(r Remote) (netstate.FastRemote, bool) {
 
 // Pods returns the rows for those of pods that are reached as veths are, and
 // nothing more: with a queueing discipline at its end packets take the kernel's
-// path. Programs are attached where there are pods for them.
+// path. Programs are attached where there are pods for them, and at bridges.
 func (p Plan) Pods(pods []host.Pod) (rows []netstate.FastPod, hooks []netstate.FastHook) {
 	if !p.On() {
 		return nil, nil
@@ -116,7 +154,13 @@ func (p Plan) Pods(pods []host.Pod) (rows []netstate.FastPod, hooks []netstate.F
 			hooks = append(hooks, hook)
 		}
 	}
-	if len(rows) > 0 {
+	for _, b := range p.Bridges {
+		hook := netstate.FastHook{Path: p.Path.Name, Dev: b.Dev, Point: netstate.FastAtBridge}
+		if !slices.Contains(hooks, hook) {
+			hooks = append(hooks, hook)
+		}
+	}
+	if len(hooks) > 0 {
 		hooks = append(hooks, netstate.FastHook{Path: p.Path.Name, Dev: p.Path.Dev, Point: netstate.FastFromWire})
 	}
 	return rows, hooks

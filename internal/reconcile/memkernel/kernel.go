@@ -145,5 +145,6 @@ func ownFast(b *netstate.FastBuilder, scope netstate.Scope) {
 	b.Paths = slices.DeleteFunc(b.Paths, func(p netstate.FastPath) bool { return foreign(p.Name) })
 	b.Remotes = slices.DeleteFunc(b.Remotes, func(r netstate.FastRemote) bool { return foreign(r.Path) })
 	b.Pods = slices.DeleteFunc(b.Pods, func(p netstate.FastPod) bool { return foreign(p.Path) })
+	b.Bridges = slices.DeleteFunc(b.Bridges, func(f netstate.FastBridge) bool { return foreign(f.Path) })
 	b.Hooks = slices.DeleteFunc(b.Hooks, func(h netstate.FastHook) bool { return foreign(h.Path) })
 }

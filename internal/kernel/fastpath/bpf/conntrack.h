@@ -8,6 +8,14 @@ struct nf_conn {
 	unsigned long status;
 } __attribute__((preserve_access_index));
 
+struct sk_buff {
+	unsigned long _nfct; /* the flow, and in the lowest bits what the packet is to it */
+} __attribute__((preserve_access_index));
+
+#define NFCT_BITS 7
+
+extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym;
+
 /* The part of it that all kernels with these functions take, by its size. */
 struct bpf_ct_opts___weft {
 	__s32 netns_id;
@@ -57,12 +65,22 @@ static __always_inline unsigned long status_of(struct __sk_buff *skb, const stru
 	return status;
 }
 
+/* Returns the status of the flow that the packet itself is known to be of; 0: of none. On its way through a bridge with
+ * br_netfilter a flow may have been translated that nobody can find, since it counts only once it was sent on. */
+static __always_inline unsigned long own_status(struct __sk_buff *skb)
+{
+	struct sk_buff *kernels = bpf_cast_to_kern_ctx(skb);
+	struct nf_conn *conn = (void *)(kernels->_nfct & ~(unsigned long)NFCT_BITS);
+
+	return conn ? BPF_CORE_READ(conn, status) : 0;
+}
+
 /* FAST: nothing that goes by connections has a say about the packet. A translated connection has one tuple in each
  * direction that is not the other's reverse, so both are looked for. */
 static __always_inline enum outcome ask_conntrack(struct __sk_buff *skb, const struct packet *p)
 {
 	unsigned long status = status_of(skb, p, false), reverse = status_of(skb, p, true);
-	if ((status | reverse) & STATUS_NAT)
+	if ((status | reverse | own_status(skb)) & STATUS_NAT)
 		return SLOW_NAT;
 	/* What the kernel has begun to track it tracks to the end: of TCP packets that it did not see it would take the
 	 * next for invalid. Of a flow that it never saw it takes any packet for the first. */

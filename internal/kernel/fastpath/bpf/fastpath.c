@@ -2,6 +2,7 @@
 /* The fast path: packets between this host's pods and other hosts', past the kernel's routing and firewall. A program
  * takes a packet only if the kernel would certainly send the same packet on; whatever is not certain is NEXT. */
 
+#include "bridge.h"
 #include "conntrack.h"
 
 char __license[] SEC("license") = "Dual BSD/GPL";
@@ -79,7 +80,17 @@ static __always_inline bool encapsulate(struct __sk_buff *skb, const struct pack
 /* Whether the tunnel takes the packet; else the path is direct. */
 static __always_inline bool by_tunnel(const struct remote *to) { return to->kind == KIND_VXLAN; }
 
-/* Ingress of the host's end of a pod's veth. */
+/* Whether the sender on this host has the address, and is where the kernel would look for it. */
+static __always_inline enum outcome sent_by_pod(struct __sk_buff *skb, const struct packet *p)
+{
+	struct pod *from = bpf_map_lookup_elem(&pods, &p->src);
+
+	if (from)
+		return from->ifindex == skb->ifindex ? FAST : SLOW_SOURCE;
+	return sent_by_bridge(skb, p);
+}
+
+/* Ingress of the host's end of a pod's veth, and of a bridge of containers. */
 SEC("tcx/ingress")
 int weft_pod(struct __sk_buff *skb)
 {
@@ -90,10 +101,10 @@ int weft_pod(struct __sk_buff *skb)
 	struct remote *to = find_remote(&p.dst);
 	if (!to)
 		return NEXT;
-	struct pod *from = bpf_map_lookup_elem(&pods, &p.src);
-	if (!from || from->ifindex != skb->ifindex)
-		return done(FROM_POD, SLOW_SOURCE, NEXT);
-	enum outcome what = read_transport(skb, &p);
+	enum outcome what = sent_by_pod(skb, &p);
+	if (what != FAST)
+		return done(FROM_POD, what, NEXT);
+	what = read_transport(skb, &p);
 	if (what != FAST)
 		return done(FROM_POD, what, NEXT);
 	if (p.length > to->mtu || by_tunnel(to) && skb->len - ETH_HLEN + sizeof(struct outer) > 65535)
@@ -146,30 +157,18 @@ static __always_inline bool open_tunnel(struct __sk_buff *skb, struct packet *p,
 	return true;
 }
 
-#define SKIP_NEIGH (1U << 2) /* BPF_FIB_LOOKUP_SKIP_NEIGH, since 6.3 */
-
 /* Whether the kernel would send the packet to that pod now: an address may have gone to another pod meanwhile. */
-static __always_inline bool leads_to(struct __sk_buff *skb, const struct packet *p, const struct pod *to)
+static __always_inline enum outcome leads_to(struct __sk_buff *skb, const struct packet *p, const struct pod *to)
 {
-	struct bpf_fib_lookup fib = {.ifindex = skb->ifindex, .l4_protocol = p->protocol, .sport = p->sport, .dport = p->dport};
+	struct bpf_fib_lookup fib = {.l4_protocol = p->protocol, .sport = p->sport, .dport = p->dport};
 
-	fib.tot_len = p->length; /* else the outer headers count as well */
-
-	if (p->v6) {
-		fib.family = 10; /* AF_INET6 */
-		__builtin_memcpy(fib.ipv6_src, &p->src, sizeof(fib.ipv6_src));
-		__builtin_memcpy(fib.ipv6_dst, &p->dst, sizeof(fib.ipv6_dst));
-	} else {
-		fib.family = 2; /* AF_INET */
-		fib.tos = p->tos;
-		fib.ipv4_src = p->src.words[3];
-		fib.ipv4_dst = p->dst.words[3];
-	}
-	return bpf_fib_lookup(skb, &fib, sizeof(fib), SKIP_NEIGH) == BPF_FIB_LKUP_RET_SUCCESS && fib.ifindex == to->ifindex;
+	if (route(skb, &fib, p, &p->src, &p->dst, p->length, SKIP_NEIGH) != BPF_FIB_LKUP_RET_SUCCESS || fib.ifindex != to->ifindex)
+		return SLOW_DESTINATION;
+	return FAST;
 }
 
 /* Addresses the packet to the pod, on its last hop. */
-static __always_inline bool deliver(struct __sk_buff *skb, const struct packet *p, const struct pod *to)
+static __always_inline bool deliver(struct __sk_buff *skb, const struct packet *p, const __u8 *mac, const __u8 *hostmac)
 {
 	decrement_ttl(skb, p);
 	if (p->congested) { /* on the way between the hosts; RFC 6040 */
@@ -177,8 +176,8 @@ static __always_inline bool deliver(struct __sk_buff *skb, const struct packet *
 		bpf_l3_csum_replace(skb, p->offset + offsetof(struct iphdr, check), bpf_htons(p->tos), bpf_htons(tos), sizeof(__be16));
 		bpf_skb_store_bytes(skb, p->offset + offsetof(struct iphdr, tos), &tos, sizeof(tos), 0);
 	}
-	return bpf_skb_store_bytes(skb, 0, to->mac, ETH_ALEN, 0) == 0 &&
-	       bpf_skb_store_bytes(skb, ETH_ALEN, to->hostmac, ETH_ALEN, 0) == 0;
+	return bpf_skb_store_bytes(skb, 0, mac, ETH_ALEN, 0) == 0 &&
+	       bpf_skb_store_bytes(skb, ETH_ALEN, hostmac, ETH_ALEN, 0) == 0;
 }
 
 /* Ingress of the uplink. */
@@ -203,7 +202,8 @@ int weft_uplink(struct __sk_buff *skb)
 		tunnelled = true;
 	}
 	struct pod *to = bpf_map_lookup_elem(&pods, &p.dst);
-	if (!to)
+	struct bridge *by = to ? NULL : find_bridge(&p.dst);
+	if (!to && !by)
 		return NEXT;
 	if (what != FAST)
 		return done(TO_POD, what, NEXT);
@@ -213,10 +213,16 @@ int weft_uplink(struct __sk_buff *skb)
 	what = read_transport(skb, &p);
 	if (what != FAST)
 		return done(TO_POD, what, NEXT);
-	if (p.length > to->mtu)
+	if (p.length > (to ? to->mtu : by->mtu))
 		return done(TO_POD, SLOW_SIZE, NEXT);
-	if (!leads_to(skb, &p, to))
-		return done(TO_POD, SLOW_DESTINATION, NEXT);
+	/* The bridge takes what was in a tunnel for a tunnel's packet still, and would cut it into segments by itself. In
+	 * mode all the flow then stays with the kernel; else parts of it would overtake others. */
+	if (by && tunnelled && (skb->gso_size || conf.mode != MODE_ALL))
+		return done(TO_POD, SLOW_TUNNEL, NEXT);
+	struct bpf_fib_lookup fib = {};
+	what = to ? leads_to(skb, &p, to) : leads_to_bridge(skb, &p, by, &fib);
+	if (what != FAST)
+		return done(TO_POD, what, NEXT);
 	what = ask_conntrack(skb, &p);
 	if (what != FAST)
 		return done(TO_POD, what, NEXT);
@@ -226,7 +232,7 @@ int weft_uplink(struct __sk_buff *skb)
 			return done(TO_POD, SLOW_OTHER, NEXT);
 		p.offset = ETH_HLEN;
 	}
-	if (!deliver(skb, &p, to))
+	if (!deliver(skb, &p, to ? to->mac : fib.dmac, to ? to->hostmac : fib.smac))
 		return done(TO_POD, SLOW_OTHER, TC_ACT_SHOT);
-	return done(TO_POD, FAST, bpf_redirect_peer(to->ifindex, 0));
+	return done(TO_POD, FAST, to ? bpf_redirect_peer(to->ifindex, 0) : into_bridge(&p, by));
 }

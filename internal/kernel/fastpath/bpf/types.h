@@ -83,6 +83,20 @@ struct {
 	__type(value, struct pod);
 } pods SEC(".maps");
 
+/* A bridge of containers, by a subnet of this host that its addresses are in. */
+struct bridge {
+	__u32 ifindex;
+	__u32 mtu;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct prefix);
+	__type(value, struct bridge);
+} bridges SEC(".maps");
+
 /* What became of packets between a pod of this host and a remote subnet. Twice: from pods, to pods. */
 enum outcome {
 	FAST,
@@ -97,6 +111,7 @@ enum outcome {
 	SLOW_SOURCE,      /* not from the pod or host that has the address */
 	SLOW_DESTINATION, /* the kernel does not lead the pod's address to its device (any more) */
 	SLOW_TUNNEL,      /* the outer headers need the kernel's care */
+	SLOW_NEIGHBOUR,   /* nobody on the bridge is known to have the pod's address */
 	SLOW_OTHER,
 	OUTCOMES,
 };
