@@ -110,7 +110,7 @@ func prepare(o Options) (*agent, error) {
 		log:   o.Log,
 		board: status.NewBoard(status.Options{
 			Version: o.Version, Hostname: o.Hostname, StoreKind: o.StoreKind, Assigned: o.Assigned,
-			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests, Expires: expiryOf(o.Store), Reach: paths.Report, Checksums: paths.Checksums, Answers: peers.Addr, Count: o.Count, FastPath: o.FastPath,
+			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests, Expires: expiryOf(o.Store), Reach: paths.Report, Checksums: paths.Checksums, Answers: peers.Addr, Count: o.Count, FastPath: o.FastPath, UserSpace: o.UserSpace,
 		}),
 		state:    intent.New(o.IntentOptions(owner), persisted),
 		memory:   memory,

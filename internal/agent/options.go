@@ -28,7 +28,8 @@ type Options struct {
 	Source    host.Source
 	Wire      func() (prober.Wire, error) // opens what paths are probed by; nil: they are not
 	FastPath  status.FastCounter          // reads what became of packets on the fast path; nil: nothing does
-	Count     status.Counter              // reads what the guard has dropped; nil: nothing does
+	Count     status.Counter              // reads what rules of ours have counted; nil: nothing does
+	UserSpace func(device string) bool    // whether a process in user space carries a WireGuard device; may be nil
 	Check     peerapi.Check               // what agents of other hosts may have checked; nil: nothing
 	LockDir   string                      // where the agents of this host note what they use; "": there can be no other
 

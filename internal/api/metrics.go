@@ -35,6 +35,8 @@ var (
 	descLeaseHeld = desc("lease_held", "1 while this host holds its lease.")
 	descExpires   = desc("lease_expiry_timestamp_seconds", "Unix time at which the lease ends unless it is renewed; absent if never.")
 	descDrops     = desc("guard_drops_total", "Packets to the tunnel's port that the guard has dropped, since they came from no peer's address; absent without a guard.")
+	descEncrypted = desc("encrypted_peers", "Peers to which all packets travel encrypted, by what encrypts on this host (kernel, userSpace); absent without an encrypted tunnel.", "implementation")
+	descRefused   = desc("strict_refused_total", "Packets from containers that were not sent, since they would have travelled in clear; absent unless the network is Strict.")
 	descFast      = desc("fastpath_packets_total", "Packets between this host's pods and others' by path: fast, or the kernel's own for a reason (nat, tracked, policy, mtu, fragment, options, ttl, protocol, source, destination, tunnel, other); absent without a fast path.", "path")
 	descDesired   = desc("generation", "Number of the desired state.")
 	descApplied   = desc("applied_generation", "Number of the desired state that the last pass went by.")
@@ -45,7 +47,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descInfo, descReady, descDegraded, descPasses, descOps, descRepairs, descDrift, descFailures, descRows, descFailed, descPass, descPassTook,
 		descPeers, descProblems, descStoreUp, descRequests, descRevision, descLeaseHeld,
-		descExpires, descDrops, descFast, descDesired, descApplied,
+		descExpires, descDrops, descEncrypted, descRefused, descFast, descDesired, descApplied,
 	} {
 		ch <- d
 	}
@@ -101,6 +103,12 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(descFast, prometheus.CounterValue, float64(f.Fast), "fast")
 		for reason, n := range f.Slow {
 			ch <- prometheus.MustNewConstMetric(descFast, prometheus.CounterValue, float64(n), reason)
+		}
+	}
+	if e := s.Encryption; e != nil {
+		gauge(descEncrypted, float64(e.Encrypted), string(e.By))
+		if e.Refused != nil {
+			ch <- prometheus.MustNewConstMetric(descRefused, prometheus.CounterValue, float64(*e.Refused))
 		}
 	}
 	if s.GuardDrops != nil {

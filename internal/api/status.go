@@ -17,22 +17,23 @@ type Status struct {
 	Direct   bool           `json:"directRouting"`            // vxlan with DirectRouting
 	Revision int64          `json:"revision"`                 // store revision of the plan
 
-	Generation uint64     `json:"generation"` // of the desired state
-	Uplink     Uplink     `json:"uplink"`
-	Lease      Lease      `json:"lease"`
-	Peers      []Peer     `json:"peers"`               // sorted by subnet
-	Checksums  []Checksum `json:"checksums,omitempty"` // of packets that leave by tunnels, by device
-	Problems   []Problem  `json:"problems"`
-	Store      StoreState `json:"store"`
-	Change     Change     `json:"change"`
-	Pass       Pass       `json:"pass"`
-	Counts     Counts     `json:"counts"`
-	Answers    string     `json:"answersAt,omitempty"`  // address and port at which agents of other hosts can ask this one; absent if they cannot
-	GuardDrops *uint64    `json:"guardDrops,omitempty"` // packets by the tunnel's port that were no peer's; nil: there is no guard, or it cannot be read
-	FastPath   *FastPath  `json:"fastPath,omitempty"`   // nil: packets between pods take the kernel's own path
-	State      State      `json:"state"`
-	Ready      bool       `json:"ready"`              // not StateNotReady
-	NotReady   string     `json:"notReady,omitempty"` // why, when not
+	Generation uint64      `json:"generation"` // of the desired state
+	Uplink     Uplink      `json:"uplink"`
+	Lease      Lease       `json:"lease"`
+	Peers      []Peer      `json:"peers"`               // sorted by subnet
+	Checksums  []Checksum  `json:"checksums,omitempty"` // of packets that leave by tunnels, by device
+	Problems   []Problem   `json:"problems"`
+	Store      StoreState  `json:"store"`
+	Change     Change      `json:"change"`
+	Pass       Pass        `json:"pass"`
+	Counts     Counts      `json:"counts"`
+	Answers    string      `json:"answersAt,omitempty"`  // address and port at which agents of other hosts can ask this one; absent if they cannot
+	GuardDrops *uint64     `json:"guardDrops,omitempty"` // packets by the tunnel's port that were no peer's; nil: there is no guard, or it cannot be read
+	Encryption *Encryption `json:"encryption,omitempty"` // nil: this host has no encrypted tunnel
+	FastPath   *FastPath   `json:"fastPath,omitempty"`   // nil: packets between pods take the kernel's own path
+	State      State       `json:"state"`
+	Ready      bool        `json:"ready"`              // not StateNotReady
+	NotReady   string      `json:"notReady,omitempty"` // why, when not
 }
 
 // State is how an agent does as a whole.

@@ -189,6 +189,9 @@ func statusLines(s api.Status, wide bool, now time.Time) []statusLine {
 	if f := s.FastPath; f != nil {
 		out = append(out, statusLine{"fast path", good, fastPathLine(*f)})
 	}
+	if e := s.Encryption; e != nil {
+		out = append(out, statusLine{"encrypted", encryptionVerdict(*e), encryptionLine(*e)})
+	}
 	if d := s.GuardDrops; d != nil && *d > 0 {
 		out = append(out, statusLine{"guard", doubt, fmt.Sprintf("dropped %d tunnelled packets that came from no peer's address", *d)})
 	}

@@ -93,7 +93,7 @@ func frugal() {
 // agentOptions converts the settings, without a store.
 func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options {
 	return agent.Options{
-		Kernel: k, Source: k, Wire: openWire, Count: k.Count, FastPath: k.FastCounts, LockDir: s.lockDir,
+		Kernel: k, Source: k, Wire: openWire, Count: k.Count, FastPath: k.FastCounts, UserSpace: k.UserSpace, LockDir: s.lockDir,
 		Uplink: host.Options{
 			Iface: s.iface, IfaceRegex: s.ifaceRegex, CanReach: s.canReach,
 			Public: s.public(), FastPath: s.fastPath == fastPathAuto,

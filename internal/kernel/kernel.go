@@ -29,6 +29,8 @@ type Kernel struct {
 	fast   *fastpath.Conn
 	wg     WireGuard
 
+	carried sync.Map // names of WireGuard devices: whether a process in user space carries each
+
 	mu   sync.Mutex // guards what follows: one request at a time; nothing slow is done under it
 	conn *rtnl.Conn
 	hops nexthops

@@ -26,6 +26,7 @@ func (o *observer) wireguard(name string) error {
 	if err != nil || !ours {
 		return err
 	}
+	o.carried.Store(name, l.userSpace)
 	row := l.Link
 	if o.kinds.Has(netstate.LinkKind | netstate.PeerKind) {
 		d, err := o.readWireGuard(l)

@@ -33,6 +33,13 @@ type WireGuard struct {
 // other method.
 func (k *Kernel) UseWireGuard(w WireGuard) { k.wg = w }
 
+// UserSpace reports whether a process in user space carries a WireGuard device of ours,
+// as it was seen last. It waits for nothing.
+func (k *Kernel) UserSpace(device string) bool {
+	carried, _ := k.carried.Load(device)
+	return carried == true
+}
+
 // fresh is how old the last handshake of a peer may be that still is heard from: after that
 // no packet is encrypted with its keys (Reject-After-Time of WireGuard).
 const fresh = 180 * time.Second
@@ -90,6 +97,7 @@ func (a *applier) makeWireGuard(want netstate.Link) error {
 	if err != nil || !found {
 		return errors.Join(err, fmt.Errorf("the device is gone again: %w", syscall.ENODEV))
 	}
+	a.carried.Store(want.Name, have.userSpace)
 	return a.mendLink(have, want)
 }
 

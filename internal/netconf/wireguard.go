@@ -20,6 +20,9 @@ type WireGuard struct {
 	Strict       bool // packets to hosts that do not encrypt yet are dropped
 }
 
+// Strict reports whether nothing may travel in clear between the network's hosts.
+func (n Network) Strict() bool { return n.Backend.Type == "wireguard" && n.Backend.WireGuard.Strict }
+
 // Mode says by which family of addresses hosts reach each other.
 type Mode string
 

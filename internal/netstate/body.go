@@ -50,6 +50,7 @@ type Body struct {
 	VNI        uint32 // VXLAN network identifier; 0: any. Needs UDPPort
 	DNAT       bool   // only connections whose destination was translated
 	OrigDst    Side   // destination of the connection's first packet as it was sent; a prefix, of the family of Src and Dst
+	Unrouted   bool   // only packets whose destination no route leads to, or one that refuses them
 	Counter    bool
 	Verdict    Verdict
 	Comment    string // up to 127 bytes without quotes
@@ -89,6 +90,9 @@ func (b Body) text(counter string) string {
 		w = append(w, origMatch)
 		w = append(w, b.OrigDst.words("daddr")...)
 	}
+	if b.Unrouted {
+		w = append(w, unroutedMatch)
+	}
 	if b.UDPPort != 0 {
 		w = append(w, fmt.Sprintf("udp dport %d", b.UDPPort))
 	}
@@ -112,6 +116,8 @@ const vniField = "@th,96,24"
 const (
 	dnatMatch = "ct status dnat"
 	origMatch = "ct original"
+
+	unroutedMatch = "fib daddr oif 0"
 )
 
 func (b Body) verdict() string {

@@ -106,6 +106,7 @@ func parseBody(w *words) (b Body) {
 	if hasAll(w, origMatch) {
 		b.OrigDst = parseSide(w, "daddr")
 	}
+	b.Unrouted = hasAll(w, unroutedMatch)
 	if w.has("udp") {
 		b.UDPPort = uint16(takeAfter(w, "dport", parseUint(16)))
 	}

@@ -48,11 +48,6 @@ func (in *Input) encryption() (Former, bool) {
 	return in.Former[i], true
 }
 
-// strict reports whether the config forbids packets in clear.
-func (in *Input) strict() bool {
-	return in.Net.Backend.Type == WireGuard && in.Net.Backend.WireGuard.Strict
-}
-
 // encryptedTo returns the one path to a host that encrypts: there is no other, so that
 // nothing that is broken makes packets to it travel in clear.
 func encryptedTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {

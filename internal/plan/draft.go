@@ -133,7 +133,7 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 // nothing may travel in clear, which would leave by the host's default route, and, as an
 // operator wants it, those for this host's subnet.
 func (b *basis) reject(s *netstate.Builder) {
-	if b.in.strict() {
+	if b.in.Net.Strict() {
 		for _, r := range b.in.Net.Ranges {
 			for _, n := range append([]netconf.Previous{r.Previous()}, ofFamily(b.in.Previous, r.Family())...) {
 				s.Routes = append(s.Routes, netstate.Route{Dst: n.Network, Reject: netstate.Unreachable})

@@ -92,7 +92,7 @@ func pathTo(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 			return Path{}, err
 		}
 		return Path{}, fmt.Errorf("announces backend %q, which is unsupported; switch its host to vxlan or host-gw; %s", p.Backend, ifGone(p))
-	case in.strict() && p.Backend != WireGuard:
+	case in.Net.Strict() && p.Backend != WireGuard:
 		return Path{}, fmt.Errorf("announces %s, and the network's config is Strict: packets to it are dropped until its host has switched to wireguard; %s", p.Backend, ifGone(p))
 	}
 	return kind.pathTo(in, p, f)

@@ -26,8 +26,9 @@ type Options struct {
 	Reach     func(netip.Prefix) []probe.Report // what probes know of the paths to a peer's subnet; may be nil
 	Checksums func() []probe.ChecksumReport     // what trials have shown of the checksums of tunnelled packets; may be nil
 	Requests  func() map[string]int             // what the store has been asked for, by verb; may be nil
-	Count     Counter                           // of what the guard has dropped; may be nil
+	Count     Counter                           // of what the guard has dropped, and of what was not sent in clear; may be nil
 	FastPath  FastCounter                       // may be nil
+	UserSpace func(device string) bool          // whether a process in user space carries a WireGuard device; may be nil
 	Answers   func() netip.AddrPort             // where agents of other hosts are answered, zero: nowhere; may be nil
 	Expires   func() time.Time                  // when the held lease ends without renewal, zero: never or unknown; may be nil
 }

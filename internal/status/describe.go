@@ -14,7 +14,7 @@ import (
 
 // Status implements api.Agent.
 func (b *Board) Status() api.Status {
-	drops, fast := b.guardDrops(), b.fastPath()
+	drops, refused, fast := b.guardDrops(), b.refused(), b.fastPath()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := api.Status{
@@ -47,6 +47,7 @@ func (b *Board) Status() api.Status {
 	}
 	if b.view.Input != nil {
 		describe(&s, *b.view.Input, b.view.Desired, b.view.Problems, b.view.Hosts)
+		s.Encryption = b.encryption(&s, *b.view.Input, refused)
 		b.addReach(&s, *b.view.Input)
 		b.addChecksums(&s, *b.view.Input, b.view.Desired)
 		s.Change = b.stage(*b.view.Input)

@@ -17,7 +17,7 @@ func FuzzDecode(f *testing.F) {
 	var b rtnl.Batch
 	body := netstate.Body{
 		Mark: 1, Mask: 3, Src: netstate.FromSet("peers4", false).Except(),
-		Dst: netstate.From(netip.MustParsePrefix("10.5.0.0/17")), UDPPort: 8472, VNI: 7, DNAT: true, Counter: true,
+		Dst: netstate.From(netip.MustParsePrefix("10.5.0.0/17")), UDPPort: 8472, VNI: 7, DNAT: true, Unrouted: true, Counter: true,
 		OrigDst: netstate.From(netip.MustParsePrefix("10.5.0.0/17")).Except(),
 		Verdict: netstate.KeepSource, Comment: "weft",
 	}

@@ -61,6 +61,10 @@ func encodeBody(b *rtnl.Batch, body netstate.Body, family uint8) {
 		e.cmp(unix.NFT_CMP_NEQ, native32(0))
 	}
 	e.origDst(body.OrigDst)
+	if body.Unrouted {
+		e.fib()
+		e.cmp(unix.NFT_CMP_EQ, native32(0))
+	}
 	if body.UDPPort != 0 {
 		e.meta(unix.NFT_META_L4PROTO)
 		e.cmp(unix.NFT_CMP_EQ, []byte{protoUDP})
@@ -118,6 +122,16 @@ func (e exprs) ct(key uint32) {
 	o := e.begin("ct")
 	e.b.Uint32BE(unix.NFTA_CT_KEY, key)
 	e.b.Uint32BE(unix.NFTA_CT_DREG, reg)
+	e.end(o)
+}
+
+// fib loads the index of the interface to which the route to the packet's destination
+// leads, 0 if none does.
+func (e exprs) fib() {
+	o := e.begin("fib")
+	e.b.Uint32BE(unix.NFTA_FIB_DREG, reg)
+	e.b.Uint32BE(unix.NFTA_FIB_RESULT, unix.NFT_FIB_RESULT_OIF)
+	e.b.Uint32BE(unix.NFTA_FIB_FLAGS, unix.NFTA_FIB_F_DADDR)
 	e.end(o)
 }
 

@@ -130,6 +130,7 @@ element weft peers6 fd00:4:7::22
 element weft peers6 fd00:4:7::23
 chain weft guard type filter hook input priority -10 policy accept
 chain weft postrouting type nat hook postrouting priority 99 policy accept
+chain weft refused type filter hook prerouting priority -10 policy accept
 rule weft guard 0 ip saddr != @peers4 udp dport 8472 @th,96,24 0x1 counter drop
 rule weft guard 1 ip6 saddr != @peers6 udp dport 8472 @th,96,24 0x10203 counter drop
 rule weft postrouting 0 meta mark & 0x00004000 == 0x00004000 return
@@ -145,6 +146,8 @@ rule weft postrouting 9 ct status dnat udp dport 53 counter accept
 rule weft postrouting 10 ip saddr 10.5.0.0/16 ip daddr 10.5.0.0/16 ct original ip daddr != 10.5.0.0/16 return
 rule weft postrouting 11 ip6 saddr fd05::/48 ip6 daddr fd05::/48 ct original ip6 daddr != fd05::/48 return
 rule weft postrouting 12 ip saddr 10.5.0.0/17 ct status dnat ct original ip daddr 10.5.0.1 return
+rule weft refused 0 ip daddr 172.7.0.0/16 fib daddr oif 0 counter accept
+rule weft refused 1 ip6 daddr fd00::/48 fib daddr oif 0 udp dport 53 counter accept
 `
 
 func TestRealProgramPrintsTheTableAlike(t *testing.T) {
@@ -244,7 +247,7 @@ func TestTableIsKnownByItsNameAndNetwork(t *testing.T) {
 	forgetful.Tables = nil
 	have, err := m.Observe(t.Context(), forgetful)
 	check(t, err)
-	if len(have.Tables) != 1 || len(have.Rules) != 15 {
+	if len(have.Tables) != 1 || len(have.Rules) != 17 {
 		t.Errorf("without memory, found %v", have.Tables)
 	}
 	forgetful.Networks = []netip.Prefix{netip.MustParsePrefix("10.6.0.0/16")}

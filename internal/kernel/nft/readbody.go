@@ -36,7 +36,7 @@ func readBody(list []expression, family uint8) (netstate.Body, bool) {
 
 func (r *bodyReader) take(e *expression) bool {
 	switch e.name {
-	case "meta", "payload", "ct":
+	case "meta", "payload", "ct", "fib":
 		r.load, r.mask = e, nil
 		return !r.body.Counter
 	case "bitwise":
@@ -60,6 +60,8 @@ func (r *bodyReader) match(e *expression) bool {
 	switch {
 	case load.name == "meta" && is:
 		return r.matchMeta(load.key, e.value)
+	case load.name == "fib" && is && r.mask == nil:
+		return r.matchRoute(e.value)
 	case load.name == "ct" && load.original:
 		return r.matchOrigDst(e)
 	case load.name == "ct":
@@ -91,6 +93,13 @@ func (r *bodyReader) matchStatus(e *expression) bool {
 	r.body.DNAT = true
 	return r.load.key == unix.NFT_CT_STATUS && bytes.Equal(r.mask, native32(statusDNAT)) &&
 		e.name == "cmp" && e.op == unix.NFT_CMP_NEQ && bytes.Equal(e.value, native32(0))
+}
+
+// matchRoute reads the match of destinations to which no route leads.
+func (r *bodyReader) matchRoute(v []byte) bool {
+	first := !r.body.Unrouted
+	r.body.Unrouted = true
+	return first && r.load.result == unix.NFT_FIB_RESULT_OIF && r.load.flags == unix.NFTA_FIB_F_DADDR && bytes.Equal(v, native32(0))
 }
 
 // matchOrigDst reads the match of a connection's original destination.

@@ -51,6 +51,7 @@ type Plan struct {
 // The names of what is in our table.
 const (
 	guardChain  = "guard"
+	refusedName = "refused"
 	natChain    = "postrouting"
 	peersSet    = "peers"  // and the family's number
 	exceptSet   = "except" // likewise
@@ -81,6 +82,9 @@ func (p *Plan) Build(s *netstate.Builder) []Problem {
 	b.members()
 	if b.guarded() {
 		b.guard()
+	}
+	if b.Net.Strict() {
+		b.refused()
 	}
 	b.nat()
 	return b.accept()
@@ -121,6 +125,22 @@ func (b *builder) guard() {
 			Src:     netstate.FromSet(setName(peersSet, t.Family), t.Family == netconf.V6).Except(),
 			UDPPort: t.Port, VNI: t.VNI, Counter: true, Verdict: netstate.Drop,
 		})
+	}
+}
+
+// refused counts packets that the routes of a Strict network refuse: those from
+// containers for addresses of the network to which no encrypted path leads. It stops
+// none itself. What this host would send is refused before it is a packet, and those for
+// its own subnets are no other host's.
+func (b *builder) refused() {
+	b.chain(netstate.Chain{Name: refusedName, Type: "filter", Hook: "prerouting", Priority: filterFirst})
+	for _, subnet := range b.Subnets {
+		b.rule(refusedName, netstate.Body{Dst: netstate.From(subnet.Masked()), Verdict: netstate.Accept})
+	}
+	for _, r := range b.Net.Ranges {
+		for _, n := range b.networks(r) {
+			b.rule(refusedName, netstate.Body{Dst: netstate.From(n), Unrouted: true, Counter: true, Verdict: netstate.Accept})
+		}
 	}
 }
 
