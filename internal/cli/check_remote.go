@@ -7,8 +7,8 @@ import (
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/check"
 	"github.com/weft-net/weft/internal/explain"
-	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/peerapi"
+	"github.com/weft-net/weft/internal/wgkey"
 )
 
 // checksOf returns what runs the checks of this host within its agent, for hosts
@@ -19,7 +19,7 @@ func checksOf(s *settings, version string) peerapi.Check {
 		if f.Plan == nil {
 			f.PlanErr = "the agent has no plan yet"
 		}
-		if err := lookAtKernel(ctx, &f); err != nil {
+		if err := lookAtKernel(ctx, s.dirSettings, &f); err != nil {
 			return []check.Result{{Name: "kernel", State: check.Failed, Text: err.Error(), Remedy: "'weft check' on the host may say more"}}
 		}
 		var err error
@@ -31,8 +31,8 @@ func checksOf(s *settings, version string) peerapi.Check {
 }
 
 // lookAtKernel adds what the kernel has.
-func lookAtKernel(ctx context.Context, f *check.Facts) error {
-	k, err := kernel.New(slog.New(slog.DiscardHandler))
+func lookAtKernel(ctx context.Context, d dirSettings, f *check.Facts) error {
+	k, err := openKernel(slog.New(slog.DiscardHandler), d, wgkey.Look(d.stateDir))
 	if err != nil {
 		return err
 	}

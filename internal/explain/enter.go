@@ -62,8 +62,11 @@ func (t *trace) fromElsewhere() bool {
 		return false
 	}
 	t.packet.in = dev
-	if l, _ := t.Kernel.Link(dev); l.Kind == netstate.KindVXLAN {
+	switch l, _ := t.Kernel.Link(dev); l.Kind {
+	case netstate.KindVXLAN:
 		return t.arrives(l, peer) && t.admits(dev)
+	case netstate.KindWireGuard:
+		return t.decrypted(l, peer) && t.admits(dev)
 	}
 	return t.admits(dev)
 }
@@ -105,7 +108,7 @@ func (t *trace) arrives(l netdump.Link, peer api.Peer) bool {
 // leadsOut reports whether containers cannot be behind a device.
 func (t *trace) leadsOut(dev string) bool {
 	l, _ := t.Kernel.Link(dev)
-	return dev == "" || dev == t.Status.Uplink.Name || l.Kind == netstate.KindVXLAN
+	return dev == "" || dev == t.Status.Uplink.Name || l.Kind == netstate.KindVXLAN || l.Kind == netstate.KindWireGuard
 }
 
 // admits tells whether the host forwards what arrives by a device. For IPv6 the parameter

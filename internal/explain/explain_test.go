@@ -23,6 +23,14 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens anew")
 
+// encrypted changes what is known of the device of an encrypted path.
+func encrypted(change func(*netdump.WireGuard)) func(*explain.Facts) {
+	return func(f *explain.Facts) {
+		explaintest.Encrypted(f)
+		change(&f.Kernel.Ciphers[0])
+	}
+}
+
 // cases are what is wrong with a host, and which packet is followed. Without a source it
 // is the container 10.5.1.2 of this host.
 var cases = []struct {
@@ -114,6 +122,19 @@ var cases = []struct {
 		chain(f, "ip nat POSTROUTING postrouting 100", rule(3, "masquerade", host.Match{}, netdump.Masquerade))
 		f.Kernel.Firewall.Chains[0].Type, f.Kernel.Firewall.Chains[1].Type = "nat", "nat"
 	}},
+	{"to a container by an encrypted path", "", "10.5.3.9", explaintest.Encrypted},
+	{"from a container by an encrypted path", "10.5.3.9", "10.5.1.2", explaintest.Encrypted},
+	{"encrypted in user space without a handshake", "", "10.5.3.9", encrypted(func(w *netdump.WireGuard) {
+		w.UserSpace, w.Peers[0].Handshake = true, time.Time{}
+	})},
+	{"last handshake too long ago", "", "10.5.3.9", encrypted(func(w *netdump.WireGuard) {
+		w.Peers[0].Handshake = w.Peers[0].Handshake.Add(-4 * time.Minute)
+	})},
+	{"nothing sent to encrypt", "", "10.5.3.9", encrypted(func(w *netdump.WireGuard) { w.Peers[0].Handshake, w.Peers[0].Sent = time.Time{}, 0 })},
+	{"allowed prefix missing", "", "10.5.3.9", encrypted(func(w *netdump.WireGuard) { w.Peers[0].Allowed = nil })},
+	{"allowed prefix of another peer", "", "10.5.3.9", encrypted(func(w *netdump.WireGuard) { w.Peers[0].Key = w.Key })},
+	{"device of another port", "", "10.5.3.9", encrypted(func(w *netdump.WireGuard) { w.Port = 51999 })},
+	{"device for which nobody answers", "", "10.5.3.9", encrypted(func(w *netdump.WireGuard) { w.Mute = "no WireGuard answers for the device" })},
 	{"guard without the peer", "10.5.3.9", "10.5.1.2", func(f *explain.Facts) {
 		peers := host.Match{Protos: []uint8{17}, Ports: []host.PortRange{{First: 8472, Last: 8472}}, Src: host.Addrs{Not: []netip.Prefix{netip.MustParsePrefix("192.168.7.22/32")}}}
 		chain(f, "inet weft guard input -10", rule(4, "ip saddr != @peers4 udp dport 8472 drop", peers, netdump.Drop))

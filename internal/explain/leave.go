@@ -12,6 +12,9 @@ import (
 // leaves follows the packet to the next station on the link of a device.
 func (t *trace) leaves(dev string, next netip.Addr) bool {
 	l, _ := t.Kernel.Link(dev)
+	if l.Kind == netstate.KindWireGuard {
+		return t.device("tunnel", dev) && t.encrypted(l)
+	}
 	if l.Kind != netstate.KindVXLAN {
 		return t.device("device", dev) && t.neighbour("neighbour", dev, next)
 	}
@@ -42,7 +45,7 @@ func (t *trace) device(name, dev string) bool {
 	switch want, planned := t.plannedLink(dev); {
 	case !found:
 		return t.broken(name, dev, "there is no such device", t.restore())
-	case planned && (l.Kind != want.Kind || l.VNI != want.VNI || l.Port != want.Port || l.Local != want.Local || l.MAC != want.MAC.String()):
+	case planned && differs(l, want):
 		return t.broken(name, l.String(), "not as planned: "+want.String(), t.restore())
 	case planned && !l.Up:
 		return t.broken(name, l.String(), "the device is down", t.restore())
@@ -50,6 +53,15 @@ func (t *trace) device(name, dev string) bool {
 		return t.broken(name, l.String(), "the device is down, or its cable is not connected", "ip link set "+dev+" up; check the cable")
 	}
 	return t.add(Station{Name: name, Object: l.String()})
+}
+
+// differs reports whether a device is not as planned, as far as it is a property of the
+// link: the settings of WireGuard are none, see cipher.
+func differs(l netdump.Link, want netstate.Link) bool {
+	if l.Kind != want.Kind || l.Kind == netstate.KindWireGuard {
+		return l.Kind != want.Kind
+	}
+	return l.VNI != want.VNI || l.Port != want.Port || l.Local != want.Local || l.MAC != want.MAC.String()
 }
 
 func (t *trace) plannedLink(dev string) (netstate.Link, bool) {

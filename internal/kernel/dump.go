@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel/rtnl"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netdump"
+	"github.com/weft-net/weft/internal/netstate"
 )
 
 // Dump copies all that the kernel knows about the host's network, whoever made it.
@@ -21,9 +23,11 @@ import (
 // iptables-legacy program may be run to read its tables.
 func (k *Kernel) Dump(ctx context.Context, legacy bool) (*netdump.Host, error) {
 	d := dumper{}
+	d.out.At = time.Now()
 	if err := k.dumpObjects(ctx, &d); err != nil {
 		return nil, fmt.Errorf("copy the kernel's network objects: %w", err)
 	}
+	k.dumpWireGuard(&d)
 	var err error
 	if d.out.Firewall, err = k.nft.Dump(ctx); err != nil {
 		d.out.Firewall = netdump.Firewall{Absent: err.Error()}
@@ -63,6 +67,7 @@ func (k *Kernel) dumpObjects(ctx context.Context, d *dumper) error {
 type dumper struct {
 	conn  *rtnl.Conn
 	names map[int32]string
+	wg    []link // the WireGuard devices
 	out   netdump.Host
 }
 
@@ -71,11 +76,14 @@ func (d *dumper) links() error {
 	if err != nil {
 		return err
 	}
-	d.names, d.out.Links = map[int32]string{}, nil
+	d.names, d.out.Links, d.wg = map[int32]string{}, nil, nil
 	for _, l := range all {
 		d.names[l.index] = l.Name
 	}
 	for _, l := range all {
+		if l.Kind == netstate.KindWireGuard {
+			d.wg = append(d.wg, l)
+		}
 		d.out.Links = append(d.out.Links, netdump.Link{
 			Index: int(l.index), Name: l.Name, Kind: l.Kind, MTU: l.MTU, MAC: net.HardwareAddr(l.mac).String(), Up: l.Up,
 			Carrier: l.flags&unix.IFF_LOWER_UP != 0, Loopback: l.flags&unix.IFF_LOOPBACK != 0, NoARP: l.flags&unix.IFF_NOARP != 0,

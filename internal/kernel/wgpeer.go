@@ -12,6 +12,7 @@ import (
 
 	"github.com/weft-net/weft/internal/kernel/wg"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netdump"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -55,6 +56,35 @@ func (o *observer) peers(device string, d *wgtypes.Device) {
 		for _, a := range p.AllowedIPs {
 			o.state.Allowed = append(o.state.Allowed, netstate.Allowed{Prefix: prefixOf(a), Key: row.Key, Dev: device})
 		}
+	}
+}
+
+// dumpWireGuard copies the settings of all WireGuard devices, without secrets. What cannot
+// be read is noted in the copy.
+func (k *Kernel) dumpWireGuard(to *dumper) {
+	for _, l := range to.wg {
+		out := netdump.WireGuard{Dev: l.Name, UserSpace: l.userSpace, Peers: []netdump.WireGuardPeer{}}
+		d, err := k.readWireGuard(l)
+		if err != nil {
+			out.Mute = err.Error()
+		} else {
+			row := withKey(netstate.Link{}, d)
+			out.Port, out.Key = row.Port, row.Key.String()
+			for _, p := range d.Peers {
+				peer := netdump.WireGuardPeer{
+					Key: netstate.WGKey(p.PublicKey).String(), Endpoint: endpointOf(p.Endpoint), Allowed: []netip.Prefix{},
+					Sent: p.TransmitBytes, Received: p.ReceiveBytes,
+				}
+				if p.LastHandshakeTime.Unix() > 0 {
+					peer.Handshake = p.LastHandshakeTime.UTC()
+				}
+				for _, a := range p.AllowedIPs {
+					peer.Allowed = append(peer.Allowed, prefixOf(a))
+				}
+				out.Peers = append(out.Peers, peer)
+			}
+		}
+		to.out.Ciphers = append(to.out.Ciphers, out)
 	}
 }
 

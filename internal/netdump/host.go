@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/weft-net/weft/internal/host"
 )
@@ -17,6 +18,8 @@ type Host struct {
 	Rules    []host.PolicyRule `json:"rules"`
 	Neighs   []Neigh           `json:"neighs"`
 	FDB      []FDB             `json:"fdb"`
+	Ciphers  []WireGuard       `json:"wireguard,omitempty"`
+	At       time.Time         `json:"at,omitzero"` // when the copy was made
 	Firewall Firewall          `json:"firewall"`
 	Legacy   []host.Barrier    `json:"legacy,omitempty"` // chains that only the iptables-legacy program reaches
 	Params   map[string]string `json:"params"`           // by names below /proc/sys

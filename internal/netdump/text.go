@@ -17,7 +17,7 @@ type Section struct {
 func (h *Host) Sections() []Section {
 	out := []Section{
 		{"links", lines(h.Links)}, {"addresses", lines(h.Addrs)}, {"rules", lines(h.Rules)}, {"routes", lines(h.Routes)},
-		{"neighbours", lines(h.Neighs)}, {"fdb", lines(h.FDB)}, {"firewall", append(lines(h.Firewall.Sets), lines(h.Firewall.Chains)...)},
+		{"neighbours", lines(h.Neighs)}, {"fdb", lines(h.FDB)}, {"wireguard", lines(h.Ciphers)}, {"firewall", append(lines(h.Firewall.Sets), lines(h.Firewall.Chains)...)},
 		{Name: "parameters"},
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.Params)) {

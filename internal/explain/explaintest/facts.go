@@ -5,6 +5,7 @@ package explaintest
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/weft-net/weft/internal/api"
 	"github.com/weft-net/weft/internal/explain"
@@ -22,6 +23,30 @@ fdb     02:00:00:00:00:03 dst 192.168.8.23 dev flannel.1
 route   10.5.2.0/24 via 192.168.7.22 dev eth0
 route   10.5.3.0/24 via 10.5.3.0 dev flannel.1 onlink
 `
+
+// Encrypted has h1 reach h3 by WireGuard instead.
+func Encrypted(f *explain.Facts) {
+	own, h3 := strings.Repeat("b3du", 10)+"b3c=", strings.Repeat("bmVh", 10)+"bmU="
+	f.Plan = Plan("link    flannel-wg wireguard port 51820 key " + own + " mtu 1420 up\n" +
+		"peer    " + h3 + " dev flannel-wg endpoint 192.168.8.23:51820\nallowed 10.5.3.0/24 peer " + h3 + " dev flannel-wg\n" +
+		"route   10.5.2.0/24 via 192.168.7.22 dev eth0\nroute   10.5.3.0/24 dev flannel-wg\n")
+	k := &f.Kernel
+	k.Links[3] = netdump.Link{Index: 4, Name: "flannel-wg", Kind: "wireguard", MTU: 1420, Up: true, Carrier: true, NoARP: true}
+	for i, r := range k.Routes {
+		if r.Dst.String() == "10.5.3.0/24" {
+			k.Routes[i] = Route("10.5.3.0/24", "", "flannel-wg", 119)
+		}
+	}
+	k.At = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	k.Params["net/ipv4/conf/flannel-wg/forwarding"] = "1"
+	k.Ciphers = []netdump.WireGuard{{Dev: "flannel-wg", Port: 51820, Key: own, Peers: []netdump.WireGuardPeer{{
+		Key: h3, Endpoint: netip.MustParseAddrPort("192.168.8.23:51820"), Allowed: []netip.Prefix{netip.MustParsePrefix("10.5.3.0/24")},
+		Handshake: k.At.Add(-12 * time.Second), Sent: 480, Received: 480,
+	}}}}
+	f.Status.Uplink.Addrs = []netip.Addr{netip.MustParseAddr("192.168.7.21")}
+	f.Status.Peers[1].Backend = "wireguard"
+	f.Status.Peers[1].Paths = []api.Path{{Subnet: netip.MustParsePrefix("10.5.3.0/24"), Kind: "wireguard", Reach: api.Reach{State: api.ReachPasses, RTT: time.Millisecond}}}
+}
 
 // Plan reads a plan.
 func Plan(text string) *netstate.State {
