@@ -16,6 +16,10 @@ type Facts struct {
 	Drift    []string      // what differs between kernel and plan, one line each
 	Skew     time.Duration // of the store's clock against this host's
 	SkewErr  string        // why that is not known
+
+	Marks       []Mark // those of Marks, sent
+	MarksMissed int    // frames that came too fast to be looked at
+	MarksErr    string // why none was sent
 }
 
 // State is how a check ended.
@@ -39,7 +43,7 @@ type Result struct {
 
 // checks are all there are, in the order of the output. Each may have several results.
 var checks = []func(*Facts) []Result{
-	agent, clock, store, lease, uplink, kernelFeatures, parameters, objects, udpPort, mtu, checksums, addresses, containers, peers, versions, problems,
+	agent, clock, store, lease, uplink, kernelFeatures, parameters, objects, udpPort, mtu, checksums, encryption, addresses, containers, peers, versions, problems,
 }
 
 // Run carries out all checks.

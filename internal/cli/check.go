@@ -36,8 +36,11 @@ func newCheckCommand(a *app) *cobra.Command {
 		Short: "Check everything that must hold on this host, or on all",
 		Long: `Check everything that must hold on this host: agent, clock, store, lease, uplink,
 kernel and its parameters, weft's own objects, the firewalls that tunnelled packets
-come by, MTU, addresses, the container runtimes' bridges, the ways to peers, and
-versions. Each line that fails has a remedy. Nothing is changed.
+come by, MTU, encryption, addresses, the container runtimes' bridges, the ways to
+peers, and versions. Each line that fails has a remedy. Nothing is changed.
+
+Where packets to peers are to be encrypted, one with random bytes is sent to each,
+and all devices are watched for these bytes.
 
 With --peers the agents of the other hosts are asked for the same. They answer if
 the network's config has a PeerPort. A host that does not answer is unknown: nothing
@@ -122,6 +125,7 @@ func (c *checker) checkFacts(ctx context.Context, cmd *cobra.Command, k *kernel.
 	if err != nil {
 		f.SkewErr = err.Error()
 	}
+	sendMarks(ctx, &f)
 	return f, nil
 }
 

@@ -26,6 +26,7 @@ func checksOf(s *settings, version string) peerapi.Check {
 		if f.Skew, err = skewOf(ctx, s.storeSettings, f.Status.Store.Kind); err != nil {
 			f.SkewErr = err.Error()
 		}
+		sendMarks(ctx, &f)
 		return check.Run(f)
 	}
 }
