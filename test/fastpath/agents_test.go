@@ -24,11 +24,15 @@ import (
 	"github.com/weft-net/weft/internal/cni"
 	"github.com/weft-net/weft/internal/cni/plugins"
 	"github.com/weft-net/weft/test/absence"
+	"github.com/weft-net/weft/test/programs"
 )
 
 // What this process is, by its environment: "" starts the tests in namespaces of
 // their own, "tests" runs them, "weft" is weft or its CNI plugin.
 const role = "FASTPATH_TEST_ROLE"
+
+// pluginDir has the folder of the CNI plugins, which may have to be built where there is a network.
+const pluginDir = "FASTPATH_TEST_PLUGINS"
 
 func TestMain(m *testing.M) {
 	switch {
@@ -37,8 +41,13 @@ func TestMain(m *testing.M) {
 	case os.Getenv(role) == "tests" || os.Geteuid() != 0:
 		os.Exit(m.Run())
 	}
+	dir, err := programs.CNI.Dir(context.Background())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), role+"=tests", "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	cmd.Env = append(os.Environ(), role+"=tests", pluginDir+"="+dir, "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Unshareflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
 	if err := cmd.Run(); err != nil {
@@ -137,15 +146,21 @@ func (m *machine) agent(n int) (stop func(os.Signal)) {
 	return m.start(host(n), []string{role + "=weft"}, args...)
 }
 
-// cni calls the plugin for the pod of a host.
+// cni calls the plugin of type weft for the pod of a host.
 func (m *machine) cni(n int, verb string) (addr string) {
 	m.Helper()
+	return m.call(n, verb, fmt.Sprintf(`{"cniVersion":"1.0.0","name":"weft","type":"weft","subnetFile":%q,"dataDir":%q}`,
+		m.subnetFile(n), filepath.Join(m.dir, host(n), "cni")))
+}
+
+// call calls weft as a CNI plugin for the pod of a host.
+func (m *machine) call(n int, verb, conf string) (addr string) {
+	m.Helper()
 	env := []string{
-		role + "=weft", "CNI_COMMAND=" + verb, "CNI_CONTAINERID=c", "CNI_NETNS=/run/netns/p" + fmt.Sprint(n), "CNI_IFNAME=eth0", "CNI_PATH=" + m.dir,
+		role + "=weft", "CNI_COMMAND=" + verb, "CNI_CONTAINERID=c", "CNI_NETNS=/run/netns/p" + fmt.Sprint(n), "CNI_IFNAME=eth0", "CNI_PATH=" + os.Getenv(pluginDir),
 	}
 	cmd := m.command(host(n), env, m.self)
-	cmd.Stdin = strings.NewReader(fmt.Sprintf(`{"cniVersion":"1.0.0","name":"weft","type":"weft","subnetFile":%q,"dataDir":%q}`,
-		m.subnetFile(n), filepath.Join(m.dir, host(n), "cni")))
+	cmd.Stdin = strings.NewReader(conf)
 	out, err := cmd.Output()
 	if err != nil {
 		m.Fatalf("CNI %s: %v\n%s", verb, err, out)
@@ -208,10 +223,12 @@ func (m *machine) pins() (out []string) {
 }
 
 // hooked reports whether n hosts have programs at a pod.
-func (m *machine) hooked(n int) bool {
+func (m *machine) hooked(n int) bool { return m.hookedAt("pod", n) }
+
+func (m *machine) hookedAt(point string, n int) bool {
 	count := 0
 	for _, pin := range m.pins() {
-		if strings.HasSuffix(pin, "-pod") {
+		if strings.HasSuffix(pin, "-"+point) {
 			count++
 		}
 	}
@@ -274,29 +291,36 @@ func (m *machine) stream(to string) {
 	}
 }
 
-// TestWithAgents: pods get the fast path when they come, it outlives its agent,
-// gives way to a rule that looks into packets, and leaves nothing behind.
-func TestWithAgents(t *testing.T) {
+// newMachine has two hosts with agents that reach each other's subnets.
+func newMachine(t *testing.T, config string) (m *machine, stop func(os.Signal)) {
+	t.Helper()
 	absence.Tcx(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &machine{t, t.TempDir(), self}
+	m = &machine{t, t.TempDir(), self}
 	if out, err := exec.Command("sh", "-c", world).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	m.start("h1", nil, "etcd", "--data-dir", filepath.Join(m.dir, "etcd"), "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
 		"--listen-peer-urls", "http://127.0.0.1:2380")
 	m.until("etcd answers", func() bool {
-		put := m.command("h1", []string{"ETCDCTL_API=3"}, "etcdctl", "--endpoints", endpoint, "put", "/coreos.com/network/config", `{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}`)
+		put := m.command("h1", []string{"ETCDCTL_API=3"}, "etcdctl", "--endpoints", endpoint, "put", "/coreos.com/network/config", config)
 		return put.Run() == nil
 	})
-	stop := m.agent(1)
+	stop = m.agent(1)
 	m.agent(2)
 	for n := 1; n <= 2; n++ {
 		m.until("reachable", func() bool { _, err := os.Stat(m.subnetFile(n)); return err == nil })
 	}
+	return m, stop
+}
+
+// TestWithAgents: pods get the fast path when they come, it outlives its agent,
+// gives way to a rule that looks into packets, and leaves nothing behind.
+func TestWithAgents(t *testing.T) {
+	m, stop := newMachine(t, `{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}`)
 	m.cni(1, "ADD")
 	far := m.cni(2, "ADD")
 	m.until("programs at both pods", func() bool { return m.hooked(2) })
