@@ -405,11 +405,15 @@ func TestLargest(t *testing.T) {
 // if it lies between a pod of this host and a remote subnet.
 func TestRandomPackets(t *testing.T) {
 	b := newBench(t, modeAll)
+	br, mac := b.withBridge(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	samples := [][]byte{
 		b.fromPod(plain(40)), b.fromPod(header6(near6, direct6, 17, datagram(1, 2, count(20)))), b.fromTunnel(arriving(40)),
+		frame{mac, bridgedMAC, false, header4(bridged, farPod, 17, datagram(1, 2, count(20)))}.bytes(),
+		frame{mac, bridgedMAC, false, header6(bridged6, direct6, 17, datagram(1, 2, count(20)))}.bytes(),
+		b.fromTunnel(header4(farPod, bridged, 17, datagram(1, 2, count(20)))), b.fromWire(header6(direct6, bridged6, 17, datagram(1, 2, nil))),
 		b.fromWire(header4(directPod, nearPod, 6, segment(2, 1, 16, count(9)))), b.fromWire(header6(direct6, near6, 6, segment(1, 2, 2, nil))),
 	}
 	for range 20000 {
@@ -424,7 +428,7 @@ func TestRandomPackets(t *testing.T) {
 		for _, hook := range []struct {
 			program string
 			dev     netlink.Link
-		}{{podProgram, b.veth}, {uplinkProgram, b.uplink}} {
+		}{{podProgram, b.veth}, {podProgram, br}, {uplinkProgram, b.uplink}} {
 			verdict, got := b.run(t, hook.program, hook.dev, packet, 0)
 			switch {
 			case verdict == next && bytes.Equal(got, packet):
@@ -446,7 +450,8 @@ func permitted(program string, packet, got []byte) bool {
 	if program == uplinkProgram {
 		src, dst = dst, src
 	}
-	return (src == netip.MustParseAddr(nearPod) || src == netip.MustParseAddr(near6)) && (netip.MustParsePrefix("10.5.2.0/24").Contains(dst) ||
+	own := slices.ContainsFunc([]string{nearPod, near6, bridged, bridged6}, func(a string) bool { return src == netip.MustParseAddr(a) })
+	return own && (netip.MustParsePrefix("10.5.2.0/24").Contains(dst) ||
 		netip.MustParsePrefix("10.5.3.0/24").Contains(dst) || netip.MustParsePrefix("fd05:0:0:3::/64").Contains(dst))
 }
 
