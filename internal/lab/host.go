@@ -92,6 +92,9 @@ func (h *Host) StateDir() string { return filepath.Join(h.dir, "state") }
 // its own there, by its network namespace.
 func (l *Lab) LockDir() string { return filepath.Join(l.dir, "locks") }
 
+// WireGuardKeyFile is where flanneld keeps the host's private key.
+func (h *Host) WireGuardKeyFile() string { return filepath.Join(h.dir, "flannel-wgkey") }
+
 // Segment names the segment that the host's uplink is on.
 func (h *Host) Segment() string { return h.segment.Name }
 
@@ -105,7 +108,7 @@ func (h *Host) RunDir() string { return filepath.Join(h.dir, "run") }
 func (h *Host) Env(base []string) []string {
 	env := slices.DeleteFunc(slices.Clone(base), func(kv string) bool {
 		return strings.HasPrefix(kv, "WEFT_") || strings.HasPrefix(kv, "FLANNELD_") || strings.HasPrefix(kv, "NOTIFY_SOCKET=") ||
-			strings.HasPrefix(kv, "NODE_NAME=")
+			strings.HasPrefix(kv, "NODE_NAME=") || strings.HasPrefix(kv, "WIREGUARD_KEY_FILE=")
 	})
 	for i, kv := range env {
 		if path, ok := strings.CutPrefix(kv, "PATH="); ok {
@@ -118,6 +121,7 @@ func (h *Host) Env(base []string) []string {
 		"WEFT_LOCK_DIR="+h.lab.LockDir(),
 		"WEFT_SUBNET_FILE="+h.SubnetFile(),
 		"WEFT_DAEMON_JSON="+h.DaemonJSON(),
+		"WIREGUARD_KEY_FILE="+h.WireGuardKeyFile(),
 		"DOCKER_HOST=unix://"+h.dockerSocket())
 	if endpoints := h.lab.Endpoints(); endpoints != "" {
 		env = append(env, "WEFT_ETCD_ENDPOINTS="+endpoints)

@@ -45,7 +45,7 @@ type Ring struct {
 
 // Open returns a ring with the private key of the state directory, which is made if
 // there is none: then the key of flannel's file former is taken over, so that peers
-// know this host already. A key that cannot be kept is an error beside a ring
+// know this host already. So it is if flannel has made it since. A key that cannot be kept is an error beside a ring
 // that has it; it is another one after a restart.
 func Open(stateDir, former string) (*Ring, error) {
 	path := filepath.Join(stateDir, FileName)
@@ -59,6 +59,10 @@ func Open(stateDir, former string) (*Ring, error) {
 		err = write(path, private)
 	case err != nil:
 		return r, err
+	case newer(former, path):
+		if theirs, unread := read(former); unread == nil && theirs != private {
+			private, err = theirs, write(path, theirs)
+		}
 	}
 	var failed error
 	r.public, failed = r.Add(private)
@@ -130,6 +134,16 @@ func (r *Ring) Preshared(fingerprint string) (Key, bool) {
 	defer r.mu.Unlock()
 	k, ok := r.preshared[fingerprint]
 	return k, ok
+}
+
+// newer reports whether both files are there and a was written after b.
+func newer(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && first.ModTime().After(second.ModTime())
 }
 
 func read(path string) (k Key, err error) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weft-net/weft/internal/netconf"
 )
@@ -42,6 +43,37 @@ func TestFlannelsKeyIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r, err = Open(dir, former); err != nil || r.Public().String() != public {
+		t.Error("not kept:", r.Public(), err)
+	}
+}
+
+// TestFlannelHasRunSince: peers know the key that flannel has made after weft kept its own, and not one that weft
+// has taken over before.
+func TestFlannelHasRunSince(t *testing.T) {
+	dir, former := t.TempDir(), filepath.Join(t.TempDir(), "wgkey")
+	first, err := Open(dir, former)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const private, public = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=", "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+	if err := os.WriteFile(former, []byte(private), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		age  time.Duration
+		want string
+	}{{-time.Hour, first.Public().String()}, {time.Hour, public}} {
+		if err := os.Chtimes(former, time.Time{}, time.Now().Add(c.age)); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := Open(dir, former); err != nil || r.Public().String() != c.want {
+			t.Error("made", c.age, "after:", r.Public(), err)
+		}
+	}
+	if err := os.Remove(former); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Open(dir, former); err != nil || r.Public().String() != public {
 		t.Error("not kept:", r.Public(), err)
 	}
 }

@@ -52,6 +52,8 @@ var commands = map[string]command{
 
 	"flannel":           cmdFlannel,
 	"flannel-sync":      cmdFlannelSync,
+	"flannel-stop":      cmdFlannelStop,
+	"wireguard-show":    cmdWireGuardShow,
 	"agent-as-flanneld": cmdAgentAsFlanneld,
 	"flanneld-alone":    cmdFlanneldAlone,
 	"host-alone":        cmdHostAlone,

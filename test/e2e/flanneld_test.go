@@ -24,23 +24,50 @@ const flannelPrefix = "/coreos.com/network/"
 
 // flannelConfig is what flanneld makes of the network config.
 type flannelConfig struct {
-	Network string
-	Backend struct {
+	Network     string
+	EnableIPv6  bool
+	IPv6Network string
+	Backend     struct {
 		Type          string
 		DirectRouting bool
+		flannelWireGuard
 	}
 }
 
 // flannelLease is the value of a lease. Unknown keys are as good as none.
 type flannelLease struct {
-	PublicIP    netip.Addr
-	PublicIPv6  *netip.Addr
-	BackendType string `json:",omitempty"`
-	BackendData *struct {
-		VNI     uint32
-		VtepMAC string
-	} `json:",omitempty"`
-	subnet netip.Prefix
+	PublicIP      netip.Addr
+	PublicIPv6    *netip.Addr
+	BackendType   string       `json:",omitempty"`
+	BackendData   *flannelData `json:",omitempty"`
+	BackendV6Data *flannelData `json:",omitempty"`
+	subnet        netip.Prefix
+	subnet6       netip.Prefix // the zero Prefix without IPv6
+}
+
+// key is that of the lease in the store, below the prefix.
+func (l flannelLease) key() string {
+	key := fmt.Sprintf("subnets/%s-%d", l.subnet.Addr(), l.subnet.Bits())
+	if l.subnet6.IsValid() {
+		key += fmt.Sprintf("&%s-%d", l.subnet6.Addr(), l.subnet6.Bits())
+	}
+	return key
+}
+
+// flannelData is what a lease says of vxlan or wireguard.
+type flannelData struct {
+	VNI       uint32 `json:",omitempty"`
+	VtepMAC   string `json:",omitempty"`
+	PublicKey string `json:",omitempty"`
+	Port      uint16 `json:",omitempty"`
+}
+
+// orFail is data, without which flanneld cannot do.
+func (l flannelLease) orFail(ts *testscript.TestScript, data *flannelData) *flannelData {
+	if data == nil {
+		ts.Fatalf("flanneld cannot do without the backend data of %s", l.subnet)
+	}
+	return data
 }
 
 // asked runs a command on a host and returns what it printed.
@@ -58,11 +85,12 @@ func (w *world) etcdctl(h *lab.Host, args ...string) (string, error) {
 func (w *world) flannelConfig(ts *testscript.TestScript, h *lab.Host) (c flannelConfig) {
 	out, err := w.etcdctl(h, "get", "--print-value-only", flannelPrefix+"config")
 	ts.Check(err)
+	c.Backend.flannelWireGuard = flannelWireGuardDefaults
 	ts.Check(json.Unmarshal([]byte(out), &c))
 	return c
 }
 
-var flannelKey = regexp.MustCompile(`^(\d+\.\d+\.\d+\.\d+)-(\d+)$`)
+var flannelKey = regexp.MustCompile(`^(\d+\.\d+\.\d+\.\d+)-(\d+)(?:&([a-f\d:]+)-(\d+))?$`)
 
 // flannelLeases reads all leases as flanneld does; one that it could not read fails the script.
 func (w *world) flannelLeases(ts *testscript.TestScript, h *lab.Host) (out []flannelLease) {
@@ -77,39 +105,66 @@ func (w *world) flannelLeases(ts *testscript.TestScript, h *lab.Host) (out []fla
 		var l flannelLease
 		ts.Check(json.Unmarshal([]byte(lines[i+1]), &l))
 		l.subnet = netip.MustParsePrefix(key[1] + "/" + key[2])
+		if key[3] != "" {
+			l.subnet6 = netip.MustParsePrefix(key[3] + "/" + key[4])
+		}
 		out = append(out, l)
 	}
 	return out
 }
 
-// flannel HOST [SUBNET]: a start of flanneld --ip-masq. Without SUBNET there must be a lease that
-// announces the host's address, which it takes on. A flannel.1 that fits is taken on as well.
+// flannel HOST [SUBNET [SUBNET6]]: a start of flanneld --ip-masq. Without SUBNET there must be a lease that
+// announces the host's address, which it takes on. A flannel.1 that fits is taken on as well; devices of
+// WireGuard are made anew.
 func cmdFlannel(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, neg, args, 1, 2, "flannel HOST [SUBNET]")
+	want(ts, neg, args, 1, 3, "flannel HOST [SUBNET [SUBNET6]]")
 	w := worldOf(ts)
 	h := w.host(ts, args[0])
 	conf := w.flannelConfig(ts, h)
-	own := flannelLease{PublicIP: h.Addrs[0].Addr(), BackendType: conf.Backend.Type}
-	if len(args) == 2 {
+	own := flannelLease{}
+	if len(args) > 1 {
 		own.subnet = w.freeSubnet(ts, h, args[1])
 	} else {
-		own.subnet = w.flannelSubnet(ts, h)
+		own = w.flannelOwn(ts, h)
 	}
+	if len(args) > 2 {
+		own.subnet6 = netip.MustParsePrefix(args[2])
+	}
+	own.PublicIP, own.BackendType = h.Addrs[0].Addr(), conf.Backend.Type
+	if conf.EnableIPv6 {
+		public := h.Addrs[1].Addr()
+		own.PublicIPv6 = &public
+	}
+	own.BackendData, own.BackendV6Data = nil, nil
 	mtu := 1500
-	if conf.Backend.Type == "vxlan" {
+	switch conf.Backend.Type {
+	case "vxlan":
 		mtu -= 50
-		own.BackendData = &struct {
-			VNI     uint32
-			VtepMAC string
-		}{1, w.flannelDevice(ts, h, own.subnet, mtu)}
+		own.BackendData = &flannelData{VNI: 1, VtepMAC: w.flannelDevice(ts, h, own.subnet, mtu)}
+	case "wireguard":
+		mtu -= 80
+		w.flannelWireGuard(ts, h, conf, &own, mtu)
 	}
 	w.putFlannelLease(ts, h, own)
-	_, err := w.asked(h, "sh", "-ec", flannelRules, "flanneld", conf.Network, own.subnet.String())
-	ts.Check(err)
-	env := fmt.Sprintf("FLANNEL_NETWORK=%s\nFLANNEL_SUBNET=%s/%d\nFLANNEL_MTU=%d\nFLANNEL_IPMASQ=true\n",
-		conf.Network, own.subnet.Addr().Next(), own.subnet.Bits(), mtu)
+	w.flannelFirewall(ts, h, conf, own)
+	env := fmt.Sprintf("FLANNEL_NETWORK=%s\nFLANNEL_SUBNET=%s/%d\n", conf.Network, own.subnet.Addr().Next(), own.subnet.Bits())
+	if own.subnet6.IsValid() {
+		env += fmt.Sprintf("FLANNEL_IPV6_NETWORK=%s\nFLANNEL_IPV6_SUBNET=%s/%d\n", conf.IPv6Network, own.subnet6.Addr().Next(), own.subnet6.Bits())
+		ts.Setenv(variable(h.Name+"_subnet", true), own.subnet6.String())
+	}
+	env += fmt.Sprintf("FLANNEL_MTU=%d\nFLANNEL_IPMASQ=true\n", mtu)
 	ts.Check(os.WriteFile(h.SubnetFile(), []byte(env), 0o644))
 	ts.Setenv(h.Name+"_subnet", own.subnet.String())
+}
+
+// flannelFirewall writes flanneld's rules, on a host that forwards.
+func (w *world) flannelFirewall(ts *testscript.TestScript, h *lab.Host, conf flannelConfig, own flannelLease) {
+	_, err := w.asked(h, "sh", "-ec", flannelRules, "flanneld", conf.Network, own.subnet.String(), "iptables-nft", "224.0.0.0/4", "net.ipv4.ip_forward")
+	ts.Check(err)
+	if conf.EnableIPv6 {
+		_, err = w.asked(h, "sh", "-ec", flannelRules, "flanneld", conf.IPv6Network, own.subnet6.String(), "ip6tables-nft", "ff00::/8", "net.ipv6.conf.all.forwarding")
+		ts.Check(err)
+	}
 }
 
 // freeSubnet is the subnet that a script gives a host, unless an agent that chose one at random has it: such a script must start
@@ -124,15 +179,15 @@ func (w *world) freeSubnet(ts *testscript.TestScript, h *lab.Host, text string) 
 	return subnet
 }
 
-// flannelSubnet is that of the lease that announces the host's address.
-func (w *world) flannelSubnet(ts *testscript.TestScript, h *lab.Host) (subnet netip.Prefix) {
+// flannelOwn is the lease that announces the host's address.
+func (w *world) flannelOwn(ts *testscript.TestScript, h *lab.Host) (own flannelLease) {
 	for _, l := range w.flannelLeases(ts, h) {
 		if l.PublicIP == h.Addrs[0].Addr() {
-			return l.subnet
+			return l
 		}
 	}
 	ts.Fatalf("no lease announces %s: flanneld would take another subnet", h.Addrs[0].Addr())
-	return subnet
+	return own
 }
 
 // flannelDevice makes flannel.1, unless there is one with the same attributes, and returns its MAC.
@@ -155,10 +210,11 @@ ip link set flannel.1 up
 ip -o link show flannel.1 | sed 's/.*ether \([0-9a-f:]*\).*/\1/'
 `
 
-// flannelRules are flanneld's in iptables, on a host that forwards.
+// flannelRules are flanneld's in iptables of one family, on a host that forwards: for a network, a subnet, by a
+// program, with the prefix of multicast and the parameter of forwarding.
 const flannelRules = `
-sysctl -qw net.ipv4.ip_forward=1
-iptables-nft-restore --noflush <<END
+sysctl -qw "$5=1"
+"$3-restore" --noflush <<END
 *nat
 :FLANNEL-POSTRTG - [0:0]
 -F FLANNEL-POSTRTG
@@ -166,7 +222,7 @@ iptables-nft-restore --noflush <<END
 -A FLANNEL-POSTRTG -s $2 -d $1 -m comment --comment "flanneld masq" -j RETURN
 -A FLANNEL-POSTRTG -s $1 -d $2 -m comment --comment "flanneld masq" -j RETURN
 -A FLANNEL-POSTRTG ! -s $1 -d $2 -m comment --comment "flanneld masq" -j RETURN
--A FLANNEL-POSTRTG -s $1 ! -d 224.0.0.0/4 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
+-A FLANNEL-POSTRTG -s $1 ! -d $4 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
 -A FLANNEL-POSTRTG ! -s $1 -d $1 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
 COMMIT
 *filter
@@ -176,8 +232,8 @@ COMMIT
 -A FLANNEL-FWD -d $1 -m comment --comment "flanneld forward" -j ACCEPT
 COMMIT
 END
-iptables-nft -t nat -A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG
-iptables-nft -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
+"$3" -t nat -A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG
+"$3" -A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
 `
 
 var grantedLease = regexp.MustCompile(`^lease ([0-9a-f]+) granted`)
@@ -192,8 +248,7 @@ func (w *world) putFlannelLease(ts *testscript.TestScript, h *lab.Host, l flanne
 	if grant == nil {
 		ts.Fatalf("etcdctl lease grant printed %s", out)
 	}
-	key := fmt.Sprintf("%ssubnets/%s-%d", flannelPrefix, l.subnet.Addr(), l.subnet.Bits())
-	_, err = w.etcdctl(h, "put", "--lease="+grant[1], key, string(value))
+	_, err = w.etcdctl(h, "put", "--lease="+grant[1], flannelPrefix+l.key(), string(value))
 	ts.Check(err)
 }
 
@@ -208,6 +263,10 @@ func cmdFlannelSync(ts *testscript.TestScript, neg bool, args []string) {
 			if l.PublicIP == h.Addrs[0].Addr() || l.BackendType != conf.Backend.Type {
 				continue
 			}
+			if conf.Backend.Type == "wireguard" {
+				w.flannelWireGuardPeer(ts, h, conf, l)
+				continue
+			}
 			_, err := w.asked(h, "sh", "-ec", flannelPeer(ts, conf, h, l))
 			ts.Check(err)
 		}
@@ -220,13 +279,11 @@ func flannelPeer(ts *testscript.TestScript, conf flannelConfig, h *lab.Host, l f
 	switch {
 	case conf.Backend.Type == "host-gw", conf.Backend.DirectRouting && near:
 		return fmt.Sprintf("ip route replace %s via %s dev eth0", l.subnet, l.PublicIP)
-	case l.BackendData == nil:
-		ts.Fatalf("flanneld cannot do without the BackendData of %s", l.subnet)
 	}
 	return fmt.Sprintf(`ip neigh replace %[1]s lladdr %[2]s dev flannel.1 nud permanent
 		bridge fdb replace %[2]s dev flannel.1 dst %[3]s self permanent
 		ip route replace %[4]s via %[1]s dev flannel.1 onlink`,
-		l.subnet.Addr(), l.BackendData.VtepMAC, l.PublicIP, l.subnet)
+		l.subnet.Addr(), l.orFail(ts, l.BackendData).VtepMAC, l.PublicIP, l.subnet)
 }
 
 // agent-as-flanneld HOST [FLAG...]: weft is started under flanneld's name, with its command line.
