@@ -134,7 +134,7 @@ func (c *chooser) bridges(uplink string) []Bridge {
 				b.Addrs = append(b.Addrs, a.Addr())
 			}
 		}
-		if len(b.Addrs) > 0 && i.Name != uplink && !i.Loopback && !i.Tunnel {
+		if len(b.Addrs) > 0 && i.Name != uplink && !i.Loopback && !i.Tunnel && !i.Overlay {
 			out = append(out, b)
 		}
 	}

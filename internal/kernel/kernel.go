@@ -28,6 +28,7 @@ type Kernel struct {
 	legacy *legacy
 	fast   *fastpath.Conn
 	wg     WireGuard
+	ends   endpoints
 
 	carried sync.Map // names of WireGuard devices: whether a process in user space carries each
 

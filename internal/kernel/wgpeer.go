@@ -48,10 +48,10 @@ func (o *observer) wireguard(name string) error {
 func (o *observer) peers(device string, d *wgtypes.Device) {
 	for _, p := range d.Peers {
 		row := netstate.Peer{
-			Dev: device, Key: netstate.WGKey(p.PublicKey), Endpoint: endpointOf(p.Endpoint),
+			Dev: device, Key: netstate.WGKey(p.PublicKey),
 			Keepalive: uint16(p.PersistentKeepaliveInterval / time.Second), PSK: netconf.PSK(p.PresharedKey).Fingerprint(),
-			Roams: time.Since(p.LastHandshakeTime) < fresh,
 		}
+		row.Endpoint, row.Roams = o.ends.inForce(device, p, time.Since(p.LastHandshakeTime) < fresh)
 		o.state.Peers = append(o.state.Peers, row)
 		for _, a := range p.AllowedIPs {
 			o.state.Allowed = append(o.state.Allowed, netstate.Allowed{Prefix: prefixOf(a), Key: row.Key, Dev: device})

@@ -58,10 +58,15 @@ func (k *Kernel) readWireGuard(l link) (d *wgtypes.Device, err error) {
 
 // writeWireGuard changes the settings of a device.
 func (k *Kernel) writeWireGuard(l link, change wgtypes.Config) error {
+	write := func() error { return wg.Write(l.Name, change) }
 	if l.userSpace {
-		return wg.WriteUser(wg.Socket(k.wg.Dir, l.Name), change)
+		write = func() error { return wg.WriteUser(wg.Socket(k.wg.Dir, l.Name), change) }
 	}
-	return k.ns.do(func() error { return wg.Write(l.Name, change) })
+	err := k.ns.do(write)
+	if err == nil {
+		k.ends.note(l.Name, change)
+	}
+	return err
 }
 
 // withKey returns the row of a device with the port and the key that d has.

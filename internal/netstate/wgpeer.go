@@ -17,8 +17,8 @@ type Peer struct {
 	Keepalive uint16         // seconds; 0: off
 	PSK       string         // fingerprint of the preshared key; "": none
 
-	// Roams is true of an observed peer that was heard from lately: the kernel has learned
-	// Endpoint from its packets, and knows better than anybody.
+	// Roams is true of an observed peer that was heard from lately and of which is not known
+	// what it was given: the kernel has learned Endpoint from its packets, and knows better than anybody.
 	Roams bool
 }
 
@@ -29,8 +29,8 @@ func (p Peer) Compare(o Peer) int {
 
 // allows reports whether p, a wanted peer, is content with have.
 func (p Peer) allows(have Peer) bool {
-	if have.Roams {
-		p.Endpoint, p.Roams = have.Endpoint, true
+	if have.Roams || !p.Endpoint.IsValid() { // none can be taken away
+		p.Endpoint, p.Roams = have.Endpoint, have.Roams
 	}
 	return p == have
 }

@@ -27,6 +27,9 @@ func TestRoamingPeerKeepsItsEndpoint(t *testing.T) {
 			t.Errorf("%s: %v", have, got)
 		}
 	}
+	if got := Diff(peer("endpoint 192.0.2.7:4711"), peer("")); len(got) != 0 {
+		t.Errorf("an endpoint that nobody can take away: %v", got)
+	}
 }
 
 // TestPeersGoWithWhatTheyAreAllowed: a prefix that another peer gets moves, and

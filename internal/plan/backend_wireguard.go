@@ -118,13 +118,7 @@ func (b *basis) endpoint(p *peer, f netconf.Family) netip.AddrPort {
 	}
 	port := wireguard.Port(conf, f)
 	if p.Backend == WireGuard {
-		of := f // whose data names the port on which the address is listened on
-		if conf.Mode != netconf.Separate {
-			of = netconf.FamilyOf(addr)
-		}
-		if data, err := wireguard.ParseData(p.Data.Of(of)); err == nil && data.Port != 0 {
-			port = data.Port
-		}
+		port = wireguard.PeerPort(conf, f, p.Data.Of)
 	}
 	return netip.AddrPortFrom(addr, port)
 }

@@ -205,7 +205,7 @@ func cmdPod(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// host NODE COMMAND [ARG...]: like exec, on a host or in a pod.
+// host NODE COMMAND [ARG...]: like exec, on a host, on the router or in a pod.
 func cmdHost(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, false, args, 2, unlimited, "[!] host NODE COMMAND [ARG...]")
 	out, errOut, err := worldOf(ts).run(args[0], args[1:])
@@ -228,9 +228,16 @@ func (w *world) run(name string, args []string) (out, errOut string, err error) 
 	if w.lab == nil {
 		return "", "", errors.New("there is no lab yet: begin the script with lab")
 	}
-	node, h, err := w.lab.Find(name)
+	find := name
+	if router := w.lab.Router(); router != nil && name == router.Name {
+		find = lab.StoreHost // whose environment is as good as any
+	}
+	node, h, err := w.lab.Find(find)
 	if err != nil {
 		return "", "", err
+	}
+	if find != name {
+		node = w.lab.Router()
 	}
 	var stdout, stderr strings.Builder
 	cmd := h.Command(w.ctx, args...)

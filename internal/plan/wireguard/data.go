@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 )
 
@@ -37,4 +38,20 @@ func ParseData(raw json.RawMessage) (Data, error) {
 		return Data{}, fmt.Errorf("PublicKey: %w", err)
 	}
 	return Data{Key: key, Port: doc.Port}, nil
+}
+
+// PeerPort returns the port on which a host listens for packets of an overlay's family, by
+// the data that it announces. Where one device carries both families, IPv4's tells: with
+// IPv6's, flannel announces ListenPortV6 in every mode, on which nobody listens there.
+func PeerPort(conf netconf.WireGuard, f netconf.Family, of func(netconf.Family) json.RawMessage) uint16 {
+	raw := of(f)
+	if conf.Mode != netconf.Separate && len(of(netconf.V4)) > 0 {
+		raw = of(netconf.V4)
+	}
+	data, err := ParseData(raw)
+	flannels := conf.Mode != netconf.Separate && len(of(netconf.V4)) == 0 && data.Port == conf.ListenPortV6
+	if err != nil || data.Port == 0 || flannels {
+		return Port(conf, f)
+	}
+	return data.Port
 }
