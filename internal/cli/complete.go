@@ -29,6 +29,7 @@ var completions = map[string][]string{
 	"bool":   {"true", "false"},
 
 	"local|weft|all": {"local", "weft", "all"},
+	"off|auto":       {"off", "auto"},
 }
 
 // complete lets the shell complete the values of f.

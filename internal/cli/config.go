@@ -85,5 +85,9 @@ func describe(net netconf.Network) []string {
 			backend += fmt.Sprintf(", over IPv6 %d", w.ListenPortV6)
 		}
 	}
-	return append(out, backend)
+	out = append(out, backend)
+	if net.FastPath {
+		out = append(out, "fast path where a host can have it, unless its --fast-path says otherwise")
+	}
+	return out
 }

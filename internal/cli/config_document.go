@@ -12,6 +12,7 @@ type configReport struct {
 	Ranges   []configRange `json:"ranges"`
 	Backend  configBackend `json:"backend"`
 	Guard    bool          `json:"guard"`
+	FastPath bool          `json:"fastPath"` // asked for on hosts that are not told otherwise
 	Warnings []string      `json:"warnings"`
 }
 
@@ -37,7 +38,7 @@ func reportOn(n netconf.Network, warnings []string) configReport {
 	out := configReport{
 		header:  newHeader("ConfigReport"),
 		Backend: configBackend{n.Backend.Type, v.VNI, v.Port, v.MTU, v.DirectRouting},
-		Guard:   n.Guard, Warnings: warnings,
+		Guard:   n.Guard, FastPath: n.FastPath, Warnings: warnings,
 	}
 	for _, r := range n.Ranges {
 		out.Ranges = append(out.Ranges, configRange{r.Network, r.SubnetLen, r.Min, r.Max})

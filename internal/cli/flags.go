@@ -10,6 +10,7 @@ import (
 
 	"github.com/weft-net/weft/internal/agent"
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/owned"
 
 	"github.com/weft-net/weft/internal/store/etcd"
@@ -155,8 +156,8 @@ func addWeftFlags(fs *flag.FlagSet, s *settings) {
 	addExceptFlag(fs, &s.trafficSettings)
 	fs.Var(newValue(&s.table, "name", "", parseTable), "nft-table",
 		"name of weft's nftables table; default weft, or weft.VNI for a VNI other than 1; two networks without a VNI on one host need two names")
-	fs.Var(newValue(&s.fastPath, "off|auto", fastPathOff, parseFastPath), "fast-path",
-		"carry packets between pods of CNI type weft past the kernel's routing, by eBPF programs: never (off), or where nothing but speed changes by it (auto; a preview)")
+	fs.Var(newValue(&s.fastPath, "off|auto", "", parseFastPath), "fast-path",
+		"carry packets between pods of CNI type weft past the kernel's routing, by eBPF programs: never (off), or where nothing but speed changes by it (auto; a preview); default: as FastPath in the network's config, else off")
 	addDirFlags(fs, &s.dirSettings)
 	fs.Var(newValue(&s.lockDir, "directory", defaultLockDir, parseDir), "lock-dir",
 		"directory of the locks that keep two agents of this host from using the same devices, tables or networks; must be the same for all of them")
@@ -209,17 +210,12 @@ func parseTable(s string) (string, error) {
 	return s, nil
 }
 
-// What --fast-path can be.
-const (
-	fastPathOff  = "off"
-	fastPathAuto = "auto"
-)
-
-func parseFastPath(s string) (string, error) {
-	if s != fastPathOff && s != fastPathAuto {
-		return "", fmt.Errorf("must be off or auto")
+func parseFastPath(s string) (netconf.Choice, error) {
+	c, ok := netconf.ParseFastPath(s)
+	if !ok && s != "" {
+		return c, fmt.Errorf("must be %s or %s", netconf.FastPathOff, netconf.FastPathAuto)
 	}
-	return s, nil
+	return c, nil
 }
 
 func parseMetrics(s string) (api.Metrics, error) {

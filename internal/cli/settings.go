@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/api"
+	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/store/kube"
 )
@@ -67,7 +68,7 @@ type trafficSettings struct {
 	iptablesResync   int  // seconds
 	forwardRules     bool
 	blackhole        bool
-	fastPath         string // "off" or "auto"
+	fastPath         netconf.Choice // open: as the network's config says
 }
 
 // kubeSettings are flanneld's flags for Kubernetes; without subnetMgr the

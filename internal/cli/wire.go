@@ -96,7 +96,7 @@ func agentOptions(s *settings, k *kernel.Kernel, log *slog.Logger) agent.Options
 		Kernel: k, Source: k, Wire: openWire, Count: k.Count, FastPath: k.FastCounts, UserSpace: k.UserSpace, LockDir: s.lockDir,
 		Uplink: host.Options{
 			Iface: s.iface, IfaceRegex: s.ifaceRegex, CanReach: s.canReach,
-			Public: s.public(), FastPath: s.fastPath == fastPathAuto,
+			Public: s.public(), FastPath: s.fastPath,
 		},
 		SubnetFile:  s.subnetFile,
 		StateDir:    s.stateDir,

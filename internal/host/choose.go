@@ -45,7 +45,7 @@ func Choose(ctx context.Context, src Source, o Options, networks []netip.Prefix,
 	if err != nil {
 		return f, err
 	}
-	if f.Params, err = c.params(ctx, &f); err != nil || !o.FastPath {
+	if f.Params, err = c.params(ctx, &f); err != nil || o.FastPath != netconf.Yes {
 		return f, err
 	}
 	f.FastPath, err = src.FastPath(ctx)

@@ -147,10 +147,10 @@ type Uplink struct {
 // Options are an operator's settings for the uplink; the zero value means
 // the interface of the default route.
 type Options struct {
-	Iface      []string     // names or addresses, in order of preference
-	IfaceRegex []string     // matched against names and addresses, after Iface
-	CanReach   netip.Addr   // the interface that reaches this address, after IfaceRegex
-	Public     []netip.Addr // announced addresses, one a family at most
-	FastPath   bool         // facts about a fast path are wanted
-	Node       []netip.Addr // by which the cluster knows this host: a default, before the default route
+	Iface      []string       // names or addresses, in order of preference
+	IfaceRegex []string       // matched against names and addresses, after Iface
+	CanReach   netip.Addr     // the interface that reaches this address, after IfaceRegex
+	Public     []netip.Addr   // announced addresses, one a family at most
+	FastPath   netconf.Choice // whether facts about a fast path are wanted; open: as the network's config says
+	Node       []netip.Addr   // by which the cluster knows this host: a default, before the default route
 }

@@ -86,7 +86,7 @@ func (c *chooser) params(ctx context.Context, f *Facts) (Params, error) {
 			names = append(names, fam.Conf(b.Name, map[netconf.Family]string{netconf.V4: "forwarding", netconf.V6: "disable_ipv6"}[fam]))
 		}
 	}
-	if c.opts.FastPath {
+	if c.opts.FastPath == netconf.Yes {
 		names = append(names, "net/netfilter/nf_conntrack_tcp_be_liberal", "net/netfilter/nf_conntrack_tcp_loose")
 	}
 	found, err := c.src.Params(ctx, append(names, Release, ConnLimit, connCount))

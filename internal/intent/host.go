@@ -23,6 +23,10 @@ func (t *step) observe() bool {
 		Networks: s.networks(),
 	}
 	retry := s.faults.Uplink != nil && t.due()
+	q.Options.FastPath = netconf.No
+	if s.opts.Uplink.FastPath.Or(s.config.net.FastPath) {
+		q.Options.FastPath = netconf.Yes
+	}
 	other := s.query == nil || !equal(*s.query, q)
 	if other || s.outdated || retry {
 		s.query, s.outdated = &q, false

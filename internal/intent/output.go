@@ -80,7 +80,8 @@ func (o Output) String() string {
 		fmt.Fprintf(&b, "lock: networks %v devices %v table %s\n", o.Lock.Networks, o.Lock.Devices, o.Lock.Table)
 	}
 	if o.Observe != nil {
-		fmt.Fprintf(&b, "observe: public %v networks %v devices %v\n", o.Observe.Options.Public, o.Observe.Networks, o.Observe.Devices)
+		fast := flag(o.Observe.Options.FastPath == netconf.Yes, " fast path", "")
+		fmt.Fprintf(&b, "observe: public %v networks %v devices %v%s\n", o.Observe.Options.Public, o.Observe.Networks, o.Observe.Devices, fast)
 	}
 	if o.Redial {
 		fmt.Fprintln(&b, "redial")

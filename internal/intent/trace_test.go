@@ -340,6 +340,9 @@ func (r *tracer) note(out intent.Output) (next intent.Event) {
 		if len(out.Observe.Devices) > 0 {
 			fmt.Fprintln(&r.out, "observe: devices", out.Observe.Devices)
 		}
+		if out.Observe.Options.FastPath == netconf.Yes {
+			fmt.Fprintln(&r.out, "observe: fast path")
+		}
 		return intent.HostObserved{Query: *out.Observe, Facts: r.facts(), Err: r.broken}
 	}
 	return nil

@@ -14,7 +14,7 @@ var Keys = []string{
 	"Backend.Type", "Backend.VNI", "Backend.Port", "Backend.MTU", "Backend.GBP", "Backend.Learning", "Backend.DirectRouting",
 	"Backend.ListenPort", "Backend.ListenPortV6", "Backend.PSK", "Backend.PersistentKeepaliveInterval", "Backend.Mode", "Backend.Strict",
 	"Backend.Name", "Backend.MacPrefix", // of flannel on Windows
-	"Guard", "Masquerade.Except", "Masquerade.Inbound", "Probe.Interval", "PeerPort",
+	"Guard", "Masquerade.Except", "Masquerade.Inbound", "Probe.Interval", "PeerPort", "FastPath",
 }
 
 // KnownKey returns the usual spelling of key, which is compared without regard

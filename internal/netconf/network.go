@@ -16,6 +16,7 @@ type Network struct {
 	Masquerade Masquerade
 	Probe      Probe
 	PeerPort   uint16 // TCP port on which agents answer those of other hosts, within the overlay; 0: they do not
+	FastPath   bool   // eBPF programs carry packets between pods where nothing but speed changes; a host can be told otherwise
 
 	// Keys as written, e.g. "Backend.Colour", sorted.
 	Unknown  []string // unknown, and kept

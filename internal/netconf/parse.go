@@ -40,6 +40,7 @@ func Parse(doc []byte) (Network, error) {
 	net.Probe, more = parseProbe(o)
 	rest = append(rest, more...)
 	net.PeerPort = uint16(o.uint("PeerPort", 0, 1, 65535, true))
+	net.FastPath = parseFastPath(o)
 	if len(o.errs) > 0 {
 		return Network{}, fmt.Errorf("network config: %w", errors.Join(o.errs...))
 	}

@@ -65,6 +65,9 @@ func format(n Network, err error) string {
 	if !n.Guard {
 		b.WriteString("no guard\n")
 	}
+	if n.FastPath {
+		b.WriteString("fast path\n")
+	}
 	if m := n.Masquerade; m.Nodes || m.Inbound != Unsaid || len(m.Except) > 0 {
 		fmt.Fprintf(&b, "masquerade except %v, nodes %t, inbound %t or %t\n", m.Except, m.Nodes, m.Inbound.Or(false), m.Inbound.Or(true))
 	}

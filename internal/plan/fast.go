@@ -27,9 +27,9 @@ func (b *basis) fastPath(s *netstate.Builder) []Problem {
 	if reason == "" {
 		return nil
 	}
-	text := "packets between pods take the kernel's own path: %s; leave --fast-path off, or see the guide for what it needs"
+	text := "packets between pods take the kernel's own path: %s; see the guide for what the fast path needs, or turn it off (FastPath in the config, --fast-path=off on this host)"
 	if b.fast.On() {
-		text = "connections take the kernel's own path until they are established: %s; leave --fast-path off, or see the guide for what it needs"
+		text = "connections take the kernel's own path until they are established: %s; see the guide for what the fast path needs, or turn it off (FastPath in the config, --fast-path=off on this host)"
 	}
 	return []Problem{{Subject: "fast path", Note: true, Err: fmt.Errorf(text, reason)}}
 }

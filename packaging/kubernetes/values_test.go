@@ -30,6 +30,7 @@ var networks = []struct{ name, values, want string }{
 	{"nftables", "flannel: {enableNFTables: true}", `{"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}}`},
 	{"further keys", "weft: {network: {Guard: false, SubnetLen: 26}}",
 		`{"Network": "10.244.0.0/16", "SubnetLen": 26, "Guard": false, "Backend": {"Type": "vxlan"}}`},
+	{"fast path", "weft: {fastPath: auto}", `{"Network": "10.244.0.0/16", "FastPath": "auto", "Backend": {"Type": "vxlan"}}`},
 	{"flannel's", flannelValues, `{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "VNI": 1}}`},
 }
 
@@ -112,7 +113,7 @@ func TestValuesBecomeTheNetwork(t *testing.T) {
 }
 
 func equal(a, b netconf.Network) bool {
-	return slices.Equal(a.Ranges, b.Ranges) && a.Backend == b.Backend && a.NFTables == b.NFTables && a.Guard == b.Guard
+	return slices.Equal(a.Ranges, b.Ranges) && a.Backend == b.Backend && a.NFTables == b.NFTables && a.Guard == b.Guard && a.FastPath == b.FastPath
 }
 
 func TestFlannelsValuesReachThePod(t *testing.T) {
@@ -169,6 +170,23 @@ func TestLabelsAndAnnotations(t *testing.T) {
 	stolen := mustRender(t, "flannel: {podLabels: {app.kubernetes.io/name: other}}")
 	if l := object[appsv1.DaemonSet](t, stolen, "DaemonSet").Spec.Template.Labels; l["app.kubernetes.io/name"] != "weft" {
 		t.Errorf("the DaemonSet does not find its pods by %v", l)
+	}
+}
+
+// TestFastPathGetsWhatItNeeds: capabilities and the node's BPF file system are asked for with it, and only then.
+func TestFastPathGetsWhatItNeeds(t *testing.T) {
+	for values, want := range map[string]bool{"": false, "weft: {fastPath: auto}": true} {
+		pod := object[appsv1.DaemonSet](t, mustRender(t, values), "DaemonSet").Spec.Template.Spec
+		agent := pod.Containers[0]
+		mounted := slices.ContainsFunc(agent.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == "bpf" && m.MountPath == "/host/sys/fs/bpf" })
+		volume := slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
+			return v.Name == "bpf" && v.HostPath != nil && v.HostPath.Path == "/sys/fs/bpf"
+		})
+		added := agent.SecurityContext.Capabilities.Add
+		may := slices.Contains(added, "BPF") && slices.Contains(added, "PERFMON")
+		if mounted != want || volume != want || may != want || len(added) != 2 && !want {
+			t.Errorf("%q: capabilities %v, mounts %v, volumes %v", values, added, agent.VolumeMounts, pod.Volumes)
+		}
 	}
 }
 

@@ -142,7 +142,9 @@ func (m *machine) subnetFile(n int) string { return filepath.Join(m.dir, host(n)
 
 func (m *machine) agent(n int) (stop func(os.Signal)) {
 	m.Helper()
-	args := append([]string{m.self, "up", "--etcd-endpoints", endpoint, "--fast-path=auto", "--lock-dir", filepath.Join(m.dir, host(n), "locks")}, m.dirs(n)...)
+	// The rights of a container with weft.fastPath of the chart.
+	rights := []string{"setpriv", "--bounding-set", "-all,+net_admin,+net_raw,+bpf,+perfmon", "--inh-caps", "-all"}
+	args := append(append(rights, m.self, "up", "--etcd-endpoints", endpoint, "--lock-dir", filepath.Join(m.dir, host(n), "locks")), m.dirs(n)...)
 	return m.start(host(n), []string{role + "=weft"}, args...)
 }
 
@@ -320,7 +322,7 @@ func newMachine(t *testing.T, config string) (m *machine, stop func(os.Signal)) 
 // TestWithAgents: pods get the fast path when they come, it outlives its agent,
 // gives way to a rule that looks into packets, and leaves nothing behind.
 func TestWithAgents(t *testing.T) {
-	m, stop := newMachine(t, `{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"}}`)
+	m, stop := newMachine(t, `{"Network":"10.5.0.0/16","Backend":{"Type":"vxlan"},"FastPath":"auto"}`)
 	m.cni(1, "ADD")
 	far := m.cni(2, "ADD")
 	m.until("programs at both pods", func() bool { return m.hooked(2) })
@@ -357,6 +359,15 @@ func TestWithAgents(t *testing.T) {
 	nft("delete table inet look")
 	m.until("the fast path back", func() bool { return m.hooked(2) })
 	m.stream(far)
+
+	for _, c := range []struct {
+		value string
+		hooks int
+	}{{"off", 0}, {"auto", 2}} {
+		m.weft(1, "config", "set", "--etcd-endpoints", endpoint, "--run-dir", filepath.Join(m.dir, "h1", "run"), "FastPath="+c.value)
+		m.until("FastPath="+c.value, func() bool { return m.hooked(c.hooks) })
+		m.stream(far)
+	}
 
 	m.cni(2, "DEL")
 	m.until("the pod's program gone", func() bool { return m.hooked(1) })

@@ -61,7 +61,7 @@ func (m *machine) run(ns, command string) {
 // TestBridgesWithAgents: pods of CNI type flannel and containers on docker0 get
 // the fast path with their bridge, which goes with it.
 func TestBridgesWithAgents(t *testing.T) {
-	m, stop := newMachine(t, `{"Network":"10.5.0.0/16","Backend":{"Type":"host-gw"}}`)
+	m, stop := newMachine(t, `{"Network":"10.5.0.0/16","Backend":{"Type":"host-gw"},"FastPath":"auto"}`)
 	m.call(1, "ADD", m.flannelConf(1))
 	far := m.docker0(2)
 	m.until("programs at both bridges", func() bool { return m.hookedAt("bridge", 2) })

@@ -125,7 +125,7 @@ func load(c conf, maps map[string]*ebpf.Map) (objects, error) {
 func refused(err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("load eBPF programs: CAP_BPF and CAP_NET_ADMIN are needed, in the host's first user namespace: %w", err)
+		return fmt.Errorf("load eBPF programs: CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed, in the host's first user namespace: %w", err)
 	case errors.Is(err, ebpf.ErrNotSupported):
 		return fmt.Errorf("load eBPF programs: this kernel is too old: %w", err)
 	}

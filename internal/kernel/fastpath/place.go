@@ -12,8 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bpffs is where the kernel keeps what outlives its maker.
-const bpffs = "/sys/fs/bpf"
+// Where the kernel keeps what outlives its maker. In a container the host's file
+// system is mounted at the second place: profiles of AppArmor that runtimes give to
+// containers refuse files below /sys.
+const (
+	bpffs     = "/sys/fs/bpf"
+	hostBPFFS = "/host/sys/fs/bpf"
+)
 
 // What is in the folder of a fast path, beside its maps: both programs, the map
 // with their constants, and a link for each hook. Names have no dots, which bpffs
@@ -33,7 +38,19 @@ type Conn struct {
 }
 
 // Open returns the fast paths of the network namespace in which do runs functions.
-func Open(do func(func() error) error) *Conn { return &Conn{do: do, root: bpffs} }
+func Open(do func(func() error) error) *Conn {
+	c := &Conn{do: do, root: bpffs}
+	if isBPFFS(hostBPFFS) {
+		c.root = hostBPFFS
+	}
+	return c
+}
+
+// isBPFFS reports whether a BPF file system is mounted at path.
+func isBPFFS(path string) bool {
+	var s unix.Statfs_t
+	return unix.Statfs(path, &s) == nil && uint32(s.Type) == unix.BPF_FS_MAGIC
+}
 
 // base is the folder of the network namespace that the calling thread is in.
 // One file system serves all of them, so that it has the namespace's cookie in it.
@@ -65,11 +82,7 @@ func parseHook(name string) (index int, point string, ok bool) {
 
 // mounted makes sure that there is a file system to pin things in.
 func (c *Conn) mounted() error {
-	var s unix.Statfs_t
-	if err := unix.Statfs(c.root, &s); err != nil {
-		return fmt.Errorf("look at %s: %w", c.root, err)
-	}
-	if uint32(s.Type) == unix.BPF_FS_MAGIC {
+	if isBPFFS(c.root) {
 		return nil
 	}
 	if err := unix.Mount("bpf", c.root, "bpf", 0, "mode=0700"); err != nil {

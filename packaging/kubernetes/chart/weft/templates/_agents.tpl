@@ -63,4 +63,7 @@ containers:
       - {name: run, mountPath: /run/weft}
       - {name: subnet-file, mountPath: /run/flannel}
       - {name: proc-sys-net, mountPath: /host/proc/sys/net}
+      {{- if eq .Values.weft.fastPath "auto" }}
+      - {name: bpf, mountPath: /host/sys/fs/bpf}
+      {{- end }}
 {{- end }}

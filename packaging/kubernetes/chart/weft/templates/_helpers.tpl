@@ -71,6 +71,9 @@ annotations:
 {{- if .Values.flannel.enableNFTables }}
 {{- $_ := set $net "EnableNFTables" true }}
 {{- end }}
+{{- if eq .Values.weft.fastPath "auto" }}
+{{- $_ := set $net "FastPath" "auto" }}
+{{- end }}
 {{- mergeOverwrite $net (deepCopy .Values.weft.network) | toPrettyJson }}
 {{- end }}
 
@@ -135,5 +138,9 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
+  {{- if eq .Values.weft.fastPath "auto" }}
+  add: [NET_ADMIN, NET_RAW, BPF, PERFMON]
+  {{- else }}
   add: [NET_ADMIN, NET_RAW]
+  {{- end }}
 {{- end }}
