@@ -120,6 +120,8 @@ type trace struct {
 	packet packet
 	out    Result
 	err    error
+
+	translated bool // the destination became another
 }
 
 // add adds a station and reports whether the packet gets past it.

@@ -16,6 +16,7 @@ func (t *trace) forward() {
 	if !t.translate() || !t.assigned() {
 		return
 	}
+	t.fastPath()
 	a, ok := t.routed()
 	if !ok {
 		return
@@ -75,7 +76,7 @@ func (t *trace) translate() bool {
 				note = fmt.Sprintf("the destination becomes one of %d addresses; followed to the first: %s", len(to), join(to))
 			}
 			t.add(Station{Name: "service", Object: t.packet.dst.String(), Note: note})
-			t.packet.dst = to[0]
+			t.packet.dst, t.translated = to[0], true
 		}
 	}
 	return true
