@@ -41,7 +41,7 @@ func measurePodWays(ctx context.Context, o *options, two []plugin, others string
 	for round := range o.rounds {
 		for i := range ways {
 			k := (i + round) % len(ways)
-			packets, err := flood(ways[k], o.slice)
+			packets, err := flood(ways[k], payload, o.slice)
 			if err != nil {
 				return nil, err
 			}

@@ -140,7 +140,7 @@ func (f *fabric) addPods() (err error) {
 func (f *fabric) awaitRoutes(ctx context.Context) error {
 	err := ctx.Err()
 	for deadline := time.Now().Add(startLimit); ctx.Err() == nil && time.Now().Before(deadline); {
-		if _, err = flood(f.toPod(), time.Millisecond); err == nil {
+		if _, err = flood(f.toPod(), payload, time.Millisecond); err == nil {
 			return nil
 		}
 	}

@@ -79,7 +79,7 @@ func (f *fabric) toOutside(r ruling) way {
 }
 
 func (r *firewallResult) measure(w way, with ruling, d time.Duration) error {
-	packets, err := flood(w, d)
+	packets, err := flood(w, payload, d)
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,13 @@ import (
 // holds them all.
 const atOnce = 64
 
-// payload of a packet, in bytes: the rules cost the same for long ones, and
-// show the most with short ones.
-const payload = 64
+// payload of a packet, in bytes: rules cost the same for long ones, and
+// show the most with short ones. fullPayload makes the largest packet that a pod
+// can send by a tunnel.
+const (
+	payload     = 64
+	fullPayload = 1450 - 28
+)
 
 // mmsghdr is struct mmsghdr of sys/socket.h.
 type mmsghdr struct {
@@ -26,14 +30,14 @@ type mmsghdr struct {
 type burst struct {
 	headers [atOnce]mmsghdr
 	vectors [atOnce]unix.Iovec
-	data    [atOnce][payload]byte
+	data    [atOnce][fullPayload]byte
 }
 
-func newBurst() *burst {
+func newBurst(size int) *burst {
 	b := new(burst)
 	for i := range b.headers {
 		b.vectors[i].Base = &b.data[i][0]
-		b.vectors[i].SetLen(payload)
+		b.vectors[i].SetLen(size)
 		b.headers[i].head.Iov = &b.vectors[i]
 		b.headers[i].head.SetIovlen(1)
 	}
@@ -53,15 +57,18 @@ func (b *burst) move(call uintptr, fd, n, flags int) (done int, err error) {
 	return done, err
 }
 
-// flood sends short packets of one flow for d and returns how many a second
+// flood sends packets of one flow for d, each with size bytes, and returns how many a second
 // arrive, see pace. One thread sends a burst and takes it in before it sends
 // more, so that it measures the way and not how two threads share CPUs.
-func flood(w way, d time.Duration) (float64, error) {
+func flood(w way, size int, d time.Duration) (float64, error) {
 	in, at, err := w.receiver(unix.SOCK_DGRAM)
 	if err != nil {
 		return 0, err
 	}
 	defer unix.Close(in)
+	if err := unix.SetsockoptInt(in, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 4<<20); err != nil { // a burst of full packets
+		return 0, err
+	}
 	out, err := open(w.from, unix.SOCK_DGRAM)
 	if err != nil {
 		return 0, err
@@ -73,7 +80,7 @@ func flood(w way, d time.Duration) (float64, error) {
 	if err := w.firstPacket(out, in); err != nil {
 		return 0, err
 	}
-	b := newBurst()
+	b := newBurst(size)
 	bursts, err := pace(d, func() error { return b.pass(out, in) })
 	if err != nil {
 		return 0, fmt.Errorf("packets to %s: %w", w.addr, err)

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/weft-net/weft/internal/netns"
+	"github.com/weft-net/weft/test/twohosts"
 )
 
 // options are what the command line says, and what follows from it.
@@ -59,14 +60,20 @@ const (
 	churnPart    = "churn"
 	putPart      = "put"
 	probePart    = "probe"
+	datapathPart = "datapath"
 )
 
-var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart, kubePart, churnPart, putPart, probePart}
+var parts = []string{startPart, firewallPart, cniPart, healPart, changePart, outagePart, kubePart, churnPart, putPart, probePart, datapathPart}
 
 // wants reports whether a part is to be run.
 func (o *options) wants(part string) bool { return o.only == "" || o.only == part }
 
-func main() { os.Exit(netns.Main(run)) }
+func main() {
+	if onlyDatapath(os.Args[1:]) { // programs are loaded in the first user namespace alone
+		os.Exit(twohosts.Main(run))
+	}
+	os.Exit(netns.Main(run))
+}
 
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -152,6 +159,9 @@ func numbers(flag, list string) (out []int, err error) {
 }
 
 func bench(ctx context.Context, o *options) error {
+	if o.only == datapathPart {
+		return measureAll(ctx, o)
+	}
 	dir, err := os.MkdirTemp("", "weft-bench-")
 	if err != nil {
 		return err
@@ -189,6 +199,7 @@ type report struct {
 	Churn    []churnResult    `json:"churn,omitempty"`
 	Put      []putResult      `json:"put,omitempty"`
 	Probe    []probeResult    `json:"probe,omitempty"`
+	Datapath []datapathResult `json:"datapath,omitempty"`
 }
 
 func measureAll(ctx context.Context, o *options) (err error) {
@@ -241,6 +252,11 @@ func measureAll(ctx context.Context, o *options) (err error) {
 	}
 	if o.wants(probePart) {
 		if r.Probe, err = measureProbes(ctx, o); err != nil {
+			return err
+		}
+	}
+	if o.only == datapathPart {
+		if r.Datapath, err = measureDatapath(ctx, o); err != nil {
 			return err
 		}
 	}

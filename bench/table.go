@@ -60,6 +60,7 @@ func printTables(w io.Writer, r report) error {
 		printTable(w, churnHeadings, r.Churn),
 		printTable(w, putHeadings, r.Put),
 		printTable(w, probeHeadings, r.Probe),
+		printTable(w, datapathHeadings, r.Datapath),
 	)
 }
 

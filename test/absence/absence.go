@@ -5,6 +5,7 @@ package absence
 
 import (
 	"fmt"
+	"os/exec"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -38,6 +39,18 @@ func Tcx(t testing.TB) {
 	}
 	if major < 6 || major == 6 && minor < 6 {
 		t.Skipf("absent: tcx hooks, on Linux %s", release)
+	}
+}
+
+// VLAN skips t on kernels without VLAN devices (CONFIG_VLAN_8021Q). It needs a network
+// namespace of the test's own.
+func VLAN(t testing.TB) {
+	t.Helper()
+	if out, err := exec.Command("ip", "link", "add", "link", "lo", "name", "absent", "type", "vlan", "id", "5").CombinedOutput(); err != nil {
+		t.Skipf("absent: VLAN devices: %s", out)
+	}
+	if out, err := exec.Command("ip", "link", "del", "absent").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,35 +24,30 @@ import (
 	"github.com/weft-net/weft/internal/cni/plugins"
 	"github.com/weft-net/weft/test/absence"
 	"github.com/weft-net/weft/test/programs"
+	"github.com/weft-net/weft/test/twohosts"
 )
 
-// What this process is, by its environment: "" starts the tests in namespaces of
-// their own, "tests" runs them, "weft" is weft or its CNI plugin.
+// What this process is, by its environment: "weft" is weft or its CNI plugin.
 const role = "FASTPATH_TEST_ROLE"
 
 // pluginDir has the folder of the CNI plugins, which may have to be built where there is a network.
 const pluginDir = "FASTPATH_TEST_PLUGINS"
 
 func TestMain(m *testing.M) {
-	switch {
-	case os.Getenv(role) == "weft":
+	if os.Getenv(role) == "weft" {
 		weft()
-	case os.Getenv(role) == "tests" || os.Geteuid() != 0:
-		os.Exit(m.Run())
 	}
-	dir, err := programs.CNI.Dir(context.Background())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if os.Getenv(pluginDir) == "" && os.Geteuid() == 0 {
+		dir, err := programs.CNI.Dir(context.Background())
+		if err == nil {
+			err = os.Setenv(pluginDir, dir)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), role+"=tests", pluginDir+"="+dir, "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Unshareflags: unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	if err := cmd.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "the tests in namespaces of their own:", err)
-		os.Exit(1)
-	}
+	os.Exit(twohosts.Main(m.Run))
 }
 
 func weft() {
@@ -237,28 +231,11 @@ func (m *machine) hookedAt(point string, n int) bool {
 	return count == n
 }
 
-// in runs f on a thread in a network namespace.
-func in(ns string, f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for ever: the thread ends with the goroutine
-		fd, err := unix.Open("/run/netns/"+ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = errors.Join(unix.Setns(fd, unix.CLONE_NEWNET), unix.Close(fd))
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
-}
-
 // stream sends a megabyte from the first pod to the second and back.
 func (m *machine) stream(to string) {
 	m.Helper()
 	var l net.Listener
-	err := in("p2", func() (err error) {
+	err := twohosts.In("p2")(func() (err error) {
 		l, err = net.Listen("tcp", net.JoinHostPort(to, "0"))
 		return err
 	})
@@ -274,7 +251,7 @@ func (m *machine) stream(to string) {
 		}
 	}()
 	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
-	err = in("p1", func() error {
+	err = twohosts.In("p1")(func() error {
 		c, err := net.DialTimeout("tcp", l.Addr().String(), 20*time.Second)
 		if err != nil {
 			return err
@@ -380,7 +357,7 @@ func TestWithAgents(t *testing.T) {
 
 // refuses reports whether a TCP connection to a closed port is refused.
 func refuses(addr string) bool {
-	err := in("p1", func() error {
+	err := twohosts.In("p1")(func() error {
 		c, err := net.DialTimeout("tcp", net.JoinHostPort(addr, "9"), time.Second)
 		if err == nil {
 			return c.Close()

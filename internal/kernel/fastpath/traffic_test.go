@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,145 +17,82 @@ import (
 
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/test/absence"
+	"github.com/weft-net/weft/test/twohosts"
 )
 
-// world is two hosts on a wire with a pod each, connected as flanneld would.
-const world = `
-set -e
-mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns
-for n in 1 2; do
-	ip netns add h$n; ip netns add p$n
-	ip netns exec h$n sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/icmp_ratelimit' # each error is answered
-	ip -n h$n link set lo up
-done
-ip link add up0 netns h1 type veth peer name up0 netns h2
-for n in 1 2; do
-	o=$((3 - n))
-	ip -n h$n addr add 10.4.0.$n/24 dev up0; ip -n h$n link set up0 up
-	ip -n h$n link add flannel.1 mtu 1450 address 02:00:00:00:09:0$n type vxlan id 1 local 10.4.0.$n dev up0 dstport 8472 nolearning noudpcsum
-	ip -n h$n addr add 10.5.$n.0/32 dev flannel.1; ip -n h$n link set flannel.1 up
-	ip -n h$n neigh add 10.5.$o.0 lladdr 02:00:00:00:09:0$o dev flannel.1 nud permanent
-	ip netns exec h$n bridge fdb add 02:00:00:00:09:0$o dst 10.4.0.$o dev flannel.1
-	ip -n h$n route add 10.5.$o.0/24 via 10.5.$o.0 dev flannel.1 onlink
-POD
-done
-`
-
-// Pods of world: behind a veth, as CNI type weft makes them, or on a bridge, with
-// a service that the host translates while packets pass the bridge.
-const (
-	behindVeth = `
-	ip link add pod netns h$n mtu 1450 address 02:00:00:00:02:0$n type veth peer name eth0 netns p$n mtu 1450 address 02:00:00:00:01:0$n
-	ip -n h$n link set pod up; ip -n h$n route add 10.5.$n.7/32 dev pod
-	ip -n h$n neigh add 10.5.$n.7 lladdr 02:00:00:00:01:0$n dev pod
-	ip -n p$n link set lo up; ip -n p$n link set eth0 up; ip -n p$n addr add 10.5.$n.7/32 dev eth0
-	ip -n p$n neigh add 169.254.1.1 lladdr 02:00:00:00:02:0$n dev eth0 nud permanent
-	ip -n p$n route add 169.254.1.1 dev eth0 scope link; ip -n p$n route add default via 169.254.1.1
-`
-	onBridge = `
-	ip -n h$n link add cni0 mtu 1450 address 02:00:00:00:02:0$n type bridge
-	ip -n h$n addr add 10.5.$n.1/24 dev cni0; ip -n h$n link set cni0 up
-	ip link add pod netns h$n mtu 1450 type veth peer name eth0 netns p$n mtu 1450 address 02:00:00:00:01:0$n
-	ip -n h$n link set pod master cni0 up
-	ip -n p$n link set lo up; ip -n p$n link set eth0 up; ip -n p$n addr add 10.5.$n.7/24 dev eth0
-	ip -n p$n route add default via 10.5.$n.1
-	ip netns exec h$n sh -c 'echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables'
-	ip netns exec h$n nft "table ip services { chain pre { type nat hook prerouting priority -100; ip daddr 10.9.9.9 dnat to 10.5.$o.7; }; }"
-`
-)
-
-// newWorld makes the world with pods as given, and the fast paths of its hosts.
-func newWorld(t testing.TB, pods string) map[int]*Conn {
+// newWorld makes two hosts with pods as given, and returns their fast paths.
+func newWorld(t *testing.T, uplink, pods string) map[int]*Conn {
 	t.Helper()
 	absence.Tcx(t)
-	if out, err := exec.Command("sh", "-c", strings.Replace(world, "POD", pods, 1)).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	remove, err := twohosts.Build(uplink, pods)
+	if err != nil {
+		t.Fatal(err)
 	}
 	root := t.TempDir()
 	t.Cleanup(func() {
 		_ = unix.Unmount(root, unix.MNT_DETACH)
-		_ = exec.Command("sh", "-c", "for n in h1 h2 p1 p2; do ip netns del $n; done").Run()
-		_ = unix.Unmount("/run/netns", unix.MNT_DETACH)
+		remove()
 	})
 	if err := unix.Mount("bpf", root, "bpf", 0, ""); err != nil {
 		t.Fatal(err)
 	}
-	return map[int]*Conn{1: {do: in("h1"), root: root}, 2: {do: in("h2"), root: root}}
+	return map[int]*Conn{1: {do: twohosts.In("h1"), root: root}, 2: {do: twohosts.In("h2"), root: root}}
 }
 
-// in runs f on a thread in a network namespace of world.
-func in(name string) func(func() error) error {
-	return func(f func() error) error {
-		done := make(chan error)
-		go func() {
-			runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
-			fd, err := unix.Open(filepath.Join("/run/netns", name), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if err == nil {
-				err = errors.Join(unix.Setns(fd, unix.CLONE_NEWNET), unix.Close(fd))
-			}
-			if err == nil {
-				err = f()
-			}
-			done <- err
-		}()
-		return <-done
-	}
-}
-
-// routeDirectly has host n of world reach the other pod without the tunnel.
-func routeDirectly(t testing.TB, n int) {
+// fastHost wants a fast path on host n.
+func fastHost(t *testing.T, n int, pods string, direct bool) *netstate.State {
 	t.Helper()
-	out, err := exec.Command("ip", "-n", fmt.Sprintf("h%d", n), "route", "replace", fmt.Sprintf("10.5.%d.0/24", 3-n), "via", fmt.Sprintf("10.4.0.%d", 3-n)).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-}
-
-// fastHost wants a fast path on host n of world.
-func fastHost(t testing.TB, n int, pods string, direct bool) *netstate.State {
-	t.Helper()
-	near := "fastpod weft 10.5.N.7 dev pod mac 02:00:00:00:01:0N via 02:00:00:00:02:0N mtu 1450\nfasthook weft pod pod"
-	if pods == onBridge {
-		near = "fastbridge weft 10.5.N.0/24 dev cni0 mtu 1450\nfasthook weft cni0 bridge"
-	}
-	mac := "mac 02:00:00:00:09:0O"
-	if direct {
-		mac = ""
-	}
-	s, err := netstate.Parse(strings.NewReader(strings.NewReplacer("N", fmt.Sprint(n), "O", fmt.Sprint(3-n), "CODE", Code(), "MAC", strings.ReplaceAll(mac, "O", fmt.Sprint(3-n))).Replace(`
-fastpath weft mode all dev up0 vni 1 local 10.4.0.N port 8472 mac 02:00:00:00:09:0N code CODE
-fastremote weft 10.5.O.0/24 host 10.4.0.O MAC mtu 1450
-` + near + `
-fasthook weft up0 uplink
-`)))
+	s, err := twohosts.Want(n, pods, direct, Code())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
+// altered returns a state with other words in place of some.
+func altered(t *testing.T, s *netstate.State, from, to string) *netstate.State {
+	t.Helper()
+	out, err := netstate.Parse(strings.NewReader(strings.ReplaceAll(s.String()+"\n", from, to)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // TestTrafficIsTheSame sends the same by the kernel's path and by the fast path, of
 // one host, of the other and of both, and compares what arrives.
 func TestTrafficIsTheSame(t *testing.T) {
-	for name, pods := range map[string]string{"behind a veth": behindVeth, "on a bridge": onBridge} {
-		t.Run(name, func(t *testing.T) {
-			conns := newWorld(t, pods)
+	for _, c := range []struct{ name, uplink, pods, rules string }{
+		{"behind a veth", twohosts.Wire, twohosts.Veth, ""},
+		{"behind a veth with connection tracking", twohosts.Wire, twohosts.Veth, twohosts.Firewall},
+		{"behind a veth by a VLAN", twohosts.VLAN, twohosts.Veth, twohosts.Firewall},
+		{"on a bridge", twohosts.Wire, twohosts.Bridge, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			absence.Tcx(t)
+			if c.uplink == twohosts.VLAN {
+				absence.VLAN(t)
+			}
+			conns := newWorld(t, c.uplink, c.pods)
+			if err := twohosts.Run(c.rules); err != nil {
+				t.Fatal(err)
+			}
 			for _, direct := range []bool{false, true} {
-				sameTraffic(t, conns, pods, direct)
+				sameTraffic(t, conns, c.uplink, c.pods, direct)
 			}
 		})
 	}
 }
 
-func sameTraffic(t *testing.T, conns map[int]*Conn, pods string, direct bool) {
+func sameTraffic(t *testing.T, conns map[int]*Conn, uplink, pods string, direct bool) {
 	t.Helper()
 	// What a bridge would have to cut into segments stays with the kernel, and so does the rest of the stream.
 	least := uint64(200)
 	if direct {
-		for n := 1; n <= 2; n++ {
-			routeDirectly(t, n)
+		if err := twohosts.RouteDirectly(); err != nil {
+			t.Fatal(err)
 		}
-	} else if pods == onBridge {
+	} else if pods == twohosts.Bridge {
 		least = 10
 	}
 	var first string
@@ -166,7 +100,7 @@ func sameTraffic(t *testing.T, conns map[int]*Conn, pods string, direct bool) {
 		for n, c := range conns {
 			want := &netstate.State{}
 			if slices.Contains(fast, n) {
-				want = fastHost(t, n, pods, direct)
+				want = altered(t, fastHost(t, n, pods, direct), " "+twohosts.Wire+" ", " "+uplink+" ")
 			}
 			c.reach(t, want)
 		}
@@ -200,7 +134,7 @@ func traffic(t *testing.T, pods string) string {
 	var out strings.Builder
 	var server *ipv4.PacketConn
 	var listener net.Listener
-	err := in("p2")(func() error {
+	err := twohosts.In("p2")(func() error {
 		c, err := net.ListenPacket("udp4", "10.5.2.7:0")
 		if err != nil {
 			return err
@@ -217,11 +151,11 @@ func traffic(t *testing.T, pods string) string {
 	}
 	defer func() { _, _ = server.Close(), listener.Close() }()
 	go serve(listener)
-	err = in("p1")(func() error {
+	err = twohosts.In("p1")(func() error {
 		if err := datagrams(&out, server); err != nil {
 			return err
 		}
-		if pods == onBridge {
+		if pods == twohosts.Bridge {
 			if err := toService(&out, server); err != nil {
 				return err
 			}
@@ -253,7 +187,7 @@ func datagrams(out io.Writer, server *ipv4.PacketConn) error {
 // toService sends some to the service, whose answers have its address.
 func toService(out io.Writer, server *ipv4.PacketConn) error {
 	to := *server.LocalAddr().(*net.UDPAddr)
-	to.IP = net.ParseIP(service)
+	to.IP = net.ParseIP(twohosts.Service)
 	c, err := net.DialUDP("udp4", nil, &to)
 	if err != nil {
 		return err
