@@ -74,20 +74,20 @@ func (r *datapathResult) finish() {
 }
 
 // measureDatapath measures all kinds of traffic by all routes in turns.
-func measureDatapath(ctx context.Context, o *options) (out []datapathResult, err error) {
+func measureDatapath(ctx context.Context, o *options) (out []datapathResult, costs []programResult, err error) {
 	if unix.Geteuid() != 0 {
-		return nil, errors.New("-only datapath loads eBPF programs: run it as root")
+		return nil, nil, errors.New("-only datapath loads eBPF programs: run it as root")
 	}
 	d, err := newDatapath()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer d.close()
 	for _, backend := range []string{vxlanBackend, "direct"} {
 		d.direct = backend != vxlanBackend
 		if d.direct {
 			if err := twohosts.RouteDirectly(); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		progress("data path, %s ...", backend)
@@ -99,7 +99,7 @@ func measureDatapath(ctx context.Context, o *options) (out []datapathResult, err
 		}
 		for round := range o.rounds {
 			if err := d.round(ctx, o, round, rows); err != nil {
-				return nil, fmt.Errorf("data path, %s: %w", backend, err)
+				return nil, nil, fmt.Errorf("data path, %s: %w", backend, err)
 			}
 		}
 		for _, k := range traffics {
@@ -108,8 +108,13 @@ func measureDatapath(ctx context.Context, o *options) (out []datapathResult, err
 				out = append(out, *rows[name])
 			}
 		}
+		all, err := d.programs(o, backend)
+		if err != nil {
+			return nil, nil, err
+		}
+		costs = append(costs, all...)
 	}
-	return out, nil
+	return out, costs, nil
 }
 
 // datapath is two hosts with a pod each.

@@ -200,6 +200,7 @@ type report struct {
 	Put      []putResult      `json:"put,omitempty"`
 	Probe    []probeResult    `json:"probe,omitempty"`
 	Datapath []datapathResult `json:"datapath,omitempty"`
+	Programs []programResult  `json:"programs,omitempty"`
 }
 
 func measureAll(ctx context.Context, o *options) (err error) {
@@ -256,7 +257,7 @@ func measureAll(ctx context.Context, o *options) (err error) {
 		}
 	}
 	if o.only == datapathPart {
-		if r.Datapath, err = measureDatapath(ctx, o); err != nil {
+		if r.Datapath, r.Programs, err = measureDatapath(ctx, o); err != nil {
 			return err
 		}
 	}

@@ -61,6 +61,7 @@ func printTables(w io.Writer, r report) error {
 		printTable(w, putHeadings, r.Put),
 		printTable(w, probeHeadings, r.Probe),
 		printTable(w, datapathHeadings, r.Datapath),
+		printTable(w, programHeadings, r.Programs),
 	)
 }
 

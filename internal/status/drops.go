@@ -15,9 +15,7 @@ func (b *Board) guardDrops() *uint64 {
 // counted returns what the rules of a chain have counted, the first that has a rule
 // with a counter that is one; nil if none has, or if it cannot be read now.
 func (b *Board) counted(is func(netstate.Body) bool) *uint64 {
-	b.mu.Lock()
-	desired := b.view.Desired
-	b.mu.Unlock()
+	desired := b.desired()
 	if desired == nil || b.opts.Count == nil {
 		return nil
 	}
