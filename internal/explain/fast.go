@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/weft-net/weft/internal/netstate"
@@ -35,7 +36,7 @@ func (t *trace) fastPath() {
 		}
 		return
 	}
-	pod, known := t.Plan.Fast.Pods.Find(netstate.FastPod{Path: path.Name, Addr: near})
+	mtu, known := t.fastPod(path.Name, near)
 	remote, reached := netstate.FastRemote{}, false
 	for r := range t.Plan.Fast.Remotes.All() {
 		if r.Dst.Contains(far) && (!reached || r.Dst.Bits() > remote.Dst.Bits()) {
@@ -46,14 +47,27 @@ func (t *trace) fastPath() {
 	case t.translated:
 		t.kernelsPath("its destination is translated")
 	case !known:
-		t.kernelsPath(near.String() + " is no pod of CNI type weft without bandwidth limits")
+		t.kernelsPath(near.String() + " is neither a pod of CNI type weft without bandwidth limits nor on a bridge that programs know")
 	case !reached:
 		t.kernelsPath("programs cannot carry packets to " + t.place(far).Subnet.String() + " as they travel")
 	case t.packet.proto != protoTCP && t.packet.proto != protoUDP:
 		t.kernelsPath("it is neither TCP nor UDP")
 	default:
-		t.add(Station{Name: "fast path", Object: path.String(), Note: t.carried(path.Mode) + fmt.Sprintf(exceptPackets, min(pod.MTU, remote.MTU))})
+		t.add(Station{Name: "fast path", Object: path.String(), Note: t.carried(path.Mode) + fmt.Sprintf(exceptPackets, min(mtu, remote.MTU))})
 	}
+}
+
+// fastPod returns the MTU of a container that programs know, by itself or by its bridge.
+func (t *trace) fastPod(path string, addr netip.Addr) (mtu int, known bool) {
+	if pod, ok := t.Plan.Fast.Pods.Find(netstate.FastPod{Path: path, Addr: addr}); ok {
+		return pod.MTU, true
+	}
+	for b := range t.Plan.Fast.Bridges.All() {
+		if b.Path == path && b.Dst.Contains(addr) {
+			return b.MTU, true
+		}
+	}
+	return 0, false
 }
 
 // carried says which packets programs carry in a mode.

@@ -15,6 +15,7 @@ import (
 const fastRows = explaintest.PlanText + `fastpath weft mode all dev eth0 vni 1 local 192.168.7.21 port 8472 mac 02:00:00:00:00:01 code 0123456789abcdef
 fastremote weft 10.5.3.0/24 host 192.168.8.23 mac 02:00:00:00:00:03 mtu 1400
 fastpod weft 10.5.1.2 dev cni0 mac 02:00:00:00:01:02 via 02:00:00:00:01:01 mtu 1450
+fastbridge weft 10.5.1.64/26 dev cni0 mtu 1350
 fasthook weft cni0 pod
 fasthook weft eth0 uplink
 `
@@ -43,7 +44,8 @@ func TestFastPath(t *testing.T) {
 		"UDP that arrives":     {fastRows, "10.5.3.9", "10.5.1.2", udp, nil, "larger than 1400 bytes"},
 		"established":          {established, "10.5.1.2", "10.5.3.9", tcp, note("connections take the kernel's own path until they are established: iptables chain F; see the guide"), "established, in place of routing, firewall and tunnel; iptables chain F; except"},
 		"ICMP":                 {fastRows, "10.5.1.2", "10.5.3.9", 0, nil, "kernel's path: it is neither TCP nor UDP"},
-		"another pod":          {fastRows, "10.5.3.9", "10.5.1.3", tcp, nil, "kernel's path: 10.5.1.3 is no pod of CNI type weft"},
+		"another pod":          {fastRows, "10.5.3.9", "10.5.1.3", tcp, nil, "kernel's path: 10.5.1.3 is neither a pod of CNI type weft"},
+		"on a bridge":          {fastRows, "10.5.3.9", "10.5.1.70", tcp, nil, "larger than 1350 bytes"},
 		"another way":          {fastRows, "10.5.1.2", "10.5.2.9", tcp, nil, "kernel's path: programs cannot carry packets to 10.5.2.0/24"},
 		"a service":            {fastRows, "10.5.1.2", "10.96.0.10", tcp, service, "kernel's path: its destination is translated"},
 		"to the peer's host":   {fastRows, "10.5.1.2", "192.168.8.23", tcp, nil, ""},
