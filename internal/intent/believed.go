@@ -2,17 +2,21 @@ package intent
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/sorted"
 	"github.com/weft-net/weft/internal/store"
 )
 
 // believed is the content of the store as this host goes by it: the newest
-// snapshot, and leases that it does not hold any more but that nobody has
-// taken the place of. Its cost of a new snapshot is that of what changed.
+// snapshot, leases that it does not hold any more but that nobody has taken the
+// place of, and leases as they were a moment ago, where the host leaves the first
+// handshake to a peer. Its cost of a new snapshot is that of what changed.
 type believed struct {
 	snapshot store.Snapshot // the newest; Config is the last one that there was
 	lost     bool           // the store has no config although it had one
@@ -23,7 +27,7 @@ type believed struct {
 	late     lease.HostSet // what hosts said of themselves whose leases have vanished
 }
 
-// keptLease is a lease that vanished from the store.
+// keptLease is a lease that vanished from the store, or that has changed there.
 type keptLease struct {
 	lease.Lease
 	until time.Time // zero: as long as the store has no config
@@ -50,18 +54,22 @@ const manyChanges = 100
 // period: one that was deleted under its host costs no packet, since the host
 // has it again by then. A store without config has lost its data: nobody left
 // the network by that, so the last config stays in force and every lease is
-// kept until its host has registered again.
-func (b *believed) update(snap store.Snapshot, grace time.Duration, now time.Time) {
+// kept until its host has registered again. A peer that switches to wireguard is
+// gone by a little later if it is to begin the handshake with the host of the key own,
+// zero for none.
+func (b *believed) update(snap store.Snapshot, grace time.Duration, own netstate.WGKey, now time.Time) {
 	lost := snap.Config == nil && b.snapshot.Config != nil
 	if b.lost && !lost {
 		b.endLoss(now.Add(grace))
 	}
-	var vanished, come []lease.Lease
+	var vanished, come, held []lease.Lease
 	for c := range sorted.Diff(b.snapshot.Leases, snap.Leases) {
 		b.remember(c)
 		switch {
 		case c.New == nil:
 			vanished = append(vanished, *c.Old)
+		case c.Old != nil && plan.AwaitsHandshake(own, c.Old.Attrs, c.New.Attrs):
+			held = append(held, *c.Old)
 		case c.Old == nil || !c.Old.Same(*c.New):
 			come = append(come, *c.New)
 		}
@@ -70,11 +78,14 @@ func (b *believed) update(snap store.Snapshot, grace time.Duration, now time.Tim
 		snap.Config, snap.ConfigRevision = b.snapshot.Config, b.snapshot.ConfigRevision
 	}
 	if n := len(come); n > manyChanges && 10*n > snap.Leases.Len() && b.kept.Len() == 0 {
-		b.replace(snap.Leases, vanished)
+		b.replace(snap.Leases, slices.Concat(vanished, held))
 	} else {
 		b.put(come)
 	}
 	b.snapshot, b.lost = snap, lost
+	for _, l := range held {
+		b.kept = b.kept.With(keptLease{l, now.Add(handshakeLead)})
+	}
 	for _, l := range vanished {
 		if (grace > 0 || lost) && !b.superseded(l) {
 			k := keptLease{Lease: l}
@@ -114,11 +125,11 @@ func (b *believed) nameOf(l *lease.Lease) string {
 	return h.Name
 }
 
-// replace goes by leases, and by those that have vanished until it is decided
-// on them.
-func (b *believed) replace(leases lease.Set, vanished []lease.Lease) {
+// replace goes by leases, but as they were by those that have vanished, until it is
+// decided on them, and by those that are held back.
+func (b *believed) replace(leases lease.Set, before []lease.Lease) {
 	all := leases.Edit()
-	for _, l := range vanished {
+	for _, l := range before {
 		all.Put(l)
 	}
 	b.leases = all.Set()
@@ -187,23 +198,38 @@ func (b *believed) endLoss(until time.Time) {
 	b.kept = kept.Set()
 }
 
+// handshakeLead is how long a host goes on as before towards a peer that has switched to
+// wireguard and is to begin the handshake. WireGuard answers none of two handshakes that
+// cross, and both hosts try again after five seconds only (Rekey-Timeout), which is more than
+// their queues of packets hold.
+const handshakeLead = 2 * time.Second
+
 // expireTogether is the least delay until more kept leases are removed: where
 // many vanish, several share a step and a pass.
 const expireTogether = 100 * time.Millisecond
 
-// expire removes the kept leases whose grace period is over, and returns the
+// expire goes by the store again where a kept lease's time is over, and returns the
 // delay until it is to be called again, 0 for none.
 func (b *believed) expire(now time.Time) (wait time.Duration) {
 	for k := range b.kept.All() {
 		switch left := k.until.Sub(now); {
 		case k.until.IsZero():
 		case left <= 0:
-			b.remove(k.Lease)
+			b.settle(k.Lease)
 		default:
 			wait = sooner(wait, max(left, expireTogether))
 		}
 	}
 	return wait
+}
+
+// settle goes by what the store says of a lease that was kept.
+func (b *believed) settle(l lease.Lease) {
+	if now, ok := b.snapshot.Leases.Find(l); ok {
+		b.put([]lease.Lease{now})
+		return
+	}
+	b.remove(l)
 }
 
 // sooner returns the shorter of two delays, of which 0 is none.

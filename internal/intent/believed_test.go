@@ -10,7 +10,10 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan"
 	"github.com/weft-net/weft/internal/plan/vxlan"
+	"github.com/weft-net/weft/internal/plan/wireguard"
 	"github.com/weft-net/weft/internal/sorted"
 	"github.com/weft-net/weft/internal/store"
 )
@@ -40,7 +43,7 @@ func TestAVanishedLeaseIsNotHeldAgainstItsSuccessor(t *testing.T) {
 		"all are gone":                 {nil, 3},
 	} {
 		b := believe(snapshot(last...))
-		b.update(snapshot(c.fresh...), time.Second, now)
+		b.update(snapshot(c.fresh...), time.Second, netstate.WGKey{}, now)
 		if n := b.leases.Len(); n != c.want {
 			t.Errorf("%s: %d leases, want %d", name, n, c.want)
 		}
@@ -84,7 +87,7 @@ func TestBelievedAddsUp(t *testing.T) {
 				snap.Config = []byte("{}")
 			}
 			now = now.Add(time.Duration(rng.IntN(800)) * time.Millisecond)
-			b.update(snap, time.Second, now)
+			b.update(snap, time.Second, netstate.WGKey{}, now)
 			b.expire(now)
 			if err := sound(b); err != nil {
 				t.Fatalf("seed %d: %v", seed, err)
@@ -141,7 +144,7 @@ func TestAFirstSnapshotIsTakenInAtOnce(t *testing.T) {
 	snap := snapshot(all...)
 	per := testing.AllocsPerRun(5, func() {
 		b := believe(store.Snapshot{})
-		b.update(snap, time.Second, time.Unix(1, 0))
+		b.update(snap, time.Second, netstate.WGKey{}, time.Unix(1, 0))
 		if b.leases.Len() != len(all) {
 			t.Fatal(b.leases.Len(), "leases")
 		}
@@ -156,10 +159,56 @@ func TestKeptLeasesGoTogether(t *testing.T) {
 	now := time.Unix(1, 0)
 	last := []lease.Lease{at("10.5.1.0/24", "192.0.2.1"), at("10.5.2.0/24", "192.0.2.2")}
 	b := believe(snapshot(last...))
-	b.update(snapshot(last[1]), time.Second, now)
-	b.update(snapshot(), time.Second, now.Add(5*time.Millisecond))
+	b.update(snapshot(last[1]), time.Second, netstate.WGKey{}, now)
+	b.update(snapshot(), time.Second, netstate.WGKey{}, now.Add(5*time.Millisecond))
 	wait := b.expire(now.Add(time.Second))
 	if b.kept.Len() != 1 || wait != expireTogether {
 		t.Errorf("%d kept, the next goes in %s", b.kept.Len(), wait)
+	}
+}
+
+// TestOneOfTwoHostsBeginsTheHandshake has two hosts learn of each other's switch to wireguard.
+func TestOneOfTwoHostsBeginsTheHandshake(t *testing.T) {
+	now := time.Unix(1, 0)
+	switched := func(key netstate.WGKey) lease.Lease {
+		l := at("10.5.2.0/24", "192.0.2.2")
+		l.Backend = plan.WireGuard
+		l.Data = l.Data.With(netconf.V4, wireguard.Data{Key: key, Port: 51820}.Marshal())
+		return l
+	}
+	before, low, high := at("10.5.2.0/24", "192.0.2.2"), netstate.WGKey{1}, netstate.WGKey{2}
+	before.Backend = plan.VXLAN
+	for name, c := range map[string]struct {
+		own, peer netstate.WGKey
+		waits     bool
+	}{
+		"the peer begins":           {high, low, true},
+		"this host begins":          {low, high, false},
+		"nothing may travel as yet": {netstate.WGKey{}, low, false},
+	} {
+		b := believe(snapshot(before))
+		b.update(snapshot(switched(c.peer)), time.Second, c.own, now)
+		if got := b.leases.Slice()[0].Backend == plan.VXLAN; got != c.waits {
+			t.Errorf("%s: goes by %v", name, b.leases.Slice())
+		}
+		if wait := b.expire(now); (wait > 0) != c.waits {
+			t.Errorf("%s: a tick in %s", name, wait)
+		}
+		if wait := b.expire(now.Add(handshakeLead)); wait != 0 || !b.leases.Slice()[0].Same(switched(c.peer)) || b.kept.Len() != 0 {
+			t.Errorf("%s, later: goes by %v, a tick in %s", name, b.leases.Slice(), wait)
+		}
+	}
+
+	b := believe(snapshot(before))
+	b.update(snapshot(switched(low)), time.Second, high, now)
+	b.update(snapshot(), time.Second, high, now)
+	if b.expire(now.Add(handshakeLead)); b.leases.Len() != 0 || b.kept.Len() != 0 {
+		t.Errorf("a lease that vanished while it was held back stays: %v", b.leases.Slice())
+	}
+	b = believe(snapshot(before))
+	b.update(snapshot(switched(low)), time.Second, high, now)
+	b.update(snapshot(before), time.Second, high, now)
+	if wait := b.expire(now); wait != 0 || !b.leases.Slice()[0].Same(before) {
+		t.Errorf("a lease that changed back is held back: %v", b.leases.Slice())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/event"
+	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan"
 )
 
@@ -58,8 +59,17 @@ func (t *step) wake(d time.Duration) { t.out.Wake = sooner(t.out.Wake, d) }
 func (t *step) storeChanged(e StoreChanged) {
 	s := t.state
 	t.tellUndecodable(e)
-	s.store.update(e.Snapshot, s.opts.Grace, t.now)
+	s.store.update(e.Snapshot, s.opts.Grace, s.handshakes(), t.now)
 	s.primed, s.heard = true, true
+}
+
+// handshakes is the key by which it is settled who begins a handshake; none where nothing may
+// travel as before, and none for what an agent learns at its start, which is no news.
+func (s *State) handshakes() netstate.WGKey {
+	if !s.heard || s.config.net != nil && s.config.net.Strict() {
+		return netstate.WGKey{}
+	}
+	return s.opts.Key
 }
 
 // tellUndecodable logs keys that cannot be read, when they are new.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -121,4 +122,19 @@ func (b *basis) endpoint(p *peer, f netconf.Family) netip.AddrPort {
 		port = wireguard.PeerPort(conf, f, p.Data.Of)
 	}
 	return netip.AddrPortFrom(addr, port)
+}
+
+// AwaitsHandshake reports whether a peer that goes over from what it announced before to
+// now is the one that begins the handshake with the host of the key own: of two hosts that of
+// the lower key. Else both would begin at the same moment, since both learn it from the store.
+func AwaitsHandshake(own netstate.WGKey, before, now lease.Attrs) bool {
+	if own.IsZero() || before.Backend == WireGuard || now.Backend != WireGuard {
+		return false
+	}
+	for _, f := range netconf.Families {
+		if data, err := wireguard.ParseData(now.Data.Of(f)); err == nil {
+			return bytes.Compare(data.Key[:], own[:]) < 0
+		}
+	}
+	return false
 }
