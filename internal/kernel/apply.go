@@ -58,12 +58,14 @@ func (k *Kernel) applyQuick(ctx context.Context, ops []netstate.Op, errs []error
 }
 
 // sameKind returns the end of the run of ops of one kind that begins at lo.
-// All that nftables keeps is one kind: it is one transaction.
+// All that nftables keeps is one kind: it is one transaction. So are the peers of
+// WireGuard devices with what they are allowed.
 func sameKind(ops []netstate.Op, lo int) int {
 	kind := reflect.TypeOf(ops[lo].Row)
-	nftables := nft.Handles(ops[lo].Row)
+	nftables, peers := nft.Handles(ops[lo].Row), isPeer(ops[lo].Row)
 	hi := lo + 1
-	for hi < len(ops) && !isLegacy(ops[hi].Row) && nft.Handles(ops[hi].Row) == nftables && (nftables || reflect.TypeOf(ops[hi].Row) == kind) {
+	for hi < len(ops) && !isLegacy(ops[hi].Row) && nft.Handles(ops[hi].Row) == nftables &&
+		(nftables || peers && isPeer(ops[hi].Row) || reflect.TypeOf(ops[hi].Row) == kind) {
 		hi++
 	}
 	return hi

@@ -106,8 +106,16 @@ func ipNet(p netip.Prefix) net.IPNet {
 	return net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-// peers carries out ops on peers and what they are allowed, all of one kind: one change
-// for each device.
+// isPeer reports whether r is a peer of a WireGuard device, or what one is allowed.
+func isPeer(r netstate.Row) bool {
+	switch r.(type) {
+	case netstate.Peer, netstate.Allowed:
+		return true
+	}
+	return false
+}
+
+// peers carries out ops on peers and what they are allowed: one change for each device.
 func (a *applier) peers(ops []netstate.Op, errs []error) {
 	byDevice := map[string][]int{}
 	for i, op := range ops {
@@ -141,24 +149,26 @@ func (a *applier) changePeers(device string, ops []netstate.Op, which []int, err
 	if err != nil {
 		return err
 	}
-	var change wgtypes.Config
+	c := newPeerChange(have)
 	for _, i := range which {
-		var peer *wgtypes.PeerConfig
 		switch r := ops[i].Row.(type) {
 		case netstate.Peer:
-			peer, errs[i] = a.peerConfig(r, ops[i].Verb)
+			var peer wgtypes.PeerConfig
+			if peer, err = a.peerConfig(r, ops[i].Verb); err == nil {
+				c.put(peer)
+			}
 		case netstate.Allowed:
-			peer, errs[i] = allowedConfig(have, r, ops[i].Verb)
+			err = c.allow(r, ops[i])
 		}
-		errs[i] = refused(ops[i], errs[i])
-		if peer != nil {
-			change.Peers = append(change.Peers, *peer)
-		}
+		errs[i] = refused(ops[i], err)
 	}
-	if len(change.Peers) == 0 {
+	if len(c.config.Peers) == 0 {
 		return nil
 	}
-	return a.writeWireGuard(l, change)
+	if err := a.writeWireGuard(l, c.config); err != nil || len(c.quiet.Peers) == 0 {
+		return err
+	}
+	return a.writeWireGuard(l, c.quiet)
 }
 
 // wireguardNamed returns the WireGuard device called name.
@@ -173,15 +183,15 @@ func (a *applier) wireguardNamed(name string) (link, error) {
 	return l, err
 }
 
-func (a *applier) peerConfig(r netstate.Peer, verb netstate.Verb) (*wgtypes.PeerConfig, error) {
-	out := &wgtypes.PeerConfig{PublicKey: wgtypes.Key(r.Key)}
+func (a *applier) peerConfig(r netstate.Peer, verb netstate.Verb) (wgtypes.PeerConfig, error) {
+	out := wgtypes.PeerConfig{PublicKey: wgtypes.Key(r.Key)}
 	if verb == netstate.Remove {
 		out.Remove = true
 		return out, nil
 	}
 	psk, known := a.Kernel.wg.psk(r.PSK)
 	if !known {
-		return nil, fmt.Errorf("the preshared key with fingerprint %s is not known; it comes with the network config", r.PSK)
+		return out, fmt.Errorf("the preshared key with fingerprint %s is not known; it comes with the network config", r.PSK)
 	}
 	keepalive := time.Duration(r.Keepalive) * time.Second
 	out.PresharedKey, out.PersistentKeepaliveInterval = &psk, &keepalive
@@ -191,23 +201,107 @@ func (a *applier) peerConfig(r netstate.Peer, verb netstate.Verb) (*wgtypes.Peer
 	return out, nil
 }
 
-// allowedConfig adds a prefix to what a peer is allowed, which takes it from another,
-// or removes it: the kernel can only be told what remains. have follows.
-func allowedConfig(have *wgtypes.Device, r netstate.Allowed, verb netstate.Verb) (*wgtypes.PeerConfig, error) {
-	i := slices.IndexFunc(have.Peers, func(p wgtypes.Peer) bool { return netstate.WGKey(p.PublicKey) == r.Key })
-	if i < 0 {
-		if verb == netstate.Remove {
-			return nil, nil
+// peerChange is one change of a device's peers, as it is put together.
+type peerChange struct {
+	allowed map[netip.Prefix]netstate.WGKey   // who is allowed what, with the change so far
+	peers   map[netstate.WGKey][]netip.Prefix // what each is allowed
+	config  wgtypes.Config
+	new     map[netstate.WGKey]int // where in config the peers are that are new
+	quiet   wgtypes.Config         // follows config
+}
+
+// newPeerChange begins a change of a device with these settings.
+func newPeerChange(have *wgtypes.Device) *peerChange {
+	c := &peerChange{
+		allowed: map[netip.Prefix]netstate.WGKey{}, peers: map[netstate.WGKey][]netip.Prefix{}, new: map[netstate.WGKey]int{},
+	}
+	for _, p := range have.Peers {
+		key := netstate.WGKey(p.PublicKey)
+		c.peers[key] = []netip.Prefix{}
+		for _, a := range p.AllowedIPs {
+			c.note(prefixOf(a), key)
 		}
-		return nil, fmt.Errorf("device %s has no peer %s", r.Dev, r.Key)
 	}
-	out := &wgtypes.PeerConfig{PublicKey: wgtypes.Key(r.Key), UpdateOnly: true}
-	if verb != netstate.Remove {
-		out.AllowedIPs = []net.IPNet{ipNet(r.Prefix)}
-		return out, nil
+	return c
+}
+
+// note takes a prefix from the peer that has it and gives it to the one with key.
+func (c *peerChange) note(p netip.Prefix, key netstate.WGKey) {
+	c.drop(p)
+	c.allowed[p] = key
+	c.peers[key] = append(c.peers[key], p)
+}
+
+func (c *peerChange) drop(p netip.Prefix) {
+	if was, ok := c.allowed[p]; ok {
+		c.peers[was] = slices.DeleteFunc(c.peers[was], func(o netip.Prefix) bool { return o == p })
+		delete(c.allowed, p)
 	}
-	p := &have.Peers[i]
-	p.AllowedIPs = slices.DeleteFunc(slices.Clone(p.AllowedIPs), func(n net.IPNet) bool { return prefixOf(n) == r.Prefix })
-	out.ReplaceAllowedIPs, out.AllowedIPs = true, p.AllowedIPs
-	return out, nil
+}
+
+// put adds, changes or removes a peer.
+func (c *peerChange) put(p wgtypes.PeerConfig) {
+	key := netstate.WGKey(p.PublicKey)
+	_, known := c.peers[key]
+	switch {
+	case p.Remove:
+		for _, prefix := range slices.Clone(c.peers[key]) {
+			c.drop(prefix)
+		}
+		delete(c.peers, key)
+		delete(c.new, key)
+	case !known:
+		c.new[key] = len(c.config.Peers)
+		c.peers[key] = []netip.Prefix{}
+	}
+	c.config.Peers = append(c.config.Peers, p)
+}
+
+// allow adds a prefix to what a peer is allowed, which takes it from another, or
+// removes it: the kernel can only be told what remains.
+func (c *peerChange) allow(r netstate.Allowed, op netstate.Op) error {
+	_, known := c.peers[r.Key]
+	at, isNew := c.new[r.Key]
+	switch {
+	case op.Verb == netstate.Remove:
+		if c.allowed[r.Prefix] != r.Key {
+			return nil
+		}
+		c.drop(r.Prefix)
+		rest := wgtypes.PeerConfig{PublicKey: wgtypes.Key(r.Key), UpdateOnly: true, ReplaceAllowedIPs: true}
+		for _, p := range c.peers[r.Key] {
+			rest.AllowedIPs = append(rest.AllowedIPs, ipNet(p))
+		}
+		c.config.Peers = append(c.config.Peers, rest)
+		return nil
+	case !known:
+		return fmt.Errorf("device %s has no peer %s", r.Dev, r.Key)
+	}
+	c.note(r.Prefix, r.Key)
+	if !isNew {
+		c.config.Peers = append(c.config.Peers, wgtypes.PeerConfig{
+			PublicKey: wgtypes.Key(r.Key), UpdateOnly: true, AllowedIPs: []net.IPNet{ipNet(r.Prefix)},
+		})
+		return nil
+	}
+	// One entry for the peer with its prefixes: it must not answer before it has them, or what
+	// its host sends at once is dropped.
+	peer := &c.config.Peers[at]
+	peer.AllowedIPs = append(peer.AllowedIPs, ipNet(r.Prefix))
+	if was, moved := op.Have.(netstate.Allowed); moved && was.Key != r.Key {
+		c.greet(peer)
+	}
+	return nil
+}
+
+// greet has a handshake with a new peer begin at once. It takes the place of another, as
+// when a host has got another key: packets from its host wait until this side, which
+// knows the key now, begins. Turning keepalives on sends one.
+func (c *peerChange) greet(p *wgtypes.PeerConfig) {
+	if k := p.PersistentKeepaliveInterval; k != nil && *k != 0 || p.Endpoint == nil {
+		return
+	}
+	on, off := time.Second, time.Duration(0)
+	p.PersistentKeepaliveInterval = &on
+	c.quiet.Peers = append(c.quiet.Peers, wgtypes.PeerConfig{PublicKey: p.PublicKey, UpdateOnly: true, PersistentKeepaliveInterval: &off})
 }

@@ -74,7 +74,9 @@ func testWireGuard(t *testing.T, h Host) {
 		{"a keepalive less", " keepalive 25", ""},
 		{"a prefix less", "allowed fd05:0:0:3::/64 peer KEY-y dev flannel-wg\n", ""},
 		{"another peer's prefix", "10.5.3.0/24 peer KEY-y", "10.5.3.0/24 peer KEY-x"},
+		{"another peer's prefix, and one less", "10.5.3.0/24 peer KEY-y dev flannel-wg\nallowed fd05:0:0:3::/64 peer KEY-y dev", "10.5.3.0/24 peer KEY-x dev"},
 		{"another peer", "KEY-x", "KEY-z"},
+		{"another peer with keepalives", "KEY-y", "KEY-z"},
 		{"no peers", strings.TrimPrefix(ciphers, cipherDevice), ""},
 	} {
 		t.Run(change.name, func(t *testing.T) {
