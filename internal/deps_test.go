@@ -78,8 +78,9 @@ var layers = map[string][]string{
 	"internal/holder":     {"internal/backoff", "internal/event", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/store"},
 	"internal/agent": {
 		"internal/api", "internal/event", "internal/holder", "internal/host", "internal/hostlock", "internal/identity", "internal/intent", "internal/lease", "internal/logonce", "internal/mailbox", "internal/observer",
-		"internal/netstate", "internal/peerapi", "internal/persister", "internal/plan/firewall", "internal/prober", "internal/reconcile", "internal/status", "internal/store", "internal/subnetenv", "internal/wgkey",
+		"internal/netstate", "internal/peerapi", "internal/persister", "internal/plan/firewall", "internal/prober", "internal/reconcile", "internal/rekey", "internal/status", "internal/store", "internal/subnetenv", "internal/wgkey",
 	},
+	"internal/rekey": {"internal/api", "internal/mailbox", "internal/netstate", "internal/wgkey"},
 	"internal/offline": {
 		"internal/agent", "internal/identity", "internal/intent", "internal/lease", "internal/netconf", "internal/netstate", "internal/observer", "internal/persister",
 		"internal/plan", "internal/reconcile", "internal/store", "internal/subnetenv", "internal/wgkey",

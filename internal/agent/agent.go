@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/weft-net/weft/internal/persister"
 	"github.com/weft-net/weft/internal/prober"
 	"github.com/weft-net/weft/internal/reconcile"
+	"github.com/weft-net/weft/internal/rekey"
 	"github.com/weft-net/weft/internal/status"
 	"github.com/weft-net/weft/internal/store"
 )
@@ -48,7 +48,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return api.Serve(ctx, socket, api.Local(a.board)) })
+	group.Go(func() error { return api.Serve(ctx, socket, api.Local(a.board, a.keys)) })
 	if health != nil {
 		group.Go(func() error { return api.Serve(ctx, health, api.Health(a.board, a.opts.Metrics)) })
 	}
@@ -75,6 +75,7 @@ type agent struct {
 	peers    *peerapi.Server
 	passed   *follower
 	herald   *status.Herald
+	keys     *rekey.Keys
 
 	carried bool          // subnet.env was written
 	outage  logonce.Fault // of the store
@@ -110,13 +111,14 @@ func prepare(o Options) (*agent, error) {
 		log:   o.Log,
 		board: status.NewBoard(status.Options{
 			Version: o.Version, Hostname: o.Hostname, StoreKind: o.StoreKind, Assigned: o.Assigned,
-			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests, Expires: expiryOf(o.Store), Reach: paths.Report, Checksums: paths.Checksums, Answers: peers.Addr, Count: o.Count, FastPath: o.FastPath, UserSpace: o.UserSpace,
+			Events: o.Events, Trouble: o.Trouble, Requests: o.Requests, Expires: store.ExpiryOf(o.Store), Reach: paths.Report, Checksums: paths.Checksums, Answers: peers.Addr, Count: o.Count, FastPath: o.FastPath, UserSpace: o.UserSpace,
 		}),
 		state:    intent.New(o.IntentOptions(owner), persisted),
 		memory:   memory,
 		observer: observer.New(o.Kernel, o.Source),
 		prober:   paths,
 		peers:    peers,
+		keys:     rekey.New(o.Keys, o.Log),
 		updates:  mailbox.New[store.Update](),
 		changed:  mailbox.New[struct{}](),
 		wants:    mailbox.New[reconcile.Want](),
@@ -135,15 +137,6 @@ func prepare(o Options) (*agent, error) {
 		Drift:  a.passed.drift,
 	}
 	return a, nil
-}
-
-// expiryOf returns what tells when the held lease ends, nil if the store's leases
-// do not.
-func expiryOf(s store.Store) func() time.Time {
-	if e, ok := s.(store.Expirer); ok {
-		return e.Expires
-	}
-	return nil
 }
 
 // work runs the parts until ctx ends or one fails.

@@ -56,6 +56,8 @@ func (a *agent) decide(ctx context.Context) error {
 			a.step(ctx, intent.PathsProbed(f), wake)
 		case done := <-a.passed.done:
 			a.step(ctx, done, wake)
+		case key := <-a.keys.Made:
+			a.step(ctx, intent.KeyMade{Key: key}, wake)
 		case <-wake.C:
 			a.step(ctx, intent.Tick{}, wake)
 		}
@@ -119,6 +121,7 @@ func (a *agent) carryOut(ctx context.Context, out intent.Output) (next intent.Ev
 	if out.Request != nil {
 		a.holder.Requests.Put(*out.Request)
 	}
+	a.keys.Keep(out.KeepKey)
 	return next
 }
 

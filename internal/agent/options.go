@@ -75,7 +75,7 @@ func (o Options) IntentOptions(owner lease.Owner) intent.Options {
 		advice = "write one with 'weft config set'"
 	}
 	return intent.Options{
-		Owner: owner, Key: o.Keys.Public(), Version: o.Version, Uplink: o.Uplink, Firewall: o.Firewall, Grace: o.Grace,
+		Owner: owner, Key: o.Keys.Public(), NextKey: o.Keys.Next(), Version: o.Version, Uplink: o.Uplink, Firewall: o.Firewall, Grace: o.Grace,
 		Assigned: o.Assigned, Preferred: env.Subnets, ConfigAdvice: advice,
 	}
 }

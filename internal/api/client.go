@@ -129,7 +129,11 @@ func (c *Client) Plan(ctx context.Context) (*netstate.State, error) {
 }
 
 func (c *Client) get(ctx context.Context, path string, read func(io.Reader) error) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent"+path, nil)
+	return c.ask(ctx, http.MethodGet, path, read)
+}
+
+func (c *Client) ask(ctx context.Context, method, path string, read func(io.Reader) error) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, nil)
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,9 @@ type failure struct {
 	Hint  string `json:"hint,omitempty"`
 }
 
-// Local answers the command line's questions about a.
-func Local(a Agent) http.Handler {
+// Local answers the command line's questions about a, and has its keys shown and replaced;
+// nil: it has none.
+func Local(a Agent, keys Keys) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(pathStatus, getOnly(func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, a.Status())
@@ -35,10 +36,11 @@ func Local(a Agent) http.Handler {
 	}))
 	mux.HandleFunc(pathPaths, servePaths(a))
 	mux.HandleFunc(pathReady, ready(a)) // for the CNI plugin
+	serveKeys(mux, keys)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusNotFound, failure{
 			Error: "unknown path " + r.URL.Path,
-			Hint:  "this agent serves " + pathStatus + ", " + pathPlan + ", " + pathPaths + ", " + pathEvents + " and " + pathReady + "; the versions of agent and command may differ",
+			Hint:  "this agent serves " + pathStatus + ", " + pathPlan + ", " + pathPaths + ", " + pathEvents + ", " + pathKey + " and " + pathReady + "; the versions of agent and command may differ",
 		})
 	})
 	return mux

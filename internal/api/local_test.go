@@ -42,7 +42,7 @@ func start(t *testing.T, a api.Agent) (*api.Client, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, ln, api.Local(a))
+	serve(t, ln, api.Local(a, nil))
 	c, err := api.DialDir(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func TestLocalRefuses(t *testing.T) {
 		{"DELETE", "/v1/plan", 405, "DELETE is not supported"},
 	} {
 		rec := httptest.NewRecorder()
-		api.Local(&twin{}).ServeHTTP(rec, httptest.NewRequest(test.method, test.path, nil))
+		api.Local(&twin{}, nil).ServeHTTP(rec, httptest.NewRequest(test.method, test.path, nil))
 		if rec.Code != test.code || !strings.Contains(rec.Body.String(), test.says) {
 			t.Errorf("%s %s: %d %s, want %d and %q", test.method, test.path, rec.Code, rec.Body, test.code, test.says)
 		}

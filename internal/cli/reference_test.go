@@ -29,6 +29,7 @@ var documents = map[string]any{
 	"Event":           eventDocument{},
 	"Explanation":     explanationDocument{},
 	"Lab":             labDocument{},
+	"Key":             keyDocument{},
 	"LeaseList":       leasesDocument{},
 	"Ping":            pingDocument{},
 	"Plan":            planDocument{},
@@ -71,7 +72,7 @@ func TestReferenceDescribesTheInterfaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := map[string]any{"GET /v1/paths": api.PeerPath{}, "GET " + api.PathCheck: peerapi.Answer{}}
+	served := map[string]any{"GET /v1/paths": api.PeerPath{}, "GET " + api.PathCheck: peerapi.Answer{}, "GET /v1/key": api.Key{}}
 	for _, section := range strings.Split(string(data), "\n## ")[1:] {
 		name, text, _ := strings.Cut(section, "\n")
 		fields := map[string]string{}

@@ -45,7 +45,7 @@ It replaces flannel host by host: same store, same flags, same subnet file.`,
 	root.SetVersionTemplate(versionLine(p.Version) + "\n")
 	root.AddCommand(
 		newUpCommand(a), newStatusCommand(a), newPlanCommand(a), newExplainCommand(a), newPingCommand(), newCheckCommand(a), newBundleCommand(a), newEventsCommand(), newUICommand(a), newWaitCommand(), newCleanCommand(),
-		newConfigCommand(a), newLeaseCommand(), newDockerCommand(a), newCNICommand(), newLabCommand(a), newVersionCommand(a), newWireGuardCommand(),
+		newConfigCommand(a), newLeaseCommand(), newKeyCommand(), newDockerCommand(a), newCNICommand(), newLabCommand(a), newVersionCommand(a), newWireGuardCommand(),
 	)
 	explainNoArgs(root)
 	return root, &a.began

@@ -28,6 +28,7 @@ const (
 	ConfigChanged Kind = "config-changed"
 	Uplink        Kind = "uplink"
 	Lease         Kind = "lease"
+	Key           Kind = "key"
 	Draining      Kind = "draining"
 	Drift         Kind = "drift"
 	Repaired      Kind = "repaired"
@@ -62,6 +63,7 @@ var Meanings = []Meaning{
 	{ConfigChanged, "a key of the network config has another value"},
 	{Uplink, "the interface and addresses through which peers are reached"},
 	{Lease, "this host's lease: held, lost, another subnet, none yet"},
+	{Key, "this host's key for WireGuard is being replaced: in use, known to peers"},
 	{Draining, "a previous network or subnet is routed until its leases expire, or is not any more"},
 	{Drift, "another program changed or removed an object, and weft restored it"},
 	{Repaired, "weft restored an object without a report of the kernel who changed it"},

@@ -64,6 +64,10 @@ type PathsProbed struct {
 	Checksums []plan.Checksum // that were wrong
 }
 
+// KeyMade says that there is a new private key for WireGuard, whose public one is Key. It
+// is on disk, beside the one in use.
+type KeyMade struct{ Key netstate.WGKey }
+
 // Tick says that Output.Wake has come.
 type Tick struct{}
 
@@ -76,6 +80,7 @@ func (LocksTaken) event()   {}
 func (LeaseHeld) event()    {}
 func (PassDone) event()     {}
 func (PathsProbed) event()  {}
+func (KeyMade) event()      {}
 func (Tick) event()         {}
 
 func (e StoreChanged) String() string {
@@ -108,7 +113,8 @@ func (e PassDone) String() string {
 func (e PathsProbed) String() string {
 	return fmt.Sprintf("paths probed: %d with an outcome", e.Proofs.Len())
 }
-func (Tick) String() string { return "tick" }
+func (e KeyMade) String() string { return "key made: " + e.Key.String() }
+func (Tick) String() string      { return "tick" }
 
 // HostQuery says how the host's facts are to be found out.
 type HostQuery struct {

@@ -128,7 +128,7 @@ func withAssigned(o host.Options, a *store.Assignment) host.Options {
 
 // withKey returns b with this host's key.
 func (s *State) withKey(b plan.Before) plan.Before {
-	b.Key = s.opts.Key
+	b.Key = s.key
 	return b
 }
 

@@ -23,6 +23,7 @@ type Output struct {
 	Desired  *Desired       // make the kernel equal to it; nil: as before
 	Env      *subnetenv.Env // write subnet.env: the kernel now carries this; nil: as before
 	Request  *LeaseRequest  // ask for this lease; nil: as before
+	KeepKey  netstate.WGKey // keep the private key of this public one alone: peers know it; zero: as before
 	Wake     time.Duration  // delay until a Tick is needed; 0 if only an event should trigger it
 }
 
@@ -97,6 +98,9 @@ func (o Output) String() string {
 	}
 	if o.Request != nil {
 		fmt.Fprintf(&b, "request: %v backend %s public %v preferred %v\n", o.Request.Net.Prefixes(), o.Request.Backend, o.Request.Public, o.Request.Preferred)
+	}
+	if !o.KeepKey.IsZero() {
+		fmt.Fprintf(&b, "keep key: %s\n", o.KeepKey)
 	}
 	if o.Wake > 0 {
 		fmt.Fprintf(&b, "wake: in %s\n", o.Wake)

@@ -52,10 +52,10 @@ func (t *step) request(attrs lease.Attrs) {
 // publicKey is this host's for WireGuard, "" if it has none. It is told whatever the
 // backend: peers that know it can answer the first encrypted packet.
 func (s *State) publicKey() string {
-	if s.opts.Key.IsZero() {
+	if s.key.IsZero() {
 		return ""
 	}
-	return s.opts.Key.String()
+	return s.key.String()
 }
 
 // taken returns the networks of this host that subnets may collide with: those

@@ -19,6 +19,7 @@ import (
 type Options struct {
 	Owner        lease.Owner
 	Key          netstate.WGKey // this host's public one for WireGuard; zero if it has none
+	NextKey      netstate.WGKey // that is to take its place; zero: none
 	Version      string         // of the agent, for other hosts' operators
 	Uplink       host.Options
 	Firewall     firewall.Options
@@ -54,6 +55,9 @@ type State struct {
 	proofs   plan.Proofs     // of the paths to peers, since the start
 	wrong    []plan.Checksum // that a self-test has found
 
+	key       netstate.WGKey // this host's public one for WireGuard
+	steady    time.Time      // since when the store answers; zero: it does not
+	nextKey   netstate.WGKey // to take its place, or not known to the store yet; zero: none
 	history   history
 	self      *lease.Lease       // held, or held before the restart and still in the store
 	last      *lease.Lease       // as last planned with, kept over restarts
@@ -101,8 +105,13 @@ func New(o Options, p Persisted) State {
 		history:  p.history,
 		serves:   p.Owns,
 		wrong:    p.Checksums,
+		key:      o.Key,
+		nextKey:  o.NextKey,
 
 		overwritten: p.Overwritten.Since(o.Owner.Boot),
+	}
+	if s.history.uses(o.NextKey) {
+		s.key = o.NextKey
 	}
 	if net, err := netconf.Parse(p.Snapshot.Config); err == nil {
 		// The config may have changed meanwhile.

@@ -18,6 +18,7 @@ func Step(s State, e Event, now time.Time) (State, Output) {
 		t.storeChanged(e)
 	case StoreHealth:
 		s.away = e.Err != nil
+		t.answers(e.Err == nil && s.heard)
 	case UseCopy:
 		t.useCopy()
 	case HostChanged:
@@ -34,6 +35,8 @@ func Step(s State, e Event, now time.Time) (State, Output) {
 	case PathsProbed:
 		s.proofs = e.Proofs
 		t.checksums(e.Checksums)
+	case KeyMade:
+		s.nextKey = e.Key
 	case Tick:
 	}
 	if s.primed {
@@ -61,6 +64,7 @@ func (t *step) storeChanged(e StoreChanged) {
 	t.tellUndecodable(e)
 	s.store.update(e.Snapshot, s.opts.Grace, s.handshakes(), t.now)
 	s.primed, s.heard = true, true
+	t.answers(!s.away)
 }
 
 // handshakes is the key by which it is settled who begins a handshake; none where nothing may
@@ -110,6 +114,7 @@ func (t *step) conclude() {
 		t.tellFaults()
 		return
 	}
+	t.switchKey()
 	attrs, err := plan.Announce(*s.config.net, *s.facts, s.opts.Owner.ID, s.withKey(s.before()))
 	s.faults.Announcement = err
 	t.tellFaults()
@@ -125,6 +130,7 @@ func (t *step) conclude() {
 	t.arrive()
 	t.persist()
 	t.request(attrs)
+	t.keepKey()
 }
 
 // tellFaults logs what keeps the plan from being made, when it has changed.

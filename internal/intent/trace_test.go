@@ -87,7 +87,7 @@ func newTracer(t testing.TB) *tracer {
 		t: t, now: time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC), keys: map[string][]byte{}, reserved: map[string]bool{}, rev: 1,
 		addr: netip.MustParsePrefix("10.4.7.21/24"), disk: map[string]json.RawMessage{}, desired: &netstate.State{},
 		opts: intent.Options{
-			Owner: lease.Owner{ID: "trace"}, Grace: 3 * time.Second, ConfigAdvice: "write one", Firewall: firewall.Options{},
+			Owner: lease.Owner{ID: "trace"}, Key: keyOf("1"), Grace: 3 * time.Second, ConfigAdvice: "write one", Firewall: firewall.Options{},
 		},
 	}
 	r.state = intent.New(r.opts, intent.Persisted{})
@@ -197,6 +197,9 @@ func (r *tracer) do(verb, rest string) {
 			Sender: plan.Sender{Uplink: "eth0", Kernel: r.params[host.Release]},
 		})
 		r.step(intent.PathsProbed{Proofs: r.proofs, Checksums: r.wrong})
+	case "key":
+		r.opts.NextKey = keyOf(rest)
+		r.step(intent.KeyMade{Key: r.opts.NextKey})
 	case "store-fails":
 		r.step(intent.StoreHealth{Err: errors.New(rest)})
 	case "restart", "restart-with-copy":
@@ -227,6 +230,12 @@ func (r *tracer) probed(w []string) plan.Proofs {
 	}
 	r.proofs = r.proofs.With(p)
 	return r.proofs
+}
+
+// keyOf returns the public key with a number.
+func keyOf(number string) (k netstate.WGKey) {
+	copy(k[:], number)
+	return k
 }
 
 func mustInt(t testing.TB, text string) int {
@@ -329,6 +338,10 @@ func (r *tracer) note(out intent.Output) (next intent.Event) {
 			fmt.Fprintf(&r.out, " avoid %v local %v", r.request.Avoid, r.request.Local)
 		}
 		fmt.Fprintln(&r.out)
+	}
+	if !out.KeepKey.IsZero() {
+		fmt.Fprintln(&r.out, "keep key:", out.KeepKey)
+		r.opts.Key, r.opts.NextKey = out.KeepKey, netstate.WGKey{}
 	}
 	if out.Wake > 0 {
 		r.wake = out.Wake

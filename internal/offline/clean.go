@@ -124,7 +124,7 @@ func learn(ctx context.Context, o agent.Options, owns intent.Ownership) (_ inten
 // an embedded store's data.
 func leftovers(o agent.Options, foreignFile bool) []string {
 	var out []string
-	for _, path := range []string{o.SubnetFile, o.StateFile(), o.EventsFile(), filepath.Join(o.StateDir, wgkey.FileName)} {
+	for _, path := range []string{o.SubnetFile, o.StateFile(), o.EventsFile(), filepath.Join(o.StateDir, wgkey.FileName), filepath.Join(o.StateDir, wgkey.NextName)} {
 		if foreignFile && path == o.SubnetFile {
 			continue
 		}

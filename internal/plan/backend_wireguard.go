@@ -138,3 +138,31 @@ func AwaitsHandshake(own netstate.WGKey, before, now lease.Attrs) bool {
 	}
 	return false
 }
+
+// KeysOf returns the public keys that a host with attrs announces, each once.
+func KeysOf(attrs lease.Attrs) (out []netstate.WGKey) {
+	if attrs.Backend != WireGuard {
+		return nil
+	}
+	for _, f := range netconf.Families {
+		data, err := wireguard.ParseData(attrs.Data.Of(f))
+		if err == nil && !slices.Contains(out, data.Key) {
+			out = append(out, data.Key)
+		}
+	}
+	return out
+}
+
+// WithKey returns attrs with another public key wherever they have one.
+func WithKey(attrs lease.Attrs, key netstate.WGKey) lease.Attrs {
+	if attrs.Backend != WireGuard {
+		return attrs
+	}
+	for _, f := range netconf.Families {
+		if data, err := wireguard.ParseData(attrs.Data.Of(f)); err == nil {
+			data.Key = key
+			attrs.Data = attrs.Data.With(f, data.Marshal())
+		}
+	}
+	return attrs
+}

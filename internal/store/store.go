@@ -150,3 +150,11 @@ type (
 	AddressTakenError = lease.AddressTakenError
 	CloneError        = lease.CloneError
 )
+
+// ExpiryOf returns what tells when the lease held in s ends, nil if the leases of s do not.
+func ExpiryOf(s Store) func() time.Time {
+	if e, ok := s.(Expirer); ok {
+		return e.Expires
+	}
+	return nil
+}

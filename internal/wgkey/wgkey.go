@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/renameio/v2"
 
@@ -24,6 +25,10 @@ import (
 
 // FileName is the name of the private key's file in the state directory.
 const FileName = "wireguard.key"
+
+// NextName is the name of the file of the key that is to take the private key's place. It
+// is there from when the key is made until peers know it.
+const NextName = FileName + ".next"
 
 // Key is a secret key. It prints as "(secret)".
 type Key [32]byte
@@ -41,6 +46,9 @@ type Ring struct {
 	private   map[netstate.WGKey]Key
 	preshared map[string]Key
 	public    netstate.WGKey
+	next      netstate.WGKey
+	made      time.Time // the private key
+	dir       string    // "": nothing is kept
 }
 
 // Open returns a ring with the private key of the state directory, which is made if
@@ -49,7 +57,7 @@ type Ring struct {
 // that has it; it is another one after a restart.
 func Open(stateDir, former string) (*Ring, error) {
 	path := filepath.Join(stateDir, FileName)
-	r := &Ring{}
+	r := &Ring{dir: stateDir}
 	private, err := read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -66,16 +74,18 @@ func Open(stateDir, former string) (*Ring, error) {
 	}
 	var failed error
 	r.public, failed = r.Add(private)
-	return r, errors.Join(err, failed)
+	err = errors.Join(err, failed, r.resume())
+	return r, err
 }
 
 // Look returns a ring with the private key that Open has made in the state directory, or
 // without one. It writes nothing.
 func Look(stateDir string) *Ring {
-	r := &Ring{}
+	r := &Ring{dir: stateDir}
 	if private, err := read(filepath.Join(stateDir, FileName)); err == nil {
 		r.public, _ = r.Add(private)
 	}
+	_ = r.resume() // a key that cannot be read is missing
 	return r
 }
 

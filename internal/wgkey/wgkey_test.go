@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/netstate"
 )
 
 func TestKeyOutlivesTheProcess(t *testing.T) {
@@ -109,5 +110,64 @@ func TestDamagedKeyIsAnError(t *testing.T) {
 	}
 	if _, err := Open(dir, ""); err == nil || strings.Contains(err.Error(), "rubbish") {
 		t.Error(err)
+	}
+}
+
+// TestRenewedKey goes through a replacement, with the process ended after each step.
+func TestRenewedKey(t *testing.T) {
+	dir := t.TempDir()
+	r, err := Open(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := r.Public()
+	next, err := r.Renew()
+	if err != nil || next == old || r.Public() != old || r.Next() != next {
+		t.Fatal(old, next, r.Public(), r.Next(), err)
+	}
+	if again, err := r.Renew(); err != nil || again != next {
+		t.Error("a second command makes another key:", again, err)
+	}
+	info, err := os.Stat(filepath.Join(dir, NextName))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Error(info, err)
+	}
+	if r, err = Open(dir, ""); err != nil || r.Public() != old || r.Next() != next {
+		t.Fatal("after a restart:", r.Public(), r.Next(), err)
+	}
+	for _, key := range []netstate.WGKey{old, next} {
+		if _, ok := r.Private(key); !ok {
+			t.Error("the private key is missing of", key)
+		}
+	}
+	if err := r.Keep(next); err != nil || r.Public() != next || !r.Next().IsZero() {
+		t.Fatal(r.Public(), r.Next(), err)
+	}
+	if _, ok := r.Private(old); ok {
+		t.Error("the old key is still known")
+	}
+	if err := r.Keep(next); err != nil {
+		t.Error("a second time:", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Error("files left:", entries, err)
+	}
+	if r, err = Open(dir, ""); err != nil || r.Public() != next || !r.Next().IsZero() {
+		t.Error("after a restart:", r.Public(), r.Next(), err)
+	}
+}
+
+func TestKeyThatCannotBeKept(t *testing.T) {
+	dir := t.TempDir()
+	r, err := Open(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, NextName), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Renew(); err == nil || !r.Next().IsZero() {
+		t.Error(r.Next(), err)
 	}
 }

@@ -41,7 +41,7 @@ func serve(t *testing.T, a api.Agent) (runDir string) {
 		t.Fatal(err)
 	}
 	done := make(chan error)
-	go func() { done <- api.Serve(t.Context(), ln, api.Local(a)) }()
+	go func() { done <- api.Serve(t.Context(), ln, api.Local(a, nil)) }()
 	t.Cleanup(func() {
 		if err := <-done; err != nil { // t.Context has ended
 			t.Error(err)
