@@ -25,7 +25,7 @@ func (s *Store) Acquire(ctx context.Context, net netconf.Network, claim lease.Cl
 		return lease.Lease{}, fmt.Errorf("acquiring a lease: %w", err)
 	}
 	for {
-		l, err := s.announce(ctx, name, net, claim.Attrs)
+		l, err := s.announce(ctx, name, net, announced{claim.Attrs, claim.Host.WireGuard})
 		why, waits := errors.AsType[*nodeError](err)
 		if !waits || s.isNews(why.Error()) {
 			return l, err
@@ -53,18 +53,25 @@ type nodeError struct {
 
 func (e *nodeError) Error() string { return fmt.Sprintf("node %s: %s", e.node.name, e.why) }
 
-// announce writes attrs to the node's annotations, if they differ.
-func (s *Store) announce(ctx context.Context, name string, net netconf.Network, attrs lease.Attrs) (lease.Lease, error) {
+// announced is what a node's annotations say of its host.
+type announced struct {
+	attrs lease.Attrs
+	key   string // its public one for WireGuard; "": none
+}
+
+// announce writes a to the node's annotations, if they differ. Attributes and key are
+// one write: whoever sees the one knows the other.
+func (s *Store) announce(ctx context.Context, name string, net netconf.Network, a announced) (lease.Lease, error) {
 	n, err := s.get(ctx, name)
 	if err != nil {
 		return lease.Lease{}, err
 	}
 	for {
-		l, want, err := settle(n, net, attrs)
+		l, want, err := settle(n, net, a)
 		if err != nil {
 			return lease.Lease{}, err
 		}
-		s.expect(attrs)
+		s.expect(a)
 		p, differs := s.decode.keys.difference(n.annotations, want)
 		if !differs {
 			return l, nil
@@ -81,15 +88,15 @@ func (s *Store) announce(ctx context.Context, name string, net netconf.Network, 
 }
 
 // expect records for Hold what the node has to announce from now on.
-func (s *Store) expect(attrs lease.Attrs) {
+func (s *Store) expect(a announced) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refused, s.announced = "", &attrs
+	s.refused, s.announced = "", &a
 }
 
 // settle returns the lease that n gives its host in net when it announces
-// attrs, and the annotations for that.
-func settle(n node, net netconf.Network, attrs lease.Attrs) (lease.Lease, annotations, error) {
+// a, and the annotations for that.
+func settle(n node, net netconf.Network, a announced) (lease.Lease, annotations, error) {
 	refuse := func(why string, args ...any) (lease.Lease, annotations, error) {
 		return lease.Lease{}, annotations{}, &nodeError{n, fmt.Sprintf(why, args...)}
 	}
@@ -116,10 +123,11 @@ func settle(n node, net netconf.Network, attrs lease.Attrs) (lease.Lease, annota
 	if usable == 0 {
 		return refuse("its PodCIDR %s is of another family than the network %s", lease.FormatSubnets(subnets), lease.FormatSubnets(net.Prefixes()))
 	}
-	want, err := n.written(attrs)
+	want, err := n.written(a.attrs)
 	if err != nil {
 		return refuse("%v", err)
 	}
+	want[annKey] = a.key
 	n.annotations = want
 	l, err := n.lease()
 	if err != nil {

@@ -12,7 +12,7 @@ const DefaultPrefix = "flannel.alpha.coreos.com"
 // annotation is one of the annotations that matter, as an index.
 type annotation int
 
-// flannel's annotations. Agents write the first six, operators the others.
+// flannel's annotations, and weft's own. Agents write the first seven, operators the others.
 const (
 	annManaged annotation = iota // "true": the node's agent has announced itself
 	annType                      // the backend
@@ -20,6 +20,7 @@ const (
 	annPublic6
 	annData // backend data, JSON, of IPv4 and of IPv6
 	annData6
+	annKey       // weft's own: the host's public key for WireGuard, whatever the backend
 	annOverwrite // what to announce as public-ip in place of the host's own
 	annOverwrite6
 	annNode // what --public-ip and --public-ipv6 say, for this node
@@ -31,6 +32,7 @@ const (
 
 var annotationNames = [annotationCount]string{
 	"kube-subnet-manager", "backend-type", "public-ip", "public-ipv6", "backend-data", "backend-v6-data",
+	"weft-wireguard-key",
 	"public-ip-overwrite", "public-ipv6-overwrite", "node-public-ip", "node-public-ipv6",
 }
 

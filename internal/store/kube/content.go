@@ -35,6 +35,7 @@ type content struct {
 type member struct {
 	facts   uint64
 	subnets []netip.Prefix // of its lease
+	public  string         // key for WireGuard
 	err     error          // why the node itself makes no lease
 }
 
@@ -90,7 +91,7 @@ func (c *content) setOwn(n node) { c.own, c.assigned = n, n.assignment() }
 // comes first has it, on every host alike.
 func (c *content) place(n *node, hash uint64) {
 	l, err := n.lease()
-	m := member{hash, l.Subnets, err}
+	m := member{hash, l.Subnets, n.key(), err}
 	c.members[n.name] = m
 	if err != nil {
 		c.setBad(n.name, true)
@@ -122,7 +123,7 @@ func (c *content) holds(name, key string) bool {
 
 // give makes the node of a name the holder of the subnets with this key.
 func (c *content) give(key, name string, l lease.Lease) {
-	c.hosts = c.hosts.With(lease.Host{Lease: key, Name: name})
+	c.hosts = c.hosts.With(lease.Host{Lease: key, Name: name, WireGuard: c.members[name].public})
 	c.leases = c.leases.With(l)
 	if len(c.rivals[key]) > 0 {
 		c.entries = nil // they name the holder

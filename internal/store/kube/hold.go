@@ -119,10 +119,12 @@ func (h *holder) check(n node) error {
 			return fmt.Errorf("its PodCIDR is %s now", orNone(subnets))
 		}
 	}
-	want, err := n.written(h.expected())
+	expected := h.expected(&n)
+	want, err := n.written(expected.attrs)
 	if err != nil {
 		return err
 	}
+	want[annKey] = expected.key
 	for i := range annotationsWritten {
 		if n.annotations[i] != want[i] {
 			return fmt.Errorf("its annotation %s is %.80q now, and has to be %.80q", annotationNames[i], n.annotations[i], want[i])
@@ -138,12 +140,13 @@ func orNone(subnets []netip.Prefix) string {
 	return lease.FormatSubnets(subnets)
 }
 
-// expected is what the last Acquire announced; without one, what the lease says.
-func (h *holder) expected() lease.Attrs {
+// expected is what the last Acquire announced; without one, what the lease says, and n of
+// the key.
+func (h *holder) expected(n *node) announced {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.announced != nil {
 		return *h.announced
 	}
-	return h.lease.Attrs
+	return announced{h.lease.Attrs, n.annotations[annKey]}
 }

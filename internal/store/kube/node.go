@@ -92,6 +92,18 @@ func (n *node) lease() (lease.Lease, error) {
 	return l, nil
 }
 
+// maxKey is the length of a public key, 32 bytes in base64.
+const maxKey = 44
+
+// key is the public key that the node's host has for WireGuard, "" if it does not say or what it
+// says cannot be one.
+func (n *node) key() string {
+	if len(n.annotations[annKey]) > maxKey {
+		return ""
+	}
+	return n.annotations[annKey]
+}
+
 // maxData is the length of the longest annotation, in bytes: many times what any
 // backend writes. The decoder truncates longer ones to a byte more.
 const maxData = 4096
@@ -139,10 +151,12 @@ func (n *node) address(f netconf.Family, from annotation) (netip.Addr, bool, err
 	return a, !a.IsUnspecified(), nil
 }
 
-// written returns the annotations that announce a, with the operator's of n.
+// written returns the annotations that announce a, with the operator's of n and the key
+// that it has.
 func (n *node) written(a lease.Attrs) (annotations, error) {
 	out := n.annotations
 	clear(out[:annotationsWritten])
+	out[annKey] = n.annotations[annKey]
 	out[annManaged], out[annType] = "true", a.Backend
 	for _, addr := range a.Public {
 		f := netconf.FamilyOf(addr)

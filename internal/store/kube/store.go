@@ -31,8 +31,8 @@ type Store struct {
 	self   string // the name of this host's node, once it is known
 
 	mu        sync.Mutex
-	refused   string       // why the last Acquire failed, if only a change of the node mends it
-	announced *lease.Attrs // by the last Acquire that came that far
+	refused   string     // why the last Acquire failed, if only a change of the node mends it
+	announced *announced // by the last Acquire that came that far
 }
 
 var _ store.Store = (*Store)(nil)

@@ -18,6 +18,12 @@ func value(n int, b string) string {
 	return fmt.Sprintf(`{"PublicIP":"192.0.2.%d","PublicIPv6":null,"BackendType":%q}`, n, b)
 }
 
+// Public keys, as hosts say them.
+const (
+	key1 = "MQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+	key2 = "MgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+)
+
 func subnetKey(third int) string { return fmt.Sprintf("subnets/10.5.%d.0-24", third) }
 
 // commonTests hold for every store, also where something else assigns the
@@ -30,6 +36,30 @@ var commonTests = map[string]func(*testing.T, Fixture){
 		}
 		if got := stored(t, f.Open(t)); !sameLease(got, l) {
 			t.Errorf("stored %v, acquired %v", got, l)
+		}
+	},
+	"a snapshot tells the key of each host": func(t *testing.T, f Fixture) {
+		follower := Follow(t, f.Open(t))
+		claim := host(1)
+		other := acquire(t, f.Open(t), wide, host(2))
+		for _, key := range []string{key1, key2} {
+			claim.Host = lease.Host{Name: claim.Hostname, WireGuard: key}
+			s := f.Open(t)
+			l := acquire(t, s, wide, claim)
+			if d, ok := s.(store.Describer); ok {
+				if err := d.Describe(within(t), l, claim.Host); err != nil {
+					t.Fatal(err)
+				}
+			}
+			shows := func(snap store.Snapshot) bool {
+				got, found := snap.Hosts.Find(lease.HostOf(l.Subnets))
+				without, _ := snap.Hosts.Find(lease.HostOf(other.Subnets))
+				return found && got.WireGuard == key && without.WireGuard == ""
+			}
+			follower.Until(t, shows)
+			if snap := snapshot(t, f.Open(t)); !shows(snap) {
+				t.Errorf("read %v, want key %s", snap.Hosts.Slice(), key)
+			}
 		}
 	},
 	"acquire again gives the same": func(t *testing.T, f Fixture) {
