@@ -72,7 +72,7 @@ func backendType(o *object) string {
 	case name == "":
 		o.refuse("Type", "is missing", "must be %s", choice())
 	case slices.Contains(foreign, name):
-		o.refuse("Type", name, `is a backend of flannel that weft does not support; use "vxlan", or "host-gw" where all hosts share one segment`)
+		o.refuse("Type", name, `is a backend of flannel that weft does not support; use "vxlan", "wireguard" to encrypt, or "host-gw" where all hosts share one segment`)
 	default:
 		o.refuse("Type", shorten([]byte(strings.ToValidUTF8(written, "?"))), "unknown backend; must be %s", choice())
 	}

@@ -22,6 +22,9 @@ var networks = []struct{ name, values, want string }{
 		`{"Network": "10.244.0.0/16", "Backend": {"Type": "host-gw"}}`},
 	{"every key of vxlan", "flannel: {backendPort: 4789, mtu: 9000, vni: 16777215, GBP: true, directRouting: true}",
 		`{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "Port": 4789, "MTU": 9000, "VNI": 16777215, "GBP": true, "DirectRouting": true}}`},
+	{"wireguard", "flannel: {backend: wireguard, vni: 5}", `{"Network": "10.244.0.0/16", "Backend": {"Type": "wireguard"}}`},
+	{"every key of wireguard", `flannel: {backend: wireguard, backendPort: 4500, backendPortv6: 4501, mtu: 9000, keepaliveInterval: 25, tunnelMode: auto, psk: "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA="}`,
+		`{"Network": "10.244.0.0/16", "Backend": {"Type": "wireguard", "ListenPort": 4500, "ListenPortV6": 4501, "MTU": 9000, "PersistentKeepaliveInterval": 25, "Mode": "auto", "PSK": "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA="}}`},
 	{"another network", "podCidr: 172.16.0.0/12", `{"Network": "172.16.0.0/12", "Backend": {"Type": "vxlan"}}`},
 	{"dual stack", "podCidrv6: fd00:1::/48",
 		`{"Network": "10.244.0.0/16", "EnableIPv6": true, "IPv6Network": "fd00:1::/48", "Backend": {"Type": "vxlan"}}`},
@@ -244,9 +247,9 @@ func TestNewCNIConfigReplacesPods(t *testing.T) {
 func TestValuesThatCannotBeHadAreRefused(t *testing.T) {
 	dir := t.TempDir()
 	for values, want := range map[string]string{
-		"flannel: {backend: wireguard}":                 "weft does not support the backend \"wireguard\"",
+		"flannel: {backend: ipsec}":                     "weft does not support the backend \"ipsec\"",
 		"flannel: {backend: udp}":                       "weft does not support the backend \"udp\"",
-		"flannel: {backend: \"\"}":                      "set vxlan, or host-gw",
+		"flannel: {backend: \"\"}":                      "set vxlan, wireguard, or host-gw",
 		"flannel: {directRoutign: true}":                "'directRoutign' not allowed",
 		"flannel: {vni: 16777216}":                      "/flannel/vni",
 		"flannel: {directRouting: \"yes\"}":             "/flannel/directRouting",

@@ -26,9 +26,9 @@ annotations:
 
 {{/* What is asked for and cannot be had ends the installation: a network that is not as wanted is worse than none. */}}
 {{- define "weft.check" -}}
-{{- $backends := list "vxlan" "host-gw" }}
+{{- $backends := list "vxlan" "host-gw" "wireguard" }}
 {{- if not (has .Values.flannel.backend $backends) }}
-{{- fail (printf "flannel.backend: weft does not support the backend %q; set vxlan, or host-gw where all nodes share one segment" .Values.flannel.backend) }}
+{{- fail (printf "flannel.backend: weft does not support the backend %q; set vxlan, wireguard, or host-gw where all nodes share one segment" .Values.flannel.backend) }}
 {{- end }}
 {{- if not (or .Values.podCidr .Values.podCidrv6) }}
 {{- fail "podCidr, podCidrv6: one of them must be set, as in the controller manager's --cluster-cidr" }}
@@ -55,6 +55,14 @@ annotations:
 {{- range $key, $value := $keys }}
 {{- with index $.Values.flannel $value }}
 {{- $_ := set $backend $key (kindIs "bool" . | ternary . (int64 .)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if eq .Values.flannel.backend "wireguard" }}
+{{- $keys := dict "ListenPort" "backendPort" "ListenPortV6" "backendPortv6" "MTU" "mtu" "PersistentKeepaliveInterval" "keepaliveInterval" "Mode" "tunnelMode" "PSK" "psk" }}
+{{- range $key, $value := $keys }}
+{{- with index $.Values.flannel $value }}
+{{- $_ := set $backend $key (kindIs "string" . | ternary . (int64 .)) }}
 {{- end }}
 {{- end }}
 {{- end }}
