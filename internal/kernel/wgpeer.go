@@ -162,13 +162,16 @@ func (a *applier) changePeers(device string, ops []netstate.Op, which []int, err
 		}
 		errs[i] = refused(ops[i], err)
 	}
-	if len(c.config.Peers) == 0 {
+	if len(c.config.Peers)+len(c.after.Peers) == 0 {
 		return nil
 	}
-	if err := a.writeWireGuard(l, c.config); err != nil || len(c.quiet.Peers) == 0 {
+	if err := a.writeWireGuard(l, c.config); err != nil || len(c.after.Peers) == 0 {
 		return err
 	}
-	return a.writeWireGuard(l, c.quiet)
+	if c.moved {
+		time.Sleep(drain)
+	}
+	return a.writeWireGuard(l, c.after)
 }
 
 // wireguardNamed returns the WireGuard device called name.
@@ -206,9 +209,14 @@ type peerChange struct {
 	allowed map[netip.Prefix]netstate.WGKey   // who is allowed what, with the change so far
 	peers   map[netstate.WGKey][]netip.Prefix // what each is allowed
 	config  wgtypes.Config
-	new     map[netstate.WGKey]int // where in config the peers are that are new
-	quiet   wgtypes.Config         // follows config
+	new     map[netstate.WGKey]int // where in config the prefixes are of peers that are new
+	moved   bool                   // a new peer takes the prefixes of another
+	after   wgtypes.Config         // follows config
 }
+
+// drain is for how long a peer is kept after another has taken its prefixes: a peer that is
+// removed loses the packets that it is encrypting.
+const drain = 50 * time.Millisecond
 
 // newPeerChange begins a change of a device with these settings.
 func newPeerChange(have *wgtypes.Device) *peerChange {
@@ -250,11 +258,24 @@ func (c *peerChange) put(p wgtypes.PeerConfig) {
 		}
 		delete(c.peers, key)
 		delete(c.new, key)
+		c.after.Peers = append(c.after.Peers, p)
+		return
 	case !known:
-		c.new[key] = len(c.config.Peers)
 		c.peers[key] = []netip.Prefix{}
+		c.config.Peers = append(c.config.Peers, begin(&p))
+		c.new[key] = len(c.config.Peers)
 	}
 	c.config.Peers = append(c.config.Peers, p)
+}
+
+// begin returns what makes the new peer p, and leaves in p what follows in the same change:
+// prefixes, and what makes it send. In user space a peer runs only once all that was said of it at
+// first is done, and drops packets until then.
+func begin(p *wgtypes.PeerConfig) wgtypes.PeerConfig {
+	first := *p
+	first.PersistentKeepaliveInterval = nil
+	p.UpdateOnly, p.PresharedKey = true, nil
+	return first
 }
 
 // allow adds a prefix to what a peer is allowed, which takes it from another, or
@@ -284,11 +305,12 @@ func (c *peerChange) allow(r netstate.Allowed, op netstate.Op) error {
 		})
 		return nil
 	}
-	// One entry for the peer with its prefixes: it must not answer before it has them, or what
-	// its host sends at once is dropped.
+	// In the same change as the peer: it must not answer before it has them, or what its host
+	// sends at once is dropped.
 	peer := &c.config.Peers[at]
 	peer.AllowedIPs = append(peer.AllowedIPs, ipNet(r.Prefix))
 	if was, moved := op.Have.(netstate.Allowed); moved && was.Key != r.Key {
+		c.moved = true
 		c.greet(peer)
 	}
 	return nil
@@ -303,5 +325,5 @@ func (c *peerChange) greet(p *wgtypes.PeerConfig) {
 	}
 	on, off := time.Second, time.Duration(0)
 	p.PersistentKeepaliveInterval = &on
-	c.quiet.Peers = append(c.quiet.Peers, wgtypes.PeerConfig{PublicKey: p.PublicKey, UpdateOnly: true, PersistentKeepaliveInterval: &off})
+	c.after.Peers = append(c.after.Peers, wgtypes.PeerConfig{PublicKey: p.PublicKey, UpdateOnly: true, PersistentKeepaliveInterval: &off})
 }
