@@ -78,8 +78,9 @@ public key and the former private key is gone. While peers learn of the new key,
 some tens of milliseconds, packets to them wait in the device, up to 128 for each
 peer.
 
-Rotate one host after another. The agent completes what a time-out or a sudden end
-has interrupted, and a second command waits for the replacement under way.
+Rotate one host after another; the keys of one host follow each other by ten
+seconds at least. The agent completes what a time-out or a sudden end has
+interrupted, and a second command waits for the replacement under way.
 
 The exit code is 0 when the key is replaced or not older than --older-than, 1 if
 that failed or is not complete within --timeout, and 2 for a wrong command line.`,

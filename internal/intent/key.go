@@ -18,7 +18,8 @@ import (
 
 // settled is for how long the store must have answered before the key is switched. After an
 // outage other hosts hear it a little later than this one, and a host that does not hear of
-// the new key gets no packets from here.
+// the new key gets no packets from here. After a switch it has to answer for as long again: a
+// peer that is still in the handshake of one key loses its packets when another takes its place.
 const settled = 10 * time.Second
 
 // answers notes whether the store answers.
@@ -44,7 +45,7 @@ func (t *step) switchKey() {
 		return
 	}
 	t.say(Info, event.Key, "switching to the new WireGuard key", "from", s.key, "to", s.nextKey)
-	s.key = s.nextKey
+	s.key, s.steady = s.nextKey, t.now
 	s.history = s.history.withKey(s.key)
 }
 

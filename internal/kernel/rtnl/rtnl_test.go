@@ -2,6 +2,7 @@ package rtnl_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"os"
@@ -26,11 +27,11 @@ func open(t *testing.T) *rtnl.Conn {
 	return c
 }
 
-const loopback = 1 // the index of lo
+const loopback uint32 = 1 // the index of lo
 
 // addr puts the request to add or remove an address of lo.
-func addr(b *rtnl.Batch, typ, flags uint16, index byte, a netip.Addr) {
-	b.Message(typ, flags, unix.AF_INET, 32, 0, 0, index, 0, 0, 0)
+func addr(b *rtnl.Batch, typ, flags uint16, index uint32, a netip.Addr) {
+	b.Message(typ, flags, binary.NativeEndian.AppendUint32([]byte{unix.AF_INET, 32, 0, 0}, index)...)
 	b.Addr(unix.IFA_LOCAL, a)
 }
 
@@ -41,7 +42,7 @@ func TestFaultsHaveTheirMessage(t *testing.T) {
 	var b rtnl.Batch
 	const n = 9000
 	for i := range n {
-		index := byte(loopback)
+		index := loopback
 		if i%3 == 1 {
 			index = 99
 		}
