@@ -49,7 +49,7 @@ func hasTunnel(f *Facts) bool {
 		return false
 	}
 	for l := range f.Plan.Links.All() {
-		if l.Kind == netstate.KindVXLAN {
+		if l.Kind == netstate.KindVXLAN || l.Kind == netstate.KindIPIP {
 			return true
 		}
 	}

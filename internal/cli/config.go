@@ -74,9 +74,9 @@ func describe(net netconf.Network) []string {
 	if net.Backend.Type == "vxlan" {
 		v := net.Backend.VXLAN
 		backend += fmt.Sprintf(", VNI %d, UDP port %d", v.VNI, v.Port)
-		if v.DirectRouting {
-			backend += ", direct routing to peers on the same segment"
-		}
+	}
+	if net.Backend.DirectRouting() {
+		backend += ", direct routing to peers on the same segment"
 	}
 	if net.Backend.Type == "wireguard" {
 		w := net.Backend.WireGuard

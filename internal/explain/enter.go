@@ -63,7 +63,7 @@ func (t *trace) fromElsewhere() bool {
 	}
 	t.packet.in = dev
 	switch l, _ := t.Kernel.Link(dev); l.Kind {
-	case netstate.KindVXLAN:
+	case netstate.KindVXLAN, netstate.KindIPIP:
 		return t.arrives(l, peer) && t.admits(dev)
 	case netstate.KindWireGuard:
 		return t.decrypted(l, peer) && t.admits(dev)
@@ -86,7 +86,7 @@ func (t *trace) wayBack() (dev string, ok bool) {
 
 // arrives follows the tunnelled packet of a peer up to the tunnel device.
 func (t *trace) arrives(l netdump.Link, peer api.Peer) bool {
-	outer := packet{dst: l.Local, proto: protoUDP, port: l.Port, in: l.Lower, local: true}
+	outer := packet{dst: l.Local, proto: carrier(l), port: l.Port, in: l.Lower, local: true}
 	if outer.in == "" {
 		outer.in = t.Status.Uplink.Name
 	}
@@ -108,7 +108,7 @@ func (t *trace) arrives(l netdump.Link, peer api.Peer) bool {
 // leadsOut reports whether containers cannot be behind a device.
 func (t *trace) leadsOut(dev string) bool {
 	l, _ := t.Kernel.Link(dev)
-	return dev == "" || dev == t.Status.Uplink.Name || l.Kind == netstate.KindVXLAN || l.Kind == netstate.KindWireGuard
+	return dev == "" || dev == t.Status.Uplink.Name || tunnel(l) || l.Kind == netstate.KindWireGuard
 }
 
 // admits tells whether the host forwards what arrives by a device. For IPv6 the parameter
@@ -149,7 +149,7 @@ func Arrival(f Facts, peer api.Peer) []Station {
 		if !found {
 			own = netdump.Link{Name: l.Name, Kind: l.Kind, Lower: l.Dev, Local: l.Local, Port: l.Port}
 		}
-		if l.Kind == netstate.KindVXLAN && !t.arrives(own, peer) {
+		if tunnel(own) && !t.arrives(own, peer) {
 			break
 		}
 	}

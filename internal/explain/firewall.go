@@ -63,6 +63,9 @@ func (t *trace) legacy(hook, name string, p packet) bool {
 		if p.proto == protoUDP {
 			traffic.UDPPort = p.port
 		}
+		if p.proto == protoIPIP {
+			traffic.Proto = p.proto
+		}
 		if how := b.Stops(traffic); how != "" {
 			t.add(Station{Name: name, Object: b.String(), State: Unknown, Note: "may stop it: " + how})
 			said = true
@@ -79,7 +82,7 @@ func whole(a netip.Addr) []netip.Prefix {
 }
 
 func stopNote(h hit, p packet) string {
-	if owned.IsTableName(h.chain.Table) && p.proto == protoUDP {
+	if owned.IsTableName(h.chain.Table) && (p.proto == protoUDP || p.proto == protoIPIP) {
 		return fmt.Sprintf("weft's guard drops tunnelled packets from %s, which is no peer's address", p.src)
 	}
 	return map[netdump.Action]string{netdump.Drop: "drops it", netdump.Reject: "rejects it"}[h.does.Does]

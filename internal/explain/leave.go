@@ -12,8 +12,11 @@ import (
 // leaves follows the packet to the next station on the link of a device.
 func (t *trace) leaves(dev string, next netip.Addr) bool {
 	l, _ := t.Kernel.Link(dev)
-	if l.Kind == netstate.KindWireGuard {
+	switch l.Kind {
+	case netstate.KindWireGuard:
 		return t.device("tunnel", dev) && t.encrypted(l)
+	case netstate.KindIPIP:
+		return t.device("tunnel", dev) && t.underlay(l, next)
 	}
 	if l.Kind != netstate.KindVXLAN {
 		return t.device("device", dev) && t.neighbour("neighbour", dev, next)
@@ -149,7 +152,7 @@ func (t *trace) underlay(l netdump.Link, dst netip.Addr) bool {
 	if a.Refused != "" {
 		return t.broken("underlay route", "to "+q.String(), a.Refused, "the host at "+dst.String()+" must be reached by "+l.Lower+": 'ip route get "+dst.String()+"'")
 	}
-	outer := packet{src: l.Local, dst: dst, proto: protoUDP, port: l.Port, out: a.Hop().Dev}
+	outer := packet{src: l.Local, dst: dst, proto: carrier(l), port: l.Port, out: a.Hop().Dev}
 	t.add(Station{Name: "underlay route", Object: a.String()})
 	for _, hook := range []string{"output", "postrouting", "egress"} {
 		if _, passes := t.hook(hook, "underlay "+hook, outer); !passes {
@@ -161,6 +164,17 @@ func (t *trace) underlay(l netdump.Link, dst netip.Addr) bool {
 		next = dst
 	}
 	return t.device("uplink", a.Hop().Dev) && t.neighbour("underlay neighbour", a.Hop().Dev, next)
+}
+
+// tunnel reports whether a device puts packets into others.
+func tunnel(l netdump.Link) bool { return l.Kind == netstate.KindVXLAN || l.Kind == netstate.KindIPIP }
+
+// carrier is the protocol of the packets that carry those of a tunnel.
+func carrier(l netdump.Link) uint8 {
+	if l.Kind == netstate.KindIPIP {
+		return protoIPIP
+	}
+	return protoUDP
 }
 
 // arrived ends a way on which nothing is broken.

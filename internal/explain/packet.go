@@ -20,6 +20,7 @@ const (
 	protoICMP   = 1
 	protoTCP    = 6
 	protoUDP    = 17
+	protoIPIP   = 4
 	protoICMPv6 = 58
 )
 

@@ -143,7 +143,8 @@ type Traffic struct {
 	Dst     []netip.Prefix // of its destinations; empty: unknown
 	OpenSrc bool           // there are other sources, too; rules that name sources elsewhere are considered bans
 	OpenDst bool           // likewise destinations
-	UDPPort uint16         // destination port of tunnelled packets; 0: packets of any protocol
+	UDPPort uint16         // destination port of tunnelled packets
+	Proto   uint8          // of tunnelled packets without a port; with UDPPort 0: packets of any protocol
 	In, Out string         // the interface that it comes by, or leaves by; "": unknown
 	Never   []string       // interfaces that it neither comes nor leaves by
 	Astray  bool           // its return route may lead by another interface
@@ -154,18 +155,25 @@ func (m Match) Fits(t Traffic) bool {
 	switch {
 	case m.Never, m.Unrouted && !t.Astray, m.Family != "" && m.Family != t.Family, m.States == Invalid:
 		return false
-	case m.Local && (t.UDPPort == 0 || t.Out != ""): // packets between containers, or to a peer
+	case m.Local && (!t.tunnelled() || t.Out != ""): // packets between containers, or to a peer
 		return false
-	case t.UDPPort != 0 && !m.fitsPort(t.UDPPort):
+	case t.tunnelled() && !m.fitsTunnel(t):
 		return false
-	case t.UDPPort == 0 && m.hairpin():
+	case !t.tunnelled() && m.hairpin():
 		return false
 	}
 	return m.Src.fits(t.Src, t.OpenSrc, m.Ports != nil) && m.Dst.fits(t.Dst, t.OpenDst, m.Ports != nil) &&
 		fitsName(m.In, t.In, t.Never) && fitsName(m.Out, t.Out, t.Never)
 }
 
-func (m Match) fitsPort(port uint16) bool {
+// tunnelled reports whether t is what carries packets of the network.
+func (t Traffic) tunnelled() bool { return t.UDPPort != 0 || t.Proto != 0 }
+
+func (m Match) fitsTunnel(t Traffic) bool {
+	if t.Proto != 0 {
+		return m.Ports == nil && (m.Protos == nil || slices.Contains(m.Protos, t.Proto))
+	}
+	port := t.UDPPort
 	return (m.Protos == nil || slices.Contains(m.Protos, protoUDP)) &&
 		(m.Ports == nil || slices.ContainsFunc(m.Ports, func(r PortRange) bool { return r.First <= port && port <= r.Last }))
 }
@@ -213,7 +221,7 @@ func (m Match) passes(t Traffic) bool {
 	switch {
 	case m.Opaque, !m.Fits(t), m.States != 0 && m.States&New == 0:
 		return false
-	case t.UDPPort != 0:
+	case t.tunnelled():
 		return true // from some address at least
 	}
 	return m.Protos == nil && m.Ports == nil && m.Src.hold(t.Src) && m.Dst.hold(t.Dst)

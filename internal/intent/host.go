@@ -92,9 +92,9 @@ func (t *step) tellFacts(facts host.Facts) {
 		if b.Manager == "" || !t.state.opts.Firewall.Accept {
 			continue // a problem of the plan, if it stops anything
 		}
-		how := firewall.Stops(*t.state.config.net, facts, b)
+		how := firewall.Stops(*t.state.config.net, plan.Carriers(*t.state.config.net), facts, b)
 		known := slices.ContainsFunc(old.Barriers, func(o host.Barrier) bool {
-			return o.Compare(b) == 0 && firewall.Stops(*t.state.config.net, old, o) == how
+			return o.Compare(b) == 0 && firewall.Stops(*t.state.config.net, plan.Carriers(*t.state.config.net), old, o) == how
 		})
 		if how != "" && !known {
 			t.say(Info, event.Problem, "another firewall can stop packets", "object", b.String(), "how", how)

@@ -70,7 +70,7 @@ func (a *applier) makeLink(want netstate.Link) error {
 	if want.MTU != 0 {
 		b.Uint32(unix.IFLA_MTU, uint32(want.MTU))
 	}
-	encodeVXLAN(&b, want, lower)
+	encoders[want.Kind](&b, want, lower)
 	err = a.one(&b)
 	if errors.Is(err, syscall.EEXIST) && a.removeRenamed(want) {
 		err = a.one(&b)
@@ -92,6 +92,9 @@ func (a *applier) makeLink(want netstate.Link) error {
 // another name: it has the same VNI and port, and the MAC that is this host's
 // alone. It reports whether there was one.
 func (a *applier) removeRenamed(want netstate.Link) bool {
+	if want.Kind != netstate.KindVXLAN {
+		return false
+	}
 	tunnels, err := readLinks(a.conn, netstate.KindVXLAN)
 	if err != nil {
 		return false
@@ -103,13 +106,19 @@ func (a *applier) removeRenamed(want netstate.Link) bool {
 }
 
 func (a *applier) lower(want netstate.Link) (int32, error) {
-	if want.Kind != netstate.KindVXLAN {
-		return 0, fmt.Errorf("devices of kind %q cannot be made, only %s", want.Kind, netstate.KindVXLAN)
+	if encoders[want.Kind] == nil {
+		return 0, fmt.Errorf("devices of kind %q cannot be made, only %s", want.Kind, slices.Sorted(maps.Keys(encoders)))
 	}
 	if want.Dev == "" {
 		return 0, nil
 	}
 	return a.devs.index(want.Dev)
+}
+
+// encoders put what a device of a kind is made from.
+var encoders = map[string]func(b *rtnl.Batch, want netstate.Link, lower int32){
+	netstate.KindVXLAN: encodeVXLAN,
+	netstate.KindIPIP:  encodeIPIP,
 }
 
 func encodeVXLAN(b *rtnl.Batch, want netstate.Link, lower int32) {
@@ -190,11 +199,14 @@ func (a *applier) whyNot(want netstate.Link, err error) error {
 	if !errors.Is(err, syscall.EEXIST) && !errors.Is(err, syscall.EADDRINUSE) {
 		return err
 	}
-	tunnels, listErr := readLinks(a.conn, netstate.KindVXLAN)
+	tunnels, listErr := readLinks(a.conn, want.Kind)
 	if listErr != nil {
 		return errors.Join(err, listErr)
 	}
 	for _, l := range tunnels {
+		if want.Kind == netstate.KindIPIP && l.Local == want.Local && l.Name != want.Name {
+			return fmt.Errorf("device %s has the tunnel from %s to any host already; remove it with: ip link delete %s (%w)", l.Name, l.Local, l.Name, err)
+		}
 		same := l.VNI == want.VNI || errors.Is(err, syscall.EADDRINUSE)
 		if same && l.Name != want.Name && l.Port == want.Port && l.Local.Is6() == want.Local.Is6() {
 			return fmt.Errorf("device %s has VNI %d on UDP port %d already; remove it with: ip link delete %s, or choose another VNI and port (%w)",

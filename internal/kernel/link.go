@@ -50,6 +50,9 @@ func linkOf(l codec.Link) link {
 	if l.Kind == "tun" && slices.Contains(owned.WireGuardDevices, l.Name) {
 		out.Kind, out.userSpace = netstate.KindWireGuard, true
 	}
+	if out.Kind == netstate.KindIPIP {
+		out.decodeIPIP(l.Data)
+	}
 	if out.Kind == netstate.KindWireGuard {
 		out.MAC = netstate.MAC{}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/weft-net/weft/internal/kernel"
 	"github.com/weft-net/weft/internal/netns"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/test/absence"
 )
 
 // These tests look at the kernel from outside, with ip(8), and try what only
@@ -20,6 +21,31 @@ const tunnels = `
 link flannel.1 vxlan vni 1 local 10.4.7.21 dev eth0 port 8472 nolearning mtu 1400 mac 0a:00:00:00:00:01 up
 link flannel-v6.1 vxlan vni 1 local fd00:4:7::21 dev eth0 port 8472 nolearning mtu 1400 mac 0a:00:00:00:00:02 up
 `
+
+// TestIPIP leads an ipip device through its life: made, changed in place and anew, found by a
+// successor, repaired, removed.
+func TestIPIP(t *testing.T) {
+	if !absence.Conditions["ipip"]() {
+		t.Skip("absent: ipip devices of the kernel")
+	}
+	ns := newHost(t)
+	a := newAgent(t, ns, networks...)
+	const device = "link flannel.ipip ipip local 10.4.7.21 mtu 1480 up\naddr 10.5.1.0/32 dev flannel.ipip\n"
+	const route = "route 10.5.2.0/24 via 10.4.7.22 dev flannel.ipip onlink\n"
+	a.settle(device + route)
+	if out := shell(t, ns, "ip -d link show flannel.ipip; ip route show 10.5.2.0/24"); !strings.Contains(out, "local 10.4.7.21") {
+		t.Error(out)
+	}
+	for _, text := range []string{strings.Replace(device, "1480", "1400", 1), strings.Replace(device, "7.21", "7.99", 1), device} {
+		a.settle(text + route)
+	}
+	if ops := netstate.Diff(newAgent(t, ns, networks...).observe(), rows(t, device+route)); len(ops) > 0 {
+		t.Errorf("a successor changes %v", ops)
+	}
+	shell(t, ns, "ip link del flannel.ipip; ip link add flannel.ipip type ipip local 10.4.7.21 remote 10.4.7.22; ip addr add 10.5.1.0/32 dev flannel.ipip")
+	a.settle(device + route)
+	a.settle("")
+}
 
 func rows(t testing.TB, text string) *netstate.State {
 	t.Helper()

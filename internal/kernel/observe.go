@@ -110,6 +110,9 @@ func (o *observer) links() error {
 			return err
 		}
 	}
+	if err := o.ipip(); err != nil {
+		return err
+	}
 	for _, name := range owned.WireGuardDevices {
 		if err := o.wireguard(name); err != nil {
 			return err
@@ -123,7 +126,7 @@ func (o *observer) links() error {
 	return nil
 }
 
-// tunnel takes up a vxlan device if it is ours.
+// tunnel takes up a vxlan or ipip device if it is ours.
 func (o *observer) tunnel(l link) error {
 	if !slices.Contains(o.scope.Links, l.Name) && !owned.IsDeviceName(l.Name) {
 		return nil // whatever its addresses

@@ -58,6 +58,9 @@ func hint(op netstate.Op, err error) string {
 func linkHint(l netstate.Link, errno syscall.Errno) string {
 	switch errno {
 	case syscall.EOPNOTSUPP:
+		if l.Kind == netstate.KindIPIP {
+			return ": this kernel has no ipip devices; load the modules with: modprobe ipip (which loads ip_tunnel), or use a kernel that has them, or another backend, such as vxlan"
+		}
 		return fmt.Sprintf(": this kernel has no %s devices; load the module with: modprobe %s", l.Kind, l.Kind)
 	case syscall.EADDRINUSE:
 		return fmt.Sprintf(": UDP port %d is in use by another program or by a vxlan device with other options", l.Port)

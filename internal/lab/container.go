@@ -94,7 +94,7 @@ func (c *Container) Travel(ctx context.Context, to *Container, count int) (trip 
 	if err != nil {
 		return trip, err
 	}
-	trip.Direct, trip.VXLAN = countRequests(frames, c.Addr, to.Addr)
+	trip.Direct, trip.VXLAN, trip.IPIP = countRequests(frames, c.Addr, to.Addr)
 	return trip, nil
 }
 

@@ -12,6 +12,7 @@ const (
 	etherIPv6   = 0x86dd
 	protoICMP   = 1
 	protoUDP    = 17
+	protoIPIP   = 4
 	protoICMPv6 = 58
 
 	ethernetSize = 14
@@ -24,6 +25,7 @@ const (
 // inner frame, which the containers see.
 type Frame struct {
 	VXLAN    bool // it travelled in VXLAN
+	IPIP     bool // it travelled in IPv4 in IPv4
 	Cipher   bool // it is WireGuard's, with data; nothing else of what is inside is known
 	Src, Dst netip.Addr
 	Protocol uint8  // of the IP header
@@ -31,7 +33,7 @@ type Frame struct {
 	EchoID   uint16 // if Request
 }
 
-// ParseFrame reads an Ethernet frame, one level into VXLAN when it is UDP to one of vxlanPorts. Frames that
+// ParseFrame reads an Ethernet frame, one level into IPv4 in IPv4, or into VXLAN when it is UDP to one of vxlanPorts. Frames that
 // are truncated, and all that is not IP, are not ok. IPv6 extension headers are not followed.
 func ParseFrame(b []byte, vxlanPorts ...uint16) (f Frame, ok bool) {
 	f, payload, ok := parseIP(b)
@@ -50,6 +52,12 @@ func ParseFrame(b []byte, vxlanPorts ...uint16) (f Frame, ok bool) {
 			}
 			f.VXLAN = true
 		}
+	}
+	if f.Protocol == protoIPIP {
+		if f, payload, ok = parsePacket(etherIPv4, payload); !ok {
+			return Frame{}, false
+		}
+		f.IPIP = true
 	}
 	f.Request, f.EchoID = parseEcho(f.Protocol, payload)
 	return f, true
@@ -71,7 +79,11 @@ func parseIP(b []byte) (f Frame, payload []byte, ok bool) {
 	if len(b) < ethernetSize {
 		return Frame{}, nil, false
 	}
-	kind, b := binary.BigEndian.Uint16(b[12:]), b[ethernetSize:]
+	return parsePacket(binary.BigEndian.Uint16(b[12:]), b[ethernetSize:])
+}
+
+// parsePacket reads the IP header of a packet of an EtherType and returns what follows it.
+func parsePacket(kind uint16, b []byte) (f Frame, payload []byte, ok bool) {
 	switch {
 	case kind == etherIPv4 && len(b) >= 20:
 		size := int(b[0]&0x0f) * 4

@@ -15,6 +15,7 @@ const (
 	PathLocal  = "local"  // both pods are on one host
 	PathDirect = "direct" // unwrapped on the wire
 	PathVXLAN  = "vxlan"
+	PathIPIP   = "ipip"
 	PathCipher = "wireguard"
 	PathNone   = "none" // never seen on the wire
 	PathMixed  = "mixed"
@@ -25,6 +26,7 @@ type Trip struct {
 	Tally
 	Direct int // requests seen on the wire as they are
 	VXLAN  int // requests seen on the wire inside VXLAN
+	IPIP   int // requests seen on the wire inside IPv4
 	Cipher int // encrypted packets seen to leave, which may be requests
 	local  bool
 }
@@ -32,12 +34,14 @@ type Trip struct {
 // Path names the way that the pings took.
 func (t Trip) Path() string {
 	switch {
-	case t.Direct > 0 && t.VXLAN > 0:
+	case min(t.Direct, 1)+min(t.VXLAN, 1)+min(t.IPIP, 1) > 1:
 		return PathMixed
 	case t.Direct > 0:
 		return PathDirect
 	case t.VXLAN > 0:
 		return PathVXLAN
+	case t.IPIP > 0:
+		return PathIPIP
 	case t.Cipher >= t.Sent && t.Sent > 0 && !t.local:
 		return PathCipher
 	case t.local:
@@ -72,7 +76,7 @@ func Travel(ctx context.Context, from, to *Pod, is6 bool, count int) (trip Trip,
 	if err != nil {
 		return trip, err
 	}
-	trip.Direct, trip.VXLAN = countRequests(frames, src, dst)
+	trip.Direct, trip.VXLAN, trip.IPIP = countRequests(frames, src, dst)
 	for _, f := range frames {
 		if f.Cipher && slices.ContainsFunc(from.Host.Addrs, func(p netip.Prefix) bool { return p.Addr() == f.Src }) {
 			trip.Cipher++
@@ -81,16 +85,18 @@ func Travel(ctx context.Context, from, to *Pod, is6 bool, count int) (trip Trip,
 	return trip, nil
 }
 
-// countRequests counts the echo requests from src to dst, unwrapped and in VXLAN.
-func countRequests(frames []Frame, src, dst netip.Addr) (direct, vxlan int) {
+// countRequests counts the echo requests from src to dst, unwrapped, in VXLAN and in IPv4.
+func countRequests(frames []Frame, src, dst netip.Addr) (direct, vxlan, ipip int) {
 	for _, f := range frames {
 		switch {
 		case !f.Request || f.Src != src || f.Dst != dst:
 		case f.VXLAN:
 			vxlan++
+		case f.IPIP:
+			ipip++
 		default:
 			direct++
 		}
 	}
-	return direct, vxlan
+	return direct, vxlan, ipip
 }

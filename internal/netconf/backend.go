@@ -26,11 +26,12 @@ var backends = map[string]func(o *object, ipv6 bool, b *Backend){
 	"alloc":     func(*object, bool, *Backend) {},
 	"vxlan":     func(o *object, ipv6 bool, b *Backend) { b.VXLAN = parseVXLAN(o, ipv6) },
 	"host-gw":   func(*object, bool, *Backend) {},
+	"ipip":      func(o *object, ipv6 bool, b *Backend) { b.IPIP = parseIPIP(o, ipv6) },
 	"wireguard": func(o *object, ipv6 bool, b *Backend) { b.WireGuard = parseWireGuard(o, ipv6) },
 }
 
 // foreign are the backends that only flannel has.
-var foreign = []string{"extension", "ipip", "ipsec", "tencent-vpc", "udp"}
+var foreign = []string{"extension", "ipsec", "tencent-vpc", "udp"}
 
 // choice lists the backends as a message does: `"a", "b" or "c"`.
 func choice() string {
@@ -91,5 +92,17 @@ func parseVXLAN(o *object, ipv6 bool) VXLAN {
 		GBP:           o.bool("GBP", false),
 		Learning:      o.bool("Learning", false),
 		DirectRouting: o.bool("DirectRouting", false),
+	}
+}
+
+func parseIPIP(o *object, ipv6 bool) IPIP {
+	onlyIPv4(o, "ipip", ipv6)
+	return IPIP{DirectRouting: o.bool("DirectRouting", false)}
+}
+
+// onlyIPv4 refuses a backend that carries packets of IPv4 alone where there are others.
+func onlyIPv4(o *object, name string, ipv6 bool) {
+	if ipv6 {
+		o.refuse("Type", name, `carries IPv4 alone; set EnableIPv6 to false, or use "vxlan"`)
 	}
 }

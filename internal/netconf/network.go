@@ -34,9 +34,10 @@ type Range struct {
 
 // Backend is the Backend object of the document, defaults applied.
 type Backend struct {
-	Type      string    // lower case; "vxlan", "host-gw" or "wireguard"
+	Type      string    // lower case; "vxlan", "host-gw", "wireguard", ...
 	VXLAN     VXLAN     // meaningful for Type "vxlan" only; the zero value else
 	WireGuard WireGuard // likewise for "wireguard"
+	IPIP      IPIP      // likewise for "ipip"
 }
 
 // String is the backend in a few words: "host-gw", "vxlan with VNI 1".
@@ -56,6 +57,15 @@ type VXLAN struct {
 	Learning      bool
 	DirectRouting bool
 }
+
+// IPIP holds the keys of an ipip backend.
+type IPIP struct {
+	DirectRouting bool
+}
+
+// DirectRouting reports whether packets to hosts of the same segment go without the
+// backend's tunnel.
+func (b Backend) DirectRouting() bool { return b.VXLAN.DirectRouting || b.IPIP.DirectRouting }
 
 // Range returns the range of family f, if the network has it.
 func (n Network) Range(f Family) (Range, bool) {

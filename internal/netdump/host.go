@@ -54,6 +54,7 @@ func (l Link) String() string {
 	say(&b, l.Up && !l.Carrier, " no-carrier")
 	say(&b, l.Master != "", " master %s", l.Master)
 	say(&b, l.Port != 0, " vni %d local %s", l.VNI, l.Local)
+	say(&b, l.Kind == "ipip", " local %s", l.Local)
 	say(&b, l.Lower != "", " dev %s", l.Lower)
 	say(&b, l.Port != 0, " port %d", l.Port)
 	say(&b, l.Table != 0, " table %d", l.Table)

@@ -47,6 +47,7 @@ type Body struct {
 	Mark, Mask uint32 // packet mark & Mask == Mark; Mask 0: any
 	Src, Dst   Side
 	UDPPort    uint16 // destination port; 0: any packet
+	Proto      uint8  // of the IP header, where UDPPort is 0; 0: any
 	VNI        uint32 // VXLAN network identifier; 0: any. Needs UDPPort
 	DNAT       bool   // only connections whose destination was translated
 	OrigDst    Side   // destination of the connection's first packet as it was sent; a prefix, of the family of Src and Dst
@@ -96,6 +97,9 @@ func (b Body) text(counter string) string {
 	if b.UDPPort != 0 {
 		w = append(w, fmt.Sprintf("udp dport %d", b.UDPPort))
 	}
+	if b.Proto != 0 {
+		w = append(w, fmt.Sprintf("%s %d", protoMatch, b.Proto))
+	}
 	if b.VNI != 0 {
 		w = append(w, fmt.Sprintf("%s 0x%x", vniField, b.VNI))
 	}
@@ -114,8 +118,9 @@ func (b Body) text(counter string) string {
 const vniField = "@th,96,24"
 
 const (
-	dnatMatch = "ct status dnat"
-	origMatch = "ct original"
+	protoMatch = "meta l4proto"
+	dnatMatch  = "ct status dnat"
+	origMatch  = "ct original"
 
 	unroutedMatch = "fib daddr oif 0"
 )

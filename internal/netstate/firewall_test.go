@@ -114,7 +114,7 @@ func randomFirewall(rng *rand.Rand) FirewallBuilder {
 		return s
 	}
 	body := func() Body {
-		return Body{Src: side(), UDPPort: uint16(rng.IntN(2)), DNAT: rng.IntN(2) == 0, OrigDst: orig(), Unrouted: rng.IntN(2) == 0, Counter: rng.IntN(2) == 0, Verdict: Verdict(rng.IntN(6))}
+		return Body{Src: side(), UDPPort: uint16(rng.IntN(2)), Proto: uint8(rng.IntN(2)) * 4, DNAT: rng.IntN(2) == 0, OrigDst: orig(), Unrouted: rng.IntN(2) == 0, Counter: rng.IntN(2) == 0, Verdict: Verdict(rng.IntN(6))}
 	}
 	for i := range rng.IntN(3) {
 		table := fmt.Sprint("weft.", i+rng.IntN(2))

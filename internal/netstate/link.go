@@ -11,6 +11,7 @@ import (
 const (
 	KindVXLAN     = "vxlan"
 	KindWireGuard = "wireguard" // of the kernel or in user space, which is the kernel package's affair
+	KindIPIP      = "ipip"      // IPv4 in IPv4, RFC 2003
 )
 
 // Link is a network device that weft makes, identified by its name.
@@ -33,7 +34,9 @@ type Link struct {
 func (l Link) Compare(o Link) int { return strings.Compare(l.Name, o.Name) }
 
 // Foreign reports whether the device is of a kind that weft never makes.
-func (l Link) Foreign() bool { return l.Kind != KindVXLAN && l.Kind != KindWireGuard }
+func (l Link) Foreign() bool {
+	return l.Kind != KindVXLAN && l.Kind != KindWireGuard && l.Kind != KindIPIP
+}
 
 // mendable reports whether l can be made into want without making it anew:
 // all that differs are attributes that the kernel changes in place.
@@ -54,6 +57,13 @@ func (l Link) String() string {
 		fmt.Fprintf(&b, " port %d", l.Port)
 		if !l.Key.IsZero() {
 			fmt.Fprintf(&b, " key %s", l.Key)
+		}
+		fmt.Fprintf(&b, " mtu %d%s", l.MTU, flag(l.Up, " up", " down"))
+		return b.String()
+	}
+	if l.Kind == KindIPIP {
+		if l.Local.IsValid() {
+			fmt.Fprintf(&b, " local %s", l.Local)
 		}
 		fmt.Fprintf(&b, " mtu %d%s", l.MTU, flag(l.Up, " up", " down"))
 		return b.String()

@@ -97,8 +97,8 @@ func parseBody(w *words) (b Body) {
 		b.Unknown = w.next()
 		return b
 	}
-	if w.has("meta") {
-		b.Mask = uint32(takeAfter(w, "mark", skip(w, "&")))
+	if hasAll(w, "meta mark") {
+		b.Mask = uint32(take(w, skip(w, "&")))
 		b.Mark = uint32(takeAfter(w, "==", parseHex))
 	}
 	b.Src, b.Dst = parseSide(w, "saddr"), parseSide(w, "daddr")
@@ -109,6 +109,9 @@ func parseBody(w *words) (b Body) {
 	b.Unrouted = hasAll(w, unroutedMatch)
 	if w.has("udp") {
 		b.UDPPort = uint16(takeAfter(w, "dport", parseUint(16)))
+	}
+	if hasAll(w, protoMatch) {
+		b.Proto = uint8(take(w, parseUint(8)))
 	}
 	if w.has(vniField) {
 		b.VNI = uint32(take(w, parseHex))

@@ -116,6 +116,13 @@ func parseLink(w *words) Link {
 		l.MTU = int(takeAfter(w, "mtu", parseUint(31)))
 		l.Up = !w.has("down") && w.has("up")
 		return l
+	case KindIPIP:
+		if w.has("local") {
+			l.Local = take(w, netip.ParseAddr)
+		}
+		l.MTU = int(takeAfter(w, "mtu", parseUint(31)))
+		l.Up = !w.has("down") && w.has("up")
+		return l
 	case KindVXLAN:
 		l.VNI = uint32(takeAfter(w, "vni", parseUint(24)))
 		if w.has("local") {

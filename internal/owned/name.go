@@ -20,11 +20,14 @@ const (
 	WireGuardV6 = "flannel-wg-v6" // of IPv6 where each family has one
 )
 
+// IPIP is the name of the ipip device, which is flannel's.
+const IPIP = "flannel.ipip"
+
 // WireGuardDevices are all names of WireGuard devices.
 var WireGuardDevices = []string{WireGuard, WireGuardV6}
 
 // deviceName is the form of the names of devices.
-var deviceName = regexp.MustCompile(`^(flannel(-v6)?\.[0-9]+|flannel-wg(-v6)?|w[46]-[0-9a-f]+-[0-9a-f]+)$`)
+var deviceName = regexp.MustCompile(`^(flannel(-v6)?\.[0-9]+|flannel\.ipip|flannel-wg(-v6)?|w[46]-[0-9a-f]+-[0-9a-f]+)$`)
 
 // IsDeviceName reports whether a tunnel device of that name may be an agent's,
 // or flanneld's: its addresses tell.

@@ -9,10 +9,12 @@ import (
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/owned"
+	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/plan/vxlan"
 )
 
 var vxlanBackend = backend{
+	kind: Tunnelled,
 	announce: func(a *announcing, f netconf.Family) (json.RawMessage, error) {
 		vni := a.net.Backend.VXLAN.VNI
 		return vxlan.Data{VNI: vni, MAC: tunnelMAC(a.seed, f, vni, a.before)}.Marshal(), nil
@@ -28,6 +30,9 @@ var vxlanBackend = backend{
 		d, err := vxlan.ParseData(data)
 		return Tunnel{VXLAN, d.VNI}, err == nil
 	},
+	carriers: func(b netconf.Backend) []firewall.Tunnel {
+		return []firewall.Tunnel{{Family: netconf.V4, Port: b.VXLAN.Port}, {Family: netconf.V6, Port: b.VXLAN.Port}}
+	},
 	pathTo: func(in *Input, p *lease.Lease, f netconf.Family) (Path, error) {
 		remote, err := in.remote(p, f)
 		if err != nil {
@@ -39,7 +44,9 @@ var vxlanBackend = backend{
 		direct := in.directTo(remote)
 		if in.Net.Backend.Type == VXLAN {
 			t, _ := tunnelTo(in, p, f, remote) // one that is announced wrongly is none
-			direct.MAC, direct.VNI = t.MAC, t.VNI
+			if direct.MAC, direct.VNI = t.MAC, t.VNI; direct.HasTunnel() {
+				direct.Beside = Tunnelled
+			}
 		}
 		return direct, nil
 	},

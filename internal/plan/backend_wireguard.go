@@ -11,10 +11,12 @@ import (
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
+	"github.com/weft-net/weft/internal/plan/firewall"
 	"github.com/weft-net/weft/internal/plan/wireguard"
 )
 
 var wireguardBackend = backend{
+	kind: Encrypted,
 	announce: func(a *announcing, f netconf.Family) (json.RawMessage, error) {
 		if a.before.Key.IsZero() {
 			return nil, errors.New("wireguard needs a key of this host, and there is none; see why the state directory cannot be written")
@@ -32,6 +34,12 @@ var wireguardBackend = backend{
 	tunnel: func(data json.RawMessage) (Tunnel, bool) {
 		_, err := wireguard.ParseData(data)
 		return Tunnel{Backend: WireGuard}, err == nil
+	},
+	carriers: func(b netconf.Backend) (out []firewall.Tunnel) {
+		for _, f := range netconf.Families {
+			out = append(out, firewall.Tunnel{Family: f, Port: wireguard.Port(b.WireGuard, f), Encrypted: true})
+		}
+		return out
 	},
 	pathTo: encryptedTo,
 }

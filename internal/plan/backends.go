@@ -5,6 +5,7 @@ import (
 
 	"github.com/weft-net/weft/internal/lease"
 	"github.com/weft-net/weft/internal/netconf"
+	"github.com/weft-net/weft/internal/plan/firewall"
 )
 
 // Names of the backends, as they stand in configs and leases.
@@ -13,6 +14,7 @@ const (
 	HostGW    = "host-gw"
 	WireGuard = "wireguard"
 	Alloc     = "alloc"
+	IPIP      = "ipip"
 )
 
 // backends has what the planner knows of each backend, and is the one place that
@@ -23,6 +25,7 @@ var backends = map[string]backend{
 	HostGW:    hostGWBackend,
 	WireGuard: wireguardBackend,
 	Alloc:     allocBackend,
+	IPIP:      ipipBackend,
 }
 
 // backend is what the planner asks of one.
@@ -30,6 +33,9 @@ type backend struct {
 	// unnamed backends are not named by what hosts announce, as with flannel: a host that
 	// names none announces the config's.
 	unnamed bool
+
+	// kind is the path of packets to those that announce it, unless they go directly.
+	kind Kind
 
 	// announce returns what a host says of itself in a family; nil: nothing.
 	announce func(a *announcing, f netconf.Family) (json.RawMessage, error)
@@ -52,6 +58,13 @@ type backend struct {
 
 	// tunnel says in which tunnel packets come to a host that announces data.
 	tunnel func(data json.RawMessage) (Tunnel, bool)
+
+	// carriers are the packets that carry those of the network, as firewalls see them.
+	carriers func(b netconf.Backend) []firewall.Tunnel
+
+	// end makes this host's end, announced as own says, of a tunnel for which a peer costs
+	// nothing but a route.
+	end func(in *Input, own Former, at place) (routed, error)
 
 	// pathTo returns how packets to a host that announces this backend travel, before
 	// probes have a say, or why they cannot.

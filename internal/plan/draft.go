@@ -96,6 +96,8 @@ type basis struct {
 	networks map[netconf.Family][]netconf.Previous // the present one first
 	tunnels  map[netconf.Family]tunnels            // this host's
 	ciphers  map[netconf.Family]*wireguard.Device  // this host's ends of encrypted tunnels
+	routed   map[netconf.Family]map[Kind]routed    // this host's ends of tunnels of routes
+	carriers map[netconf.Family][]firewall.Tunnel  // what they receive
 	taken    []host.Attached                       // networks of this host that subnets may collide with
 	fw       firewall.Plan
 	fast     fastpath.Plan
@@ -105,9 +107,11 @@ type basis struct {
 // newBasis adds what the host needs whoever its peers are.
 func newBasis(s *netstate.Builder, in *Input) *basis {
 	b := &basis{in: in, networks: map[netconf.Family][]netconf.Previous{}, ciphers: map[netconf.Family]*wireguard.Device{}}
+	b.routed, b.carriers = map[netconf.Family]map[Kind]routed{}, map[netconf.Family][]firewall.Tunnel{}
 	parameters(s, in)
 	b.tunnels, b.problems = receive(s, in)
 	b.receiveEncrypted(s)
+	b.receiveRouted(s)
 	b.reject(s)
 	b.problems = append(b.problems, withheld(in)...)
 	b.problems = append(b.problems, routingProblems(in)...)
@@ -123,6 +127,7 @@ func newBasis(s *netstate.Builder, in *Input) *basis {
 			b.fw.Tunnels = append(b.fw.Tunnels, firewall.Tunnel{Family: f, Port: t.Conf.Port, VNI: t.Conf.VNI})
 		}
 		b.fw.Tunnels = append(b.fw.Tunnels, b.encryptedTunnels(f)...)
+		b.fw.Tunnels = append(b.fw.Tunnels, b.carriers[f]...)
 	}
 	b.problems = append(b.problems, b.misplaced()...)
 	b.problems = append(b.problems, b.fastPath(s)...)

@@ -47,7 +47,7 @@ func (b *basis) fastTunnel() *fastpath.Tunnel {
 
 // fastRemote returns what programs know of the path to a peer's subnet.
 func (b *basis) fastRemote(f netconf.Family, subnet netip.Prefix, path *Path) (netstate.FastRemote, bool) {
-	if !b.fast.On() || path.Kind == Encrypted || path.Kind == Elsewhere { // the kinds that programs cannot do, and must not pass by
+	if !b.fast.On() || path.Kind != Direct && path.Kind != Tunnelled { // programs cannot do others, and must not pass by them
 		return netstate.FastRemote{}, false
 	}
 	r := fastpath.Remote{Subnet: subnet, Host: path.Remote, MTU: path.MTU}

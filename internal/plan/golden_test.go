@@ -135,6 +135,7 @@ func render(s *netstate.State, problems []Problem) string {
 //	checksum PREFIX PROTOCOL...   are wrong in packets to the peer if hardware is to complete them
 //	self|peer PREFIX public ADDR wireguard KEY [PORT]   a key is a word
 //	former-wireguard KEY
+//	former-ipip
 //	knows PREFIX KEY          the peer's host says that this is its key
 //	drains PREFIX             a subnet that this host had before
 //	past PREFIX len BITS      a network of an earlier config
@@ -278,6 +279,8 @@ func readInput(t *testing.T, text string, fams []netconf.Family) Input {
 		case "self":
 			in.Self = readLease(w, fams)
 			in.Host.Public = in.Self.Public
+		case "former-ipip":
+			in.Former = append(in.Former, Former{Backend: netconf.Backend{Type: IPIP}, Attrs: lease.Attrs{Backend: IPIP}})
 		case "former-wireguard":
 			l := readLease(slices.Concat([]string{"", "172.7.0.0/24", "", "10.0.0.1", "wireguard"}, w[1:]), fams)
 			net, err := netconf.Parse([]byte(`{"Network":"172.7.0.0/16","Backend":{"Type":"wireguard"}}`))

@@ -19,6 +19,7 @@ const (
 	Direct    Kind = "direct" // through the peer's address in a directly connected subnet
 	Tunnelled Kind = "vxlan"
 	Encrypted Kind = "wireguard"
+	InIPIP    Kind = "ipip"
 	Elsewhere Kind = "alloc" // by what others have set up: weft has nothing to do with it
 )
 
@@ -34,15 +35,19 @@ type Path struct {
 	OnLink bool           // the kernel must be told that Via is on-link; Direct only
 	MTU    int            // bytes: the largest packet that probes have shown to pass; 0: the network's MTU
 
-	Instead bool // of the direct path, which is lost; Tunnelled only
+	Beside  Kind // the tunnel in which packets could travel as well; Direct only
+	Instead bool // of the direct path, which is lost
 }
 
-// HasTunnel reports whether packets could travel in a tunnel: frames to the
-// peer's device are carried to it, also while its packets go directly.
+// HasTunnel reports whether frames to the peer's device are carried to it, also
+// while its packets go directly.
 func (p Path) HasTunnel() bool { return p.MAC != netstate.MAC{} }
 
-// tunnelled returns the path to subnet in place of p, which has a tunnel.
-func (p Path) tunnelled(subnet netip.Prefix) Path {
+// tunnelled returns the path to subnet in place of p, which has a tunnel beside it.
+func (p Path) tunnelled(in *Input, subnet netip.Prefix) Path {
+	if p.Beside != Tunnelled {
+		return Path{Kind: p.Beside, Via: p.Remote, Dev: in.routedDevice(p.Beside, subnet), Remote: p.Remote, Instead: true}
+	}
 	return Path{Kind: Tunnelled, Via: subnet.Addr(), Remote: p.Remote, MAC: p.MAC, VNI: p.VNI, Instead: true}
 }
 
@@ -54,7 +59,7 @@ func PathTo(in Input, p lease.Lease, f netconf.Family) (Path, error) {
 		return path, err
 	}
 	subnet, _ := p.Subnet(f)
-	return in.complete(f, in.proven(&p, f).choose(path, subnet)), nil
+	return in.complete(f, in.proven(&p, f).choose(&in, path, subnet)), nil
 }
 
 // PathsTo returns all paths by which packets to p's subnet of family f may
@@ -65,9 +70,9 @@ func PathsTo(in Input, p lease.Lease, f netconf.Family) ([]Path, error) {
 		return nil, err
 	}
 	paths := []Path{in.complete(f, path)}
-	if path.Kind == Direct && path.HasTunnel() {
+	if path.Kind == Direct && path.Beside != "" {
 		subnet, _ := p.Subnet(f)
-		paths = append(paths, in.complete(f, path.tunnelled(subnet)))
+		paths = append(paths, in.complete(f, path.tunnelled(&in, subnet)))
 	}
 	return paths, nil
 }
@@ -127,7 +132,7 @@ func (in *Input) directTo(remote netip.Addr) Path {
 // direct reports whether the config wants the direct path to those on the
 // same segment. Every host takes in what comes that way.
 func (in *Input) direct() bool {
-	return in.Net.Backend.Type == HostGW || in.Net.Backend.VXLAN.DirectRouting
+	return in.Net.Backend.Type == HostGW || in.Net.Backend.DirectRouting()
 }
 
 // SamePaths reports whether packets to a peer that stays as it is take the same

@@ -113,7 +113,7 @@ type end struct {
 // one VNI only one has the name that goes with it.
 func (in *Input) ends() []end {
 	var out []end
-	for i, f := range append([]Former{{Backend: in.Net.Backend, Attrs: in.Self.Attrs, Spare: in.Spare}}, in.Former...) {
+	for i, f := range in.announcements() {
 		e := end{Former: f, present: i == 0}
 		twice := false
 		for _, o := range out {

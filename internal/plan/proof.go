@@ -55,7 +55,7 @@ type shown struct {
 }
 
 // proven is what probes have shown of the paths to one subnet of a peer.
-type proven struct{ direct, tunnelled, encrypted shown }
+type proven struct{ direct, tunnelled shown }
 
 func (in *Input) proven(l *lease.Lease, f netconf.Family) proven {
 	if in.Proofs.Len() == 0 {
@@ -65,15 +65,12 @@ func (in *Input) proven(l *lease.Lease, f netconf.Family) proven {
 		p, _ := in.Proofs.Find(Proof{Subnets: l.Subnets, Family: f, Kind: k})
 		return shown{p.Verdict, int32(p.MTU)}
 	}
-	return proven{direct: find(Direct), tunnelled: find(Tunnelled), encrypted: find(Encrypted)}
+	return proven{direct: find(Direct), tunnelled: find(backends[l.Backend].kind)}
 }
 
 func (p proven) of(k Kind) shown {
-	switch k {
-	case Direct:
+	if k == Direct {
 		return p.direct
-	case Encrypted:
-		return p.encrypted
 	}
 	return p.tunnelled
 }
@@ -81,9 +78,9 @@ func (p proven) of(k Kind) shown {
 // choose returns the path to take, of the preferred one and those beside it:
 // the first that is not lost, if it passes. Where nothing is proven, and where
 // all is lost, that is the preferred one.
-func (p proven) choose(path Path, subnet netip.Prefix) Path {
-	if path.Kind == Direct && path.HasTunnel() && p.direct.verdict == Lost && p.tunnelled.verdict == Passes {
-		path = path.tunnelled(subnet)
+func (p proven) choose(in *Input, path Path, subnet netip.Prefix) Path {
+	if path.Kind == Direct && path.Beside != "" && p.direct.verdict == Lost && p.tunnelled.verdict == Passes {
+		path = path.tunnelled(in, subnet)
 	}
 	path.MTU = int(p.of(path.Kind).mtu)
 	return path
@@ -92,7 +89,7 @@ func (p proven) choose(path Path, subnet netip.Prefix) Path {
 // silent reports whether a peer answers by none of its paths, of which path is
 // one.
 func (p proven) silent(path *Path) bool {
-	if path.Kind == Direct && path.HasTunnel() {
+	if path.Kind == Direct && path.Beside != "" {
 		return p.direct.verdict == Lost && p.tunnelled.verdict != Passes
 	}
 	return p.of(path.Kind).verdict == Lost
@@ -104,7 +101,7 @@ func (in *Input) path(p *peer, f netconf.Family) (Path, error) {
 	if err != nil {
 		return path, err
 	}
-	return p.proven.choose(path, p.subnet), nil
+	return p.proven.choose(in, path, p.subnet), nil
 }
 
 // shortcomings returns the faults of each kind that probes can show of path, those

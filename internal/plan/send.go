@@ -136,6 +136,10 @@ func (b *basis) sendPackets(s *netstate.Builder, f netconf.Family, p *peer, path
 		}
 	} else if path.Kind == Elsewhere {
 		return
+	} else if end := b.routed[f][path.Kind]; end != nil {
+		route := end.Route(p.subnet, path.Remote)
+		route.MTU = path.MTU
+		s.Routes = append(s.Routes, route)
 	} else if path.Kind == Direct {
 		route := hostgw.Route(p.subnet, path.Via, path.Dev, path.OnLink)
 		route.MTU = path.MTU

@@ -7,6 +7,7 @@ import (
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan"
+	"github.com/weft-net/weft/internal/plan/ipip"
 )
 
 // Target says how an echo request travels to a peer by one path.
@@ -22,6 +23,8 @@ type Target struct {
 	// Of a path that is not in use, and therefore has no route:
 	Dev string       // the device that the frame leaves by
 	MAC netstate.MAC // whom it is for; zero: the neighbour with the address Remote
+
+	Carrier uint8 // protocol of the IPv4 packet to Remote that carries the request; 0: none
 
 	VRF string // that routes are looked up in; "": the main one
 }
@@ -63,6 +66,9 @@ func Targets(in *plan.Input, l *lease.Lease, f netconf.Family) []Target {
 		}
 		if p.Kind == plan.Tunnelled {
 			t.MAC = p.MAC
+		}
+		if p.Kind == plan.InIPIP {
+			t.Carrier = ipip.Protocol
 		}
 		if len(plan.TunnelsOf(l.Attrs)) > 0 {
 			t.Dest = subnet.Addr()

@@ -156,7 +156,7 @@ func (p *Prober) ways(from, to netip.Addr) (out []echo.Way) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.engine.Targets(from, to) {
-		out = append(out, echo.Way{Dev: t.Dev, MAC: t.MAC, Next: t.Remote})
+		out = append(out, echo.Way{Dev: t.Dev, MAC: t.MAC, Next: t.Remote, Carrier: t.Carrier})
 	}
 	return out
 }
@@ -217,7 +217,7 @@ func RequestOf(r probe.Request) echo.Request {
 	t := r.Target
 	out := echo.Request{Seq: r.Seq, Size: r.Size, Source: t.Source, Dest: t.Dest, VRF: t.VRF, Reflect: t.Beside}
 	if !t.InUse {
-		out.Dev, out.MAC, out.Next = t.Dev, t.MAC, t.Remote
+		out.Dev, out.MAC, out.Next, out.Carrier = t.Dev, t.MAC, t.Remote, t.Carrier
 	}
 	return out
 }

@@ -69,7 +69,7 @@ func (b *Board) Status() api.Status {
 func describe(s *api.Status, in plan.Input, desired *netstate.State, problems []plan.Problem, hosts lease.HostSet) {
 	s.Network = in.Net.Prefixes()
 	s.Backend = in.Net.Backend.Type
-	s.Direct = in.Net.Backend.VXLAN.DirectRouting
+	s.Direct = in.Net.Backend.DirectRouting()
 	s.Lease = api.Lease{
 		Subnets: in.Self.Subnets, Public: in.Self.Public,
 		MTU: plan.MTU(in.Net, in.Host), Reserved: in.Self.Reserved, Draining: in.Draining,

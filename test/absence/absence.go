@@ -5,6 +5,7 @@ package absence
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"testing"
 
@@ -52,6 +53,26 @@ func VLAN(t testing.TB) {
 	if out, err := exec.Command("ip", "link", "del", "absent").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+}
+
+// IPIP skips t where the kernel has no ipip devices: its module is not there, or cannot be
+// loaded. The kernels of test/kernels have it.
+func IPIP(t testing.TB) {
+	t.Helper()
+	if !haveIPIP() {
+		t.Skip("absent: ipip devices of the kernel (load the module: modprobe ipip)")
+	}
+}
+
+// Conditions are what scripts of test/e2e ask for, by its name there: "[!ipip] skip REASON".
+var Conditions = map[string]func() bool{"ipip": haveIPIP}
+
+// haveIPIP reports whether the kernel has ipip devices, and loads their module if it may.
+func haveIPIP() bool {
+	if _, err := os.Stat("/sys/module/ipip"); err == nil {
+		return true
+	}
+	return exec.Command("modprobe", "--quiet", "ipip").Run() == nil
 }
 
 // haveBPF asks for what every loader needs first, a map.

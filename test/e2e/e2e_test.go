@@ -16,6 +16,7 @@ import (
 	"github.com/weft-net/weft/internal/cni/plugins"
 	"github.com/weft-net/weft/internal/lab/holder"
 	"github.com/weft-net/weft/internal/netns"
+	"github.com/weft-net/weft/test/absence"
 	"github.com/weft-net/weft/test/programs"
 )
 
@@ -57,9 +58,19 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		Setup:               setUp,
 		Cmds:                commands,
+		Condition:           condition,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// condition reports whether this machine has what a script asks for.
+func condition(name string) (bool, error) {
+	have, known := absence.Conditions[name]
+	if !known {
+		return false, fmt.Errorf("unknown condition %q: package absence lists them", name)
+	}
+	return have(), nil
 }
 
 // TestPeer runs the cases of flannel's own suites.

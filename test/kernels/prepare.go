@@ -57,7 +57,7 @@ var modules = []string{
 	"ip_tables", "iptable_filter", "iptable_nat", "iptable_mangle", "iptable_raw",
 	"ip6_tables", "ip6table_filter", "ip6table_nat", "ip6table_mangle", "ip6table_raw",
 	"nf_conntrack", "nf_conntrack_netlink", "nf_tables", "nft_compat", "nft_chain_nat", "xt_conntrack", "xt_comment", "xt_MASQUERADE", "xt_addrtype", "xt_mark",
-	"br_netfilter", "bridge", "veth", "vxlan", "tun", "dummy", "macvlan", "vrf", "virtio_pci", "virtio_net", "virtio_blk",
+	"br_netfilter", "bridge", "veth", "vxlan", "ipip", "tun", "dummy", "macvlan", "vrf", "virtio_pci", "virtio_net", "virtio_blk",
 }
 
 // image writes the file system of a guest with kernel k.

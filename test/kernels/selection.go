@@ -16,7 +16,7 @@ var packages = map[string][]string{
 
 // scripts are the end-to-end tests to run on another kernel: each backend and
 // family, changes of the config, healing, takeover, both kinds of firewall.
-const scripts = "change|change_hostgw|change_port|change_wireguard|direct|firewall_clean|firewall_harmless|firewall_kinds|forward|guard|heal|hostgw_dual|ipv6|reboot_before|strict|takeover|takeover_wireguard|vrf|vxlan|wireguard"
+const scripts = "change|change_hostgw|change_port|change_wireguard|direct|firewall_clean|firewall_harmless|firewall_kinds|forward|guard|heal|hostgw_dual|ipip|ipv6|reboot_before|strict|takeover|takeover_wireguard|vrf|vxlan|wireguard"
 
 // afterReboot is what follows reboot_before, in another boot of the guest.
 const afterReboot = "reboot_after"

@@ -33,6 +33,8 @@ type Request struct {
 	Dev  string
 	MAC  netstate.MAC
 	Next netip.Addr
+
+	Carrier uint8
 }
 
 // Answer is a reply.
@@ -126,7 +128,7 @@ func (c *Conn) send(r Request) error {
 	if r.Dev != "" {
 		c.answers.expect(r.Source, r.Dest, c.id)
 		c.buf = appendPacket(c.buf[:0], m, r.Source, r.Dest, r.Size)
-		return c.frames.send(c.buf, r.Dest, Way{r.Dev, r.MAC, r.Next})
+		return c.frames.send(c.buf, r.Dest, Way{r.Dev, r.MAC, r.Next, r.Carrier})
 	}
 	index, err := c.indexOf(r.VRF)
 	if err != nil {

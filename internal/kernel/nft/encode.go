@@ -71,6 +71,10 @@ func encodeBody(b *rtnl.Batch, body netstate.Body, family uint8) {
 		e.payload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, udpDport, 2)
 		e.cmp(unix.NFT_CMP_EQ, binary.BigEndian.AppendUint16(nil, body.UDPPort))
 	}
+	if body.Proto != 0 {
+		e.meta(unix.NFT_META_L4PROTO)
+		e.cmp(unix.NFT_CMP_EQ, []byte{body.Proto})
+	}
 	if body.VNI != 0 {
 		e.payload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, vxlanVNI, 3)
 		e.cmp(unix.NFT_CMP_EQ, binary.BigEndian.AppendUint32(nil, body.VNI)[1:])

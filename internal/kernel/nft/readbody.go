@@ -82,6 +82,8 @@ func (r *bodyReader) matchMeta(key uint32, v []byte) bool {
 		r.family = v[0]
 	case key == unix.NFT_META_L4PROTO && len(v) == 1 && v[0] == protoUDP && r.mask == nil:
 		r.udp = true
+	case key == unix.NFT_META_L4PROTO && len(v) == 1 && !r.udp && r.body.Proto == 0 && r.mask == nil:
+		r.body.Proto = v[0]
 	default:
 		return false
 	}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/weft-net/weft/internal/host"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/owned"
@@ -100,11 +102,19 @@ func (r rule) body() netstate.Body {
 	if port, err := strconv.ParseUint(r.value("--dport"), 10, 16); err == nil {
 		b.UDPPort = uint16(port)
 	}
+	if b.UDPPort == 0 && slices.Contains(namesOfIPIP, r.value("-p")) {
+		b.Proto = unix.IPPROTO_IPIP
+		r = slices.Clone(r)
+		r[slices.Index(r, "-p")+1] = fmt.Sprint(b.Proto)
+	}
 	if !slices.Equal(r, arguments(b)) {
 		return netstate.Body{Unknown: cmp.Or(strings.Join(r, "_"), "_")}
 	}
 	return b
 }
+
+// namesOfIPIP is how the program prints protocol 4, by the host's /etc/protocols.
+var namesOfIPIP = []string{"4", "ipencap", "ipip", "ipv4"}
 
 // arguments returns the rule that accepts what b does, in the form and order
 // in which the program prints it.
@@ -117,6 +127,9 @@ func arguments(b netstate.Body) (r rule) {
 	}
 	if b.UDPPort != 0 {
 		r = append(r, "-p", "udp", "-m", "udp", "--dport", fmt.Sprint(b.UDPPort))
+	}
+	if b.Proto != 0 {
+		r = append(r, "-p", fmt.Sprint(b.Proto))
 	}
 	return append(r, "-m", "comment", "--comment", b.Comment, "-j", "ACCEPT")
 }

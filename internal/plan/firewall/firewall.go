@@ -28,10 +28,11 @@ type Options struct {
 	Accept     bool           // rules of ours may stand in other people's chains (--iptables-forward-rules)
 }
 
-// Tunnel is an end of a VXLAN or WireGuard network on this host.
+// Tunnel is an end of a network on this host that other packets carry.
 type Tunnel struct {
 	Family netconf.Family // of the underlay
 	Port   uint16         // UDP
+	Proto  uint8          // of the outer IP header, if that is not UDP
 	VNI    uint32
 
 	Encrypted bool // who sent a packet is proven by its encryption, so the guard has nothing to do
@@ -113,8 +114,8 @@ func (b *builder) guarded() bool {
 	return b.Net.Guard && slices.ContainsFunc(b.Tunnels, func(t Tunnel) bool { return !t.Encrypted })
 }
 
-// guard lets tunnelled packets in from peers alone: VXLAN knows no other proof
-// of who sent one.
+// guard lets tunnelled packets in from peers alone: without encryption there is no
+// other proof of who sent one.
 func (b *builder) guard() {
 	b.chain(netstate.Chain{Name: guardChain, Type: "filter", Hook: "input", Priority: filterFirst})
 	for _, t := range b.Tunnels {
@@ -123,7 +124,7 @@ func (b *builder) guard() {
 		}
 		b.rule(guardChain, netstate.Body{
 			Src:     netstate.FromSet(setName(peersSet, t.Family), t.Family == netconf.V6).Except(),
-			UDPPort: t.Port, VNI: t.VNI, Counter: true, Verdict: netstate.Drop,
+			UDPPort: t.Port, Proto: t.Proto, VNI: t.VNI, Counter: true, Verdict: netstate.Drop,
 		})
 	}
 }

@@ -30,7 +30,7 @@ func (b *builder) needs(barrier host.Barrier) (out []need) {
 	for _, t := range b.Tunnels {
 		if traffic, comes := b.tunnelled(barrier.Hook, t); comes && barrier.Handles(families[t.Family]) {
 			// The guard drops what strangers sent.
-			out = append(out, need{traffic, []netstate.Body{{UDPPort: t.Port}}})
+			out = append(out, need{traffic, []netstate.Body{{UDPPort: t.Port, Proto: t.Proto}}})
 		}
 	}
 	return out
@@ -38,20 +38,9 @@ func (b *builder) needs(barrier host.Barrier) (out []need) {
 
 // Stops returns how a chain can stop packets of a network on a host, "" if it
 // cannot, or only while hosts switch between direct paths and the tunnel.
-func Stops(net netconf.Network, facts host.Facts, barrier host.Barrier) string {
-	p := Plan{Net: net, Host: facts}
-	for _, r := range net.Ranges {
-		if net.Backend.Type == "vxlan" {
-			p.Tunnels = append(p.Tunnels, Tunnel{Family: r.Family(), Port: net.Backend.VXLAN.Port})
-		}
-		if net.Backend.Type == "wireguard" {
-			port := net.Backend.WireGuard.ListenPort
-			if r.Family() == netconf.V6 && net.Backend.WireGuard.Mode == netconf.Separate {
-				port = net.Backend.WireGuard.ListenPortV6
-			}
-			p.Tunnels = append(p.Tunnels, Tunnel{Family: r.Family(), Port: port, Encrypted: true})
-		}
-	}
+// tunnels are its ends there.
+func Stops(net netconf.Network, tunnels []Tunnel, facts host.Facts, barrier host.Barrier) string {
+	p := Plan{Net: net, Host: facts, Tunnels: tunnels}
 	b := builder{Plan: &p}
 	_, how, always := b.needed(barrier)
 	if !always {
@@ -86,7 +75,7 @@ func (b *builder) inside(hook string, r netconf.Range) host.Traffic {
 		t.Src = nil
 	}
 	// While hosts leave the tunnel for host-gw there are tunnels, and packets that do not use them.
-	tunnels := len(b.Tunnels) > 0 && b.Net.Backend.Type != "host-gw" && !b.Net.Backend.VXLAN.DirectRouting
+	tunnels := len(b.Tunnels) > 0 && b.Net.Backend.Type != "host-gw" && !b.Net.Backend.DirectRouting()
 	if tunnels && b.Host.Uplink.Name != "" {
 		t.Never = []string{b.Host.Uplink.Name}
 	}
@@ -96,7 +85,7 @@ func (b *builder) inside(hook string, r netconf.Range) host.Traffic {
 // tunnelled returns the packets of a tunnel as they come by a hook; false if
 // they do not.
 func (b *builder) tunnelled(hook string, tunnel Tunnel) (t host.Traffic, comes bool) {
-	t = host.Traffic{Family: families[tunnel.Family], UDPPort: tunnel.Port}
+	t = host.Traffic{Family: families[tunnel.Family], UDPPort: tunnel.Port, Proto: tunnel.Proto}
 	is := netconf.Of(tunnel.Family)
 	var own []netip.Prefix
 	for _, a := range b.Host.Uplink.Addrs {
