@@ -34,8 +34,9 @@ var layers = map[string][]string{
 	"internal/identity":   {"internal/lease", "internal/recordfile"},
 	"internal/host":       {"internal/netconf"},
 	"internal/subnetenv":  {"internal/netconf"},
-	"internal/plan":       {"internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/plan/wireguard", "internal/plan/device", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/sorted"},
+	"internal/plan":       {"internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/plan/wireguard", "internal/plan/ipip", "internal/plan/device", "internal/host", "internal/lease", "internal/netconf", "internal/netstate", "internal/owned", "internal/sorted"},
 	"internal/plan/vxlan": {"internal/netconf", "internal/netstate", "internal/plan/device"},
+	"internal/plan/ipip":  {"internal/netconf", "internal/netstate", "internal/owned", "internal/plan/device"},
 	"internal/plan/wireguard": {
 		"internal/netconf", "internal/netstate", "internal/owned", "internal/plan/device",
 	},
@@ -119,7 +120,7 @@ var slow = []string{
 // pure packages compute: what would let them look at the world is barred.
 var pure = []string{
 	"internal/netconf", "internal/netstate", "internal/lease", "internal/owned", "internal/sorted",
-	"internal/plan", "internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/plan/wireguard", "internal/plan/device", "internal/intent", "internal/netdump", "internal/explain", "internal/check",
+	"internal/plan", "internal/plan/fastpath", "internal/plan/firewall", "internal/plan/vxlan", "internal/plan/hostgw", "internal/plan/wireguard", "internal/plan/ipip", "internal/plan/device", "internal/intent", "internal/netdump", "internal/explain", "internal/check",
 	"internal/probe",
 }
 

@@ -14,7 +14,7 @@ type Status struct {
 	Network  []netip.Prefix `json:"network"`
 	Former   []netip.Prefix `json:"formerNetworks,omitempty"` // previous networks that are draining: routed until their leases expire
 	Backend  string         `json:"backend"`                  // "vxlan", "host-gw"
-	Direct   bool           `json:"directRouting"`            // vxlan with DirectRouting
+	Direct   bool           `json:"directRouting"`            // vxlan or ipip with DirectRouting
 	Revision int64          `json:"revision"`                 // store revision of the plan
 
 	Generation uint64      `json:"generation"` // of the desired state
@@ -84,7 +84,7 @@ type Peer struct {
 // Path is how packets to one subnet of a peer travel.
 type Path struct {
 	Subnet netip.Prefix `json:"subnet"`
-	Kind   string       `json:"kind"` // "direct", "vxlan", "none"
+	Kind   string       `json:"kind"` // "direct", "vxlan", "ipip", ..., "none"
 	Via    netip.Addr   `json:"via,omitzero"`
 	Dev    string       `json:"dev,omitempty"`
 	Reach  Reach        `json:"reach,omitzero"` // absent if the path is not probed

@@ -37,7 +37,7 @@ func reportOn(n netconf.Network, warnings []string) configReport {
 	v := n.Backend.VXLAN
 	out := configReport{
 		header:  newHeader("ConfigReport"),
-		Backend: configBackend{n.Backend.Type, v.VNI, v.Port, v.MTU, v.DirectRouting},
+		Backend: configBackend{n.Backend.Type, v.VNI, v.Port, v.MTU, n.Backend.DirectRouting()},
 		Guard:   n.Guard, FastPath: n.FastPath, Warnings: warnings,
 	}
 	for _, r := range n.Ranges {

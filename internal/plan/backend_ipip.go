@@ -34,3 +34,12 @@ var ipipBackend = backend{
 		}, nil
 	},
 }
+
+// Carrier is the protocol of the IPv4 packets in which those on the path travel, where
+// nothing but an outer header carries them; 0: another way.
+func (k Kind) Carrier() uint8 {
+	if k == InIPIP {
+		return ipip.Protocol
+	}
+	return 0
+}

@@ -7,7 +7,6 @@ import (
 	"github.com/weft-net/weft/internal/netconf"
 	"github.com/weft-net/weft/internal/netstate"
 	"github.com/weft-net/weft/internal/plan"
-	"github.com/weft-net/weft/internal/plan/ipip"
 )
 
 // Target says how an echo request travels to a peer by one path.
@@ -67,9 +66,7 @@ func Targets(in *plan.Input, l *lease.Lease, f netconf.Family) []Target {
 		if p.Kind == plan.Tunnelled {
 			t.MAC = p.MAC
 		}
-		if p.Kind == plan.InIPIP {
-			t.Carrier = ipip.Protocol
-		}
+		t.Carrier = p.Kind.Carrier()
 		if len(plan.TunnelsOf(l.Attrs)) > 0 {
 			t.Dest = subnet.Addr()
 		}
