@@ -44,7 +44,7 @@ func interfaces(conn *rtnl.Conn) ([]host.Interface, error) {
 			Name: l.Name, Index: int(l.index), MTU: l.MTU, Up: l.Up,
 			Carrier:  l.flags&unix.IFF_LOWER_UP != 0,
 			Loopback: l.flags&unix.IFF_LOOPBACK != 0,
-			Tunnel:   l.Kind == netstate.KindVXLAN || l.Kind == netstate.KindIPIP,
+			Tunnel:   l.Kind == netstate.KindVXLAN || l.Kind == netstate.KindIPIP && l.Name == owned.IPIP,
 			Overlay:  l.Kind == netstate.KindVXLAN && owned.IsDeviceName(l.Name) || owned.IsFlannelDevice(l.Name),
 			Local:    l.Kind == "dummy" || l.Kind == "bridge" && !outward[l.index],
 			MAC:      net.HardwareAddr(l.mac),
