@@ -64,7 +64,7 @@ func differs(l netdump.Link, want netstate.Link) bool {
 	if l.Kind != want.Kind || l.Kind == netstate.KindWireGuard {
 		return l.Kind != want.Kind
 	}
-	return l.VNI != want.VNI || l.Port != want.Port || l.Local != want.Local || l.MAC != want.MAC.String()
+	return l.VNI != want.VNI || l.Port != want.Port || l.Local != want.Local || want.MAC != (netstate.MAC{}) && l.MAC != want.MAC.String()
 }
 
 func (t *trace) plannedLink(dev string) (netstate.Link, bool) {
