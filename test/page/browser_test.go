@@ -35,7 +35,7 @@ func open(t *testing.T, url string, width, height int) *tab {
 	t.Helper()
 	program := find(t)
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(width, height),
+		chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.UserDataDir(profile(t)), chromedp.WindowSize(width, height),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en-US"), chromedp.WSURLReadTimeout(patience))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
@@ -54,6 +54,27 @@ func open(t *testing.T, url string, width, height int) *tab {
 	})
 	b.do(log.Enable(), emulation.SetDeviceMetricsOverride(int64(width), int64(height), 1, false), emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}), chromedp.Navigate(url))
 	return b
+}
+
+// profile is a directory for a browser's files. The browser's last processes still write to it for a
+// moment after the end of the first.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "page-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for end := time.Now().Add(patience); ; {
+			if err = os.RemoveAll(dir); err == nil || time.Now().After(end) {
+				break
+			}
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // find returns the program of a Chromium.

@@ -20,6 +20,7 @@ func TestLab(t *testing.T) {
 	b.await("four hosts that are ready", `document.querySelectorAll('.chip[data-state="ready"]').length === 4`)
 	b.await("two segments", `document.querySelectorAll('.segment').length === 2`)
 	b.await("twelve paths of which none is lost", `document.querySelectorAll('.link').length >= 6 && document.querySelector('.summary .bad') === null`)
+	b.await("that all paths have been measured: what never answered is not lost", `document.querySelector('.link[data-health="unknown"]') === null`)
 	b.do(chromedp.Evaluate(`window.well = Date.now()`, nil), chromedp.Click(`[data-cut="h3"]`))
 	t.Logf("a cut cable turned its links red after %s", seconds(b.await("red links of h3", red("h3")+` > 0`)))
 	b.await("that all six paths are lost", red("h3")+` >= 3 && document.querySelector('.summary .bad').innerText.startsWith('6 ')`)
