@@ -55,8 +55,8 @@ const manyChanges = 100
 // has it again by then. A store without config has lost its data: nobody left
 // the network by that, so the last config stays in force and every lease is
 // kept until its host has registered again. A peer that switches to wireguard is
-// gone by a little later if it is to begin the handshake with the host of the key own,
-// zero for none.
+// believed two seconds later if it begins the handshake with this host, whose public key is
+// own; zero for none.
 func (b *believed) update(snap store.Snapshot, grace time.Duration, own netstate.WGKey, now time.Time) {
 	lost := snap.Config == nil && b.snapshot.Config != nil
 	if b.lost && !lost {

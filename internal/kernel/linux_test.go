@@ -25,9 +25,7 @@ link flannel-v6.1 vxlan vni 1 local fd00:4:7::21 dev eth0 port 8472 nolearning m
 // TestIPIP leads an ipip device through its life: made, changed in place and anew, found by a
 // successor, repaired, removed.
 func TestIPIP(t *testing.T) {
-	if !absence.Conditions["ipip"]() {
-		t.Skip("absent: ipip devices of the kernel")
-	}
+	absence.IPIP(t)
 	ns := newHost(t)
 	a := newAgent(t, ns, networks...)
 	const device = "link flannel.ipip ipip local 10.4.7.21 mtu 1480 up\naddr 10.5.1.0/32 dev flannel.ipip\n"

@@ -69,9 +69,10 @@ func (b *basis) routedEnd(kind backend, own Former, f netconf.Family) (routed, e
 	return kind.end(b.in, own, place{f, append([]netip.Prefix{subnet}, b.in.draining(f)...), u.Addrs[i], underlayMTU(own.Backend, b.in.Host)})
 }
 
-// has reports whether this host has, or still has, an end of the backend's tunnels.
+// has reports whether this host has, or still has, an end of the backend's tunnels. It is asked
+// for each peer, so it makes no list.
 func (in *Input) has(backend string) bool {
-	return slices.ContainsFunc(in.announcements(), func(a Former) bool { return a.Backend.Type == backend })
+	return in.Net.Backend.Type == backend || slices.ContainsFunc(in.Former, func(a Former) bool { return a.Backend.Type == backend })
 }
 
 // routedTo returns the path to p, which announces a tunnel of routes: by the tunnel, or
